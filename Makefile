@@ -1,0 +1,81 @@
+# One door to everything: `make help` lists the targets.
+#
+# The virtual environment is made on first use and again only when pyproject.toml
+# changes. A stamp is written after pip has succeeded, so an interrupted install
+# is repeated; each stamp needs the one before it, so `make -j` never runs two pips.
+#
+#   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench and soak
+
+VENV := .venv
+# Absolute: a test may change the working directory.
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CANDIDATES = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
+SOAK_ROUNDS ?= 20
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt bench docs soak clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.lightwork ## run the main job on real input: the quickest look
+	@$(BIN)/lightwork demo $(ARGS)
+
+test: $(VENV)/.test ## run every test, in random order, warnings as errors
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check ## lint, check formatting and types; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fmt: $(VENV)/.check ## format the code and repair what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.lightwork ## measure; every figure of the manual comes from here
+	@set -e; for script in bench/bench_*.py; do $(BIN)/python "$$script" $(ARGS); done
+
+docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
+	@$(BIN)/python docs/build.py
+
+soak: $(VENV)/.test ## repeat the chaos tests SOAK_ROUNDS times (20), each in another order
+	@set -e; round=0; while [ $$round -lt $(SOAK_ROUNDS) ]; do round=$$((round + 1)); \
+	    echo "soak: round $$round of $(SOAK_ROUNDS)"; \
+	    $(BIN)/python -m pytest -m chaos $(ARGS); done
+
+clean: ## remove .venv, caches and build output; never a database
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A Python that runs, is new enough and can make environments (Debian parts ensurepip off).
+$(VENV)/.made:
+	@seen=; for python in $(CANDIDATES); do \
+	    "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	        2>/dev/null || { seen="$$seen $$python"; continue; }; \
+	    echo "making $(VENV) with $$python ($$("$$python" --version))$${seen:+; not usable:$$seen}"; \
+	    "$$python" -m venv $(VENV) && touch $@; exit; \
+	done; \
+	echo "make: lightwork needs Python 3.11 or newer with the venv module; tried:$$seen." >&2; \
+	echo "make: install one (Debian, Ubuntu: also python3-venv) or name it: make PYTHON=/path/to/python" >&2; \
+	exit 1
+
+$(VENV)/.lightwork: pyproject.toml | $(VENV)/.made
+	@echo "installing lightwork into $(VENV)"
+	@$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.lightwork
+	@# Dependency groups need pip 25.1.
+	@$(BIN)/python -c 'import pip, sys; sys.exit([*map(int, pip.__version__.split(".")[:2])] < [25, 1])' \
+	    || $(PIP) install --quiet --upgrade "pip>=25.1"
+	@echo "installing what the tests need"
+	@$(PIP) install --quiet --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	@echo "installing what the checks need"
+	@$(PIP) install --quiet --group check
+	@touch $@

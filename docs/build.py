@@ -1,0 +1,67 @@
+"""Draw the generated parts of docs/design.md from the code that they describe.
+
+    python docs/build.py            rewrite the page
+    python docs/build.py --check    exit 1 if the page is out of date
+
+A generated part stands between `<!-- NAME: generated ... -->` and
+`<!-- NAME: end -->`; everything else on the page is written by hand.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# The list of layers lives beside the test that enforces it; the checkout need not be installed.
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+import layers  # noqa: E402 - needs the path above
+from lightwork import lifecycle  # noqa: E402 - needs the path above
+
+PAGE = ROOT / "docs" / "design.md"
+
+
+def main() -> int:
+    """Rewrite the page, or say whether it is out of date."""
+    parser = argparse.ArgumentParser(description="Draw the generated parts of docs/design.md.")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if stale")
+    check = parser.parse_args().check
+    text = PAGE.read_text("utf-8")
+    drawn = draw_page(text, generated_parts())
+    if drawn == text:
+        return 0
+    if check:
+        print("docs/design.md does not show the code any more: run `make docs`, commit the page")
+        return 1
+    PAGE.write_text(drawn, "utf-8")
+    print("docs/design.md redrawn")
+    return 0
+
+
+def generated_parts() -> dict[str, str]:
+    """Return what stands on the page, by name."""
+    return {
+        "layers": layers.table(),
+        "lifecycle": f"```mermaid\n{lifecycle.mermaid()}```\n",
+    }
+
+
+def draw_page(text: str, parts: Mapping[str, str]) -> str:
+    """Return the page with every part put between its markers.
+
+    Raises:
+        SystemExit: The page has lost the markers of a part.
+    """
+    for name, part in parts.items():
+        pattern = rf"(<!-- {name}: generated[^>]*-->\n).*?(<!-- {name}: end -->)"
+        found = re.search(pattern, text, re.DOTALL)
+        if found is None:
+            raise SystemExit(f"docs/design.md has no markers for the part {name!r}; put them back")
+        text = text[: found.end(1)] + part + text[found.start(2) :]
+    return text
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

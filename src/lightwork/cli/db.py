@@ -1,0 +1,97 @@
+"""`lightwork db`: care of a store's file and tables."""
+
+from contextlib import closing
+from typing import Final
+
+import click
+
+from lightwork.cli.options import duration, output_options, url_argument
+from lightwork.cli.output import print_json, printable
+
+# Jobs deleted in one transaction: the write lock is held for milliseconds.
+_PRUNE_BATCH: Final = 1000
+
+
+@click.group()
+def db() -> None:
+    """Create, upgrade, check or prune a store."""
+
+
+@db.command()
+@url_argument
+@output_options
+def init(*, url: str, json: bool, quiet: bool) -> None:
+    """Create a store, or do nothing if it is there."""
+    from lightwork.store.migrate import upgrade as upgrade_store
+
+    _report(url, upgrade_store(url), json=json, quiet=quiet)
+
+
+@db.command()
+@url_argument
+@output_options
+def upgrade(*, url: str, json: bool, quiet: bool) -> None:
+    """Bring the tables of an existing store to this program's revision."""
+    from lightwork.errors import SchemaMismatch
+    from lightwork.store.migrate import check as check_schema
+    from lightwork.store.migrate import upgrade as upgrade_store
+
+    try:
+        revision = check_schema(url)
+    except SchemaMismatch:
+        # Refuses in its turn what a newer program has made.
+        revision = upgrade_store(url)
+    _report(url, revision, json=json, quiet=quiet)
+
+
+@db.command()
+@url_argument
+@output_options
+def check(*, url: str, json: bool, quiet: bool) -> None:
+    """Look for wrong data; reads the whole store, changes nothing."""
+    from lightwork.store.migrate import check as check_schema
+    from lightwork.store.sqlstore import open_store
+
+    revision = check_schema(url)
+    with closing(open_store(url, create=False)) as store:
+        problems = store.check()
+        shown = store.safe_url
+    if json:
+        print_json({"store": shown, "revision": revision, "problems": problems})
+    elif not quiet:
+        for problem in problems:
+            click.echo(printable(problem))
+        if not problems:
+            click.echo(f"{shown}: revision {revision}, nothing is wrong")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@db.command()
+@url_argument
+@click.option("--older-than", type=duration, required=True, metavar="TIME",
+              help="Delete jobs that ended longer ago: 12h, 7d.")  # fmt: skip
+@output_options
+def prune(*, url: str, older_than: float, json: bool, quiet: bool) -> None:
+    """Delete jobs that ended long ago, with their results and attempts."""
+    from lightwork.store.sqlstore import open_store
+
+    pruned, count = 0, _PRUNE_BATCH
+    with closing(open_store(url, create=False)) as store:
+        # Not until nothing is left: jobs may end as fast as they are deleted.
+        while count == _PRUNE_BATCH:
+            count = store.prune(older_than=older_than, limit=_PRUNE_BATCH)
+            pruned += count
+    if json:
+        print_json({"pruned": pruned})
+    elif not quiet:
+        click.echo(f"{pruned} jobs deleted")
+
+
+def _report(url: str, revision: str, *, json: bool, quiet: bool) -> None:
+    from lightwork.store.engine import safe_url
+
+    if json:
+        print_json({"store": safe_url(url), "revision": revision})
+    elif not quiet:
+        click.echo(f"{safe_url(url)}: ready, revision {revision}")

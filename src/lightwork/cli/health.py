@@ -1,0 +1,78 @@
+"""Health: what is wrong with a store, in words. Pure: it judges what was read.
+
+Only what needs a person: work that nobody does. What is wrong with stored data
+is the business of `lightwork db check`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lightwork.model import State
+from lightwork.store.views import Summary, WorkerView
+
+# A ready job may wait so long behind others of higher priority, but not beside free slots.
+LONGEST_WAIT: Final = 60.0
+
+
+def problems(
+    summary: Summary, workers: Sequence[WorkerView], *, next_due_in: float | None
+) -> list[str]:
+    """Return what is wrong, a sentence each; empty: healthy.
+
+    Args:
+        summary: The store at a glance.
+        workers: All that it knows, dead ones included.
+        next_due_in: Seconds until the earliest scheduled job is due; None: there is none.
+    """
+    return [
+        *_idle_problems(summary, next_due_in),
+        *_queue_problems(summary, workers),
+        *_wait_problems(summary),
+        *_loss_problems(workers),
+    ]
+
+
+def _idle_problems(summary: Summary, next_due_in: float | None) -> Iterator[str]:
+    if summary.live_workers:
+        return
+    ready = summary.states[State.READY]
+    if ready:
+        yield f"{_jobs(ready)} ready, but no worker is alive; start one with `lightwork worker`"
+    elif next_due_in == 0:
+        # Only workers make what is due ready.
+        yield "scheduled jobs are due, but no worker is alive; start one with `lightwork worker`"
+
+
+def _queue_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator[str]:
+    served = {queue for worker in workers if worker.is_live for queue in worker.queues}
+    if not served:
+        return
+    for queue, states in summary.queues.items():
+        ready = states.get(State.READY, 0)
+        if ready and queue not in served:
+            yield (
+                f"{_jobs(ready)} ready in queue {queue!r}, which no live worker serves; "
+                f"start one with -q {queue}"
+            )
+
+
+def _wait_problems(summary: Summary) -> Iterator[str]:
+    free = summary.slots - summary.running
+    if summary.live_workers and free > 0 and summary.oldest_ready > LONGEST_WAIT:
+        yield (
+            f"the oldest ready job has waited {summary.oldest_ready:.0f} s beside "
+            f"{free} free slots; look at the logs of the workers"
+        )
+
+
+def _loss_problems(workers: Sequence[WorkerView]) -> Iterator[str]:
+    for worker in workers:
+        if worker.running and not worker.is_live:
+            yield (
+                f"worker {worker.name} stopped renewing its lease and holds "
+                f"{worker.running} running jobs; any live worker will take them over"
+            )
+
+
+def _jobs(count: int) -> str:
+    return "1 job is" if count == 1 else f"{count} jobs are"

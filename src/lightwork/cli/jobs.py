@@ -1,0 +1,160 @@
+"""`lightwork jobs`: the list is what comes without a verb of its own.
+
+    lightwork jobs [URL] [--state S] ...      the list
+    lightwork jobs show ID... [URL]           and so retry, cancel, wait
+
+An id never holds "://", so the URL is told from ids wherever it stands, and
+`lightwork jobs URL show ID` means the same.
+"""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from lightwork.cli.jobs_change import cancel, retry
+from lightwork.cli.jobs_show import show
+from lightwork.cli.jobs_wait import wait
+from lightwork.cli.options import is_url, output_options, url_argument
+from lightwork.cli.output import (
+    STATE_COLOURS,
+    Cell,
+    Column,
+    draw_bar,
+    first_line,
+    is_terminal,
+    print_json,
+    print_table,
+    printable,
+    seconds_since,
+)
+from lightwork.cli.times import show_duration
+from lightwork.model import State
+
+if TYPE_CHECKING:
+    from lightwork.store.views import JobView
+
+_LIST = "list"
+_COLUMNS = (
+    Column("ID", is_whole=True),
+    Column("STATE", is_whole=True),
+    Column("TASK"),
+    Column("QUEUE", from_width=110),
+    Column("TRY", is_number=True, from_width=110),
+    Column("AGE", is_number=True, is_whole=True),
+    Column("TOOK", is_number=True, is_whole=True, from_width=100),
+    Column("NOTE"),
+)
+
+
+class ListByDefault(click.Group):
+    """A group whose verb `list` need not be written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find the verb behind a URL, or insert `list`."""
+        if ctx.resilient_parsing:
+            # Completion: the word that decides is still being typed.
+            return super().parse_args(ctx, args)
+        words = list(args)
+        if len(words) > 1 and is_url(words[0]) and words[1] in self.commands:
+            words[:2] = [words[1], words[0]]
+        elif not words or (words[0] not in self.commands and words[0] not in ctx.help_option_names):
+            self._refuse_other_verb(ctx, words)
+            words.insert(0, _LIST)
+        return super().parse_args(ctx, words)
+
+    def _refuse_other_verb(self, ctx: click.Context, words: list[str]) -> None:
+        if words and not words[0].startswith("-") and not is_url(words[0]):
+            raise click.UsageError(
+                f"{words[0]!r} is neither a URL nor one of {', '.join(self.commands)}", ctx
+            )
+
+
+@click.group(cls=ListByDefault, subcommand_metavar="[list] | VERB ...", no_args_is_help=False)
+def jobs() -> None:
+    """List jobs, or show, retry, cancel or wait for some.
+
+    Without a verb: the list, which takes --state, --task, --queue and --limit
+    (`lightwork jobs list --help`). The URL may stand anywhere among the ids.
+    """
+
+
+for verb in (show, retry, cancel, wait):
+    jobs.add_command(verb)
+
+
+@jobs.command(_LIST)
+@url_argument
+@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only these.")
+@click.option("--task", metavar="MODULE:FUNCTION", help="Only jobs of this task.")
+@click.option("--queue", metavar="QUEUE", help="Only jobs of this queue.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, metavar="N",
+              help="At most so many.")  # fmt: skip
+@output_options
+def list_jobs(
+    *,
+    url: str,
+    state: str | None,
+    task: str | None,
+    queue: str | None,
+    limit: int,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """List jobs, newest first."""
+    from lightwork.store.sqlstore import open_store
+
+    chosen = State(state) if state else None
+    with closing(open_store(url, create=False)) as store:
+        found = store.jobs(state=chosen, task=task, queue=queue, limit=limit)
+    if json:
+        for view in found:
+            print_json(view)
+    elif quiet:
+        for view in found:
+            click.echo(str(view.id))
+    else:
+        print_table(_COLUMNS, [_row(view) for view in found])
+
+
+def _row(view: "JobView") -> list[Cell]:
+    return [
+        Cell(str(view.id)),
+        Cell(view.state, STATE_COLOURS[view.state]),
+        Cell(printable(view.task)),
+        Cell(printable(view.queue)),
+        Cell(str(view.attempt)),
+        Cell(show_duration(seconds_since(view.created_at))),
+        Cell(_took(view)),
+        _note(view),
+    ]
+
+
+def _took(view: "JobView") -> str:
+    if view.started_at is None or view.state in {State.SCHEDULED, State.READY}:
+        return ""
+    if view.finished_at is None:
+        return show_duration(seconds_since(view.started_at))
+    return show_duration(max((view.finished_at - view.started_at).total_seconds(), 0.0))
+
+
+def _note(view: "JobView") -> Cell:
+    if view.state is State.RUNNING:
+        return Cell(_progress(view), "yellow")
+    if view.state is State.SCHEDULED and view.due_at is not None:
+        left = -seconds_since(view.due_at)
+        return Cell(f"due in {show_duration(left)}" if left > 0 else "due")
+    if view.error is not None:
+        return Cell(f"{printable(view.error.type)}: {first_line(view.error.text)}", "red")
+    return Cell("")
+
+
+def _progress(view: "JobView") -> str:
+    words = ["stop asked"] if view.cancel_requested else []
+    done, total = view.progress.done, view.progress.total
+    if total > 0:
+        bar = f"{draw_bar(done / total, 10)} " if is_terminal() else ""
+        words.append(f"{bar}{done / total:.0%}")
+    elif done:
+        words.append(f"{done:g}")
+    return " ".join([*words, first_line(view.progress.note)]).strip()

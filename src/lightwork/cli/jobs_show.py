@@ -1,0 +1,171 @@
+"""`lightwork jobs show`: all that the store knows about a job."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from lightwork.cli.options import output_options, targets_argument
+from lightwork.cli.output import (
+    STATE_COLOURS,
+    first_line,
+    make_console,
+    plain,
+    print_json,
+    printable,
+    seconds_since,
+)
+from lightwork.cli.times import show_duration
+
+if TYPE_CHECKING:
+    from lightwork.model import JobOutcome, Policy
+    from lightwork.store.contract import Store
+    from lightwork.store.views import AttemptView, JobView
+
+_LABEL_WIDTH = 10
+Field = tuple[str, str]
+
+
+@click.command()
+@targets_argument
+@output_options
+def show(*, url: str, ids: list[UUID], json: bool, quiet: bool) -> None:
+    """Show jobs with their attempts, errors and results."""
+    from lightwork.cli.waiting import refuse_unknown
+    from lightwork.store.sqlstore import open_store
+
+    with closing(open_store(url, create=False)) as store:
+        refuse_unknown(store, ids)
+        for number, job_id in enumerate(ids):
+            if number and not json:
+                click.echo()
+            _show_one(store, job_id, json=json, quiet=quiet)
+
+
+def _show_one(store: "Store", job_id: UUID, *, json: bool, quiet: bool) -> None:
+    from lightwork.cli.waiting import refuse_unknown
+
+    view = store.job(job_id)
+    if view is None:
+        refuse_unknown(store, [job_id])
+        return
+    attempts = store.attempts(job_id)
+    outcome = store.outcomes([job_id]).get(job_id)
+    if json:
+        print_json(_document(view, attempts, outcome))
+    elif quiet:
+        click.echo(view.state)
+    else:
+        _print_fields(_fields(view, outcome))
+        _print_attempts(attempts)
+        _print_traceback(view, attempts)
+
+
+def _document(
+    view: "JobView", attempts: "list[AttemptView]", outcome: "JobOutcome | None"
+) -> dict[str, Any]:
+    from lightwork.cli.outcome import result_fields
+
+    document: dict[str, Any] = plain(view) | {"attempts": plain(attempts)}
+    if outcome is not None and outcome.state == "succeeded":
+        document |= result_fields(outcome)
+    return document
+
+
+def _fields(view: "JobView", outcome: "JobOutcome | None") -> Iterator[Field]:
+    yield "id", str(view.id)
+    yield "state", view.state
+    yield "task", view.task
+    yield "queue", f"{view.queue}, priority {view.priority}"
+    yield "attempt", f"{view.attempt} ({view.failures} failures, {view.crashes} crashes)"
+    yield from _instants(view)
+    if view.worker is not None:
+        yield "worker", str(view.worker)
+    if view.cancel_requested:
+        yield "stop", "asked"
+    if policy := _policy_text(view.policy):
+        yield "policy", policy
+    yield "payload", f"{view.payload_size} bytes"
+    progress = view.progress
+    if progress.done or progress.note:
+        of_total = f" of {progress.total:g}" if progress.total else ""
+        yield "progress", f"{progress.done:g}{of_total} {progress.note}".rstrip()
+    if outcome is not None and outcome.state == "succeeded":
+        yield "result", _result(outcome)
+    if view.error is not None:
+        yield "error", f"{view.error.type}: {view.error.text}"
+
+
+def _instants(view: "JobView") -> Iterator[Field]:
+    for label, instant in (
+        ("submitted", view.created_at),
+        ("due", view.due_at),
+        ("started", view.started_at),
+        ("finished", view.finished_at),
+    ):
+        if instant is not None:
+            yield label, _instant(instant)
+
+
+def _instant(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC, {show_age(instant)}"
+
+
+def show_age(instant: datetime) -> str:
+    """Return how long ago an instant was, or when it will be."""
+    age = seconds_since(instant)
+    return f"in {show_duration(-age)}" if age < 0 else f"{show_duration(age)} ago"
+
+
+def _policy_text(policy: "Policy") -> str:
+    start = type(policy)()
+    return ", ".join(
+        f"{known.name}={getattr(policy, known.name)!r}"
+        for known in dataclasses.fields(policy)
+        if known.name not in {"queue", "priority"}
+        and getattr(policy, known.name) != getattr(start, known.name)
+    )
+
+
+def _result(outcome: "JobOutcome") -> str:
+    from lightwork.cli.outcome import result_text
+    from lightwork.errors import PayloadError
+
+    try:
+        return result_text(outcome)
+    except PayloadError as error:
+        return f"{len(outcome.result)} bytes, not shown: {error}"
+
+
+def _print_fields(fields: Iterator[Field]) -> None:
+    from rich.text import Text
+
+    console = make_console()
+    for label, value in fields:
+        style = STATE_COLOURS[value] if label == "state" else ""
+        # Lines after the first stand below the first one's value.
+        shown = printable(value).replace("\n", "\n" + " " * _LABEL_WIDTH)
+        line = Text.assemble((label.ljust(_LABEL_WIDTH), "bold"), (shown, style))
+        console.print(line, soft_wrap=True)
+
+
+def _print_attempts(attempts: "list[AttemptView]") -> None:
+    for attempt in attempts:
+        took = show_duration((attempt.ended_at - attempt.started_at).total_seconds())
+        error = attempt.error
+        why = f" {printable(error.type)}: {first_line(error.text)}" if error else ""
+        at = f"{attempt.started_at:%H:%M:%S}"
+        click.echo(f"  attempt {attempt.number} {attempt.outcome} at {at} after {took}{why}")
+
+
+def _print_traceback(view: "JobView", attempts: "list[AttemptView]") -> None:
+    errors = [view.error, *(attempt.error for attempt in reversed(attempts))]
+    for error in errors:
+        if error is not None and error.traceback:
+            click.echo()
+            click.echo(printable(error.traceback.rstrip()))
+            return

@@ -1,0 +1,92 @@
+"""`lightwork jobs wait`: return when jobs have ended; a line tells how far they are."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from lightwork.cli.options import duration, output_options, targets_argument
+from lightwork.cli.output import draw_bar, first_line, note, print_json, printable
+
+if TYPE_CHECKING:
+    from lightwork.model import JobOutcome
+    from lightwork.store.contract import Store
+
+_BAR_WIDTH = 20
+_CLEAR_LINE = "\r\x1b[K"
+
+
+@click.command()
+@targets_argument
+@click.option("--timeout", type=duration, metavar="TIME", help="Give up after so long, status 1.")
+@output_options
+def wait(*, url: str, ids: list[UUID], timeout: float | None, json: bool, quiet: bool) -> None:
+    """Wait until jobs have ended; exit status 1 unless all of them succeeded."""
+    from lightwork.cli.waiting import wait_for_ends
+    from lightwork.store.sqlstore import open_store
+
+    is_good = True
+    with closing(open_store(url, create=False)) as store:
+        line = ProgressLine(store, len(ids), is_shown=not quiet and sys.stderr.isatty())
+        limit = float("inf") if timeout is None else timeout
+        try:
+            for outcome in wait_for_ends(store, ids, timeout=limit, on_look=line.draw):
+                line.clear()
+                is_good = is_good and outcome.state == "succeeded"
+                _report(outcome, json=json, quiet=quiet)
+        finally:
+            line.clear()
+    if not is_good:
+        raise click.exceptions.Exit(1)
+
+
+class ProgressLine:
+    """One line of a terminal that is drawn again and again."""
+
+    def __init__(self, store: "Store", total: int, *, is_shown: bool) -> None:
+        self._store = store
+        self._total = total
+        self._is_shown = is_shown
+
+    def draw(self, waiting: Sequence[UUID]) -> None:
+        """Show how far the jobs are."""
+        if not self._is_shown:
+            return
+        text = self._one(waiting[0]) if self._total == 1 else self._many(waiting)
+        click.echo(f"{_CLEAR_LINE}{text}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            click.echo(_CLEAR_LINE, nl=False, err=True)
+
+    def _one(self, job_id: UUID) -> str:
+        view = self._store.job(job_id)
+        if view is None:
+            return ""
+        progress = view.progress
+        share = progress.done / progress.total if progress.total > 0 else 0.0
+        return f"{draw_bar(share, _BAR_WIDTH)} {view.state} {first_line(progress.note)}"
+
+    def _many(self, waiting: Sequence[UUID]) -> str:
+        ended = self._total - len(waiting)
+        counts = Counter(self._store.states(waiting).values())
+        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        return f"{draw_bar(ended / self._total, _BAR_WIDTH)} {ended} of {self._total}, {states}"
+
+
+def _report(outcome: "JobOutcome", *, json: bool, quiet: bool) -> None:
+    from lightwork.cli.outcome import result_fields
+
+    error = outcome.error
+    if json:
+        print_json({"id": outcome.job_id, "state": outcome.state} | result_fields(outcome))
+    elif not quiet:
+        click.echo(f"{outcome.job_id}\t{outcome.state}")
+    if error is not None and not json:
+        why = f"{printable(error.type)}: {first_line(error.text)}"
+        note(f"lightwork: job {outcome.job_id} failed in attempt {outcome.attempt}: {why}")

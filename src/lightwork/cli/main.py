@@ -1,0 +1,154 @@
+"""Main: the verbs of the command line, and the one place where errors become exit statuses.
+
+Imports click only: `lightwork --help` must answer at once. A verb is a row of
+VERBS; its module is imported when the verb is used.
+
+    0    done
+    1    the work failed, or something is unhealthy
+    2    wrong use: nothing was changed
+    3    the store is out of reach
+    130  Ctrl-C
+
+Settings, the first that is there: the flag; the environment (LIGHTWORK_URL,
+LIGHTWORK_VERB_OPTION); `[tool.lightwork]` of ./pyproject.toml; the default.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Any, Final, NoReturn, cast
+
+import click
+
+from lightwork.cli.options import VERSION
+from lightwork.cli.output import printable
+from lightwork.cli.settings import fit, read_settings
+
+DONE: Final = 0
+FAILED: Final = 1
+MISUSED: Final = 2
+OUT_OF_REACH: Final = 3
+INTERRUPTED: Final = 130
+
+# Each verb: where it is, and its line in --help.
+VERBS: Final[Mapping[str, tuple[str, str]]] = {
+    "demo": ("lightwork.cli.demo.command:demo", "Run the main job on real input."),
+    "worker": ("lightwork.cli.worker:worker", "Claim jobs and run them until stopped."),
+    "submit": ("lightwork.cli.submit:submit", "Keep one job in the store."),
+    "jobs": ("lightwork.cli.jobs:jobs", "List jobs; show, retry, cancel, wait for some."),
+    "status": ("lightwork.cli.status:status", "Show the store on one screen; is it healthy?"),
+    "run": ("lightwork.cli.run:run", "Call one function and print its result."),
+    "map": ("lightwork.cli.map:map_", "Run a command or function for each line of input."),
+    "tune": ("lightwork.cli.tune.command:tune", "Threads or processes, how many: measured."),
+    "db": ("lightwork.cli.db:db", "Create, upgrade, check or prune a store."),
+}
+_EPILOG: Final = """\b
+URL names the store; default: LIGHTWORK_URL, then url of [tool.lightwork] in
+pyproject.toml, then sqlite:///lightwork.db in this folder.
+Any option may be set there too: grace of [tool.lightwork.worker], or
+LIGHTWORK_WORKER_GRACE in the environment, which comes before the file.
+
+\b
+Everywhere: --json prints one JSON object a line, --quiet only the bare answer;
+NO_COLOR is obeyed, and a pipe gets plain text with tabs.
+Exit status: 0 done, 1 the work failed or is unhealthy, 2 wrong use, 3 the store
+is out of reach. Completion: eval "$(_LIGHTWORK_COMPLETE=bash_source lightwork)"
+(or zsh_source, fish_source).
+"""
+
+
+class Ended(click.ClickException):
+    """One of our errors, to be shown as `lightwork: text` and turned into an exit status."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.exit_code = status  # type: ignore[misc]  # each error its own
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        click.echo(f"lightwork: {printable(self.format_message())}", file=file or sys.stderr)
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names, in the order of the table."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb, or return None if there is none of this name."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing a verb."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; whatever ends it becomes words and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        except Exception as error:
+            _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    # Only now: this import takes longer than the whole of --help.
+    from lightwork.errors import Error, JobNotFound, StoreError, UsageError
+
+    if isinstance(error, StoreError):
+        raise Ended(str(error), OUT_OF_REACH) from error
+    if isinstance(error, UsageError | JobNotFound):
+        raise Ended(str(error), MISUSED) from error
+    if isinstance(error, Error | TimeoutError):
+        raise Ended(str(error), FAILED) from error
+    raise error
+
+
+@click.command(
+    cls=Verbs,
+    epilog=_EPILOG,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "LIGHTWORK",
+        "max_content_width": 100,
+    },
+)
+@click.version_option(
+    VERSION,
+    prog_name="lightwork",
+    # LIGHTWORK_VERSION in the environment would end every verb with the version.
+    allow_from_autoenv=False,
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Run Python functions on threads, processes and machines; lose nothing."""
+    settings = read_settings(VERBS)
+    verb = ctx.invoked_subcommand or ""
+    if verb in settings:
+        command = cast("Verbs", ctx.command).get_command(ctx, verb)
+        assert command is not None, "the verbs of the settings are those of the table"
+        settings[verb] = fit(settings[verb], command, f"lightwork.{verb}")
+    ctx.default_map = settings
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end a listing.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="lightwork")

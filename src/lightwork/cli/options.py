@@ -1,0 +1,95 @@
+"""Options: what several verbs accept, so that it means the same everywhere."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+import click
+
+from lightwork.cli.times import parse_duration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Nothing imports the package's face; it is loaded already.
+VERSION: Final[str] = sys.modules["lightwork"].__version__
+DEFAULT_URL: Final = "sqlite:///lightwork.db"
+
+
+def is_url(word: str) -> bool:
+    """Whether a word of the command line is a URL: nothing else holds "://"."""
+    return "://" in word
+
+
+def choose_url(ctx: click.Context, given: str = "") -> str:
+    """Return the URL that was given, or that of the environment, the settings, or the default.
+
+    Raises:
+        click.UsageError: What was given is no URL.
+    """
+    if given and not is_url(given):
+        raise click.UsageError(
+            f"{given!r} is not the URL of a store; expected one such as {DEFAULT_URL}", ctx
+        )
+    settings: Any = ctx.find_root().default_map or {}
+    return given or os.environ.get("LIGHTWORK_URL") or settings.get("url") or DEFAULT_URL
+
+
+def duration(value: object) -> float:
+    """Return the seconds of an option that is typed as 30s, 10m, 2h or 7d."""
+    try:
+        return parse_duration(str(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def url_argument(verb: F) -> F:
+    """Accept an optional URL, which the verb receives as `url`."""
+
+    def choose(ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
+        return choose_url(ctx, value or "")
+
+    return click.argument("url", required=False, callback=choose)(verb)
+
+
+def parse_ids(words: Sequence[str]) -> list[UUID]:
+    """Return job ids, each once.
+
+    Raises:
+        click.UsageError: There is none, or a word is no id.
+    """
+    if not words:
+        raise click.UsageError("name at least one job by its id; `lightwork jobs` lists them")
+    return list(dict.fromkeys(map(_parse_id, words)))
+
+
+def _parse_id(word: str) -> UUID:
+    try:
+        return UUID(word)
+    except ValueError as error:
+        raise click.UsageError(f"a job id is a UUID; seen: {word!r}") from error
+
+
+def targets_argument(verb: F) -> F:
+    """Accept job ids and, among them, a URL; the verb receives `url` and `ids`."""
+
+    @click.argument("target", nargs=-1, metavar="ID... [URL]")
+    @click.pass_context
+    @functools.wraps(verb)
+    def with_targets(ctx: click.Context, /, *, target: tuple[str, ...], **options: Any) -> Any:
+        urls = [word for word in target if is_url(word)]
+        if len(urls) > 1:
+            raise click.UsageError(f"one URL is enough; seen: {', '.join(urls)}")
+        ids = parse_ids([word for word in target if not is_url(word)])
+        return verb(url=choose_url(ctx, *urls), ids=ids, **options)
+
+    return cast("F", with_targets)
+
+
+def output_options(verb: F) -> F:
+    """Accept --json and --quiet."""
+    quiet = click.option("--quiet", is_flag=True, help="Print only the bare answer.")
+    json = click.option("--json", is_flag=True, help="Print one JSON object a line.")
+    return json(quiet(verb))

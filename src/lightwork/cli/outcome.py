@@ -1,0 +1,64 @@
+"""Outcome: a recorded end, in words.
+
+A result that travelled as a pickle is loaded only by who asks for it with the
+key at hand; a look at a job never loads one.
+"""
+
+import json as json_text
+from typing import Any
+
+from lightwork.cli.output import plain, printable
+from lightwork.codec import Codec
+from lightwork.errors import JobCancelled, JobFailed, PayloadError
+from lightwork.model import ErrorInfo, JobOutcome, State
+
+
+def raise_unless_succeeded(outcome: JobOutcome) -> None:
+    """Raise what a future of the job would.
+
+    Raises:
+        JobFailed: It failed; the text holds the traceback.
+        JobCancelled: It was cancelled.
+    """
+    job_id = str(outcome.job_id)
+    if outcome.state is State.CANCELLED:
+        raise JobCancelled(f"job {job_id} was cancelled", job_id=job_id)
+    if outcome.state is State.FAILED:
+        error = outcome.error or ErrorInfo(type="Unknown", text="no error was recorded")
+        trace = f"\n\n{error.traceback.rstrip()}" if error.traceback else ""
+        raise JobFailed(
+            f"job {job_id} failed in attempt {outcome.attempt}: {error.type}: {error.text}{trace}",
+            job_id=job_id,
+            error_type=error.type,
+            error_text=error.text,
+            traceback=error.traceback,
+            attempts=outcome.attempt,
+        )
+
+
+def result_text(outcome: JobOutcome, authkey: bytes = b"") -> str:
+    """Return what a job returned, for people: text as it is, else JSON, else its repr.
+
+    Raises:
+        PayloadError: It cannot be read without a key, or with this one.
+    """
+    value = Codec(authkey=authkey).decode_result(outcome.job_id, outcome.result)
+    if isinstance(value, str):
+        return printable(value)
+    try:
+        return json_text.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return printable(repr(value))
+
+
+def result_fields(outcome: JobOutcome, authkey: bytes = b"") -> dict[str, Any]:
+    """Return `result` as JSON holds it, or what there is in its place."""
+    if outcome.error is not None:
+        return {"error": {"type": outcome.error.type, "text": outcome.error.text}}
+    if outcome.state is not State.SUCCEEDED:
+        return {}
+    try:
+        value = Codec(authkey=authkey).decode_result(outcome.job_id, outcome.result)
+        return {"result": plain(value)}
+    except PayloadError as error:
+        return {"result": None, "result_problem": str(error)}

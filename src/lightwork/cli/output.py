@@ -1,0 +1,158 @@
+"""Output: how answers look.
+
+JSON: each line of stdout is one object; instants are ISO 8601 in UTC, states
+are words, ids are text. Text for people may hold what programs and databases
+say: it is made printable, because a terminal obeys what it is sent.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATE_COLOURS: Final = {
+    "blocked": "magenta",
+    "scheduled": "cyan",
+    "ready": "blue",
+    "running": "yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "bright_black",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One field of a table."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        is_whole: Never cut: an id is copied from here.
+        is_number: Stands at the right.
+        from_width: Left out on terminals that are narrower than so many characters.
+    """
+
+    title: str
+    is_whole: bool = False
+    is_number: bool = False
+    from_width: int = 0
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print rows under titles: cut to the terminal, or whole and with tabs into a pipe."""
+    if make_console().is_terminal:
+        _print_cut(columns, rows)
+        return
+    click.echo("\t".join(column.title for column in columns))
+    for row in rows:
+        click.echo("\t".join(cell.text.replace("\t", " ") for cell in row))
+
+
+def _print_cut(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = make_console()
+    shown = [index for index, column in enumerate(columns) if console.width >= column.from_width]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index in shown:
+        column = columns[index]
+        widest = max((len(row[index].text) for row in rows), default=0)
+        table.add_column(
+            column.title,
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=widest if column.is_whole else None,
+            justify="right" if column.is_number else "left",
+        )
+    for row in rows:
+        table.add_row(*(Text(row[index].text, style=row[index].style) for index in shown))
+    console.print(table)
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def make_console() -> "Console":
+    """Return stdout as rich sees it; NO_COLOR and pipes are its business."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def draw_bar(share: float, width: int) -> str:
+    """Return a bar that is filled by this share of 1."""
+    filled = round(min(max(share, 0.0), 1.0) * width)
+    is_rich = "utf" in (sys.stdout.encoding or "").lower()
+    full, empty = ("█", "░") if is_rich else ("#", "-")
+    return full * filled + empty * (width - filled)
+
+
+def seconds_since(instant: datetime) -> float:
+    """Return how long ago an instant was; negative: it will be."""
+    return (datetime.now(UTC) - instant).total_seconds()
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON would hold it; its repr if JSON cannot."""
+    import msgspec
+
+    try:
+        found = msgspec.to_builtins(value, str_keys=True, enc_hook=repr)
+        # Lone surrogates show themselves only here.
+        msgspec.json.encode(found)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return repr(value)
+    return found
+
+
+def print_json(document: Any) -> None:
+    """Print one object on one line."""
+    click.echo(json_line(document))
+
+
+def json_line(document: Any) -> str:
+    """Return a value as one line of JSON; what JSON has no word for becomes its repr."""
+    import msgspec
+
+    return msgspec.json.encode(document, enc_hook=repr).decode()
+
+
+def printable(text: str) -> str:
+    """Return text that cannot steer a terminal; line ends and tabs stay."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text.encode("utf-8", "backslashreplace").decode()
+    )
+
+
+def first_line(text: str) -> str:
+    """Return the first line that says something, printable."""
+    lines = text.strip().splitlines()
+    return printable(lines[0]) if lines else ""
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether colours are wanted there: a terminal, and NO_COLOR is not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def note(text: str) -> None:
+    """Tell people something beside the answer."""
+    click.echo(text, file=sys.stderr)

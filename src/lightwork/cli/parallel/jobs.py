@@ -1,0 +1,96 @@
+"""Jobs: one input of a map, and how it ended."""
+
+import shutil
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+from lightwork.cli.parallel.sources import Values
+
+# Outputs up to this size are kept in memory, so that few files stay open.
+_SMALL: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class MapJob:
+    """One input: its number, from 1, and its values."""
+
+    seq: int
+    values: Values
+
+
+class Output:
+    """What a job said: bytes in memory, or a file without a name that goes with this object."""
+
+    __slots__ = ("_data", "_file", "size")
+
+    def __init__(self, data: bytes = b"", file: IO[bytes] | None = None, size: int = 0) -> None:
+        self._data = data
+        self._file = file
+        self.size = size if file else len(data)
+
+    def write_to(self, stream: IO[bytes], *, tag: bytes = b"") -> None:
+        """Write it, each line behind the tag."""
+        if tag:
+            stream.writelines(tag + line for line in self._lines())
+        elif self._file is not None:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, stream)
+        else:
+            stream.write(self._data)
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        if self._file is None:
+            return self._data
+        self._file.seek(0)
+        return self._file.read()
+
+    def _lines(self) -> Any:
+        if self._file is None:
+            return self._data.splitlines(keepends=True)
+        self._file.seek(0)
+        return self._file
+
+
+def output_of(file: IO[bytes]) -> Output:
+    """Return what was written to a file, which is closed now unless much was."""
+    size = file.seek(0, 2)
+    if size > _SMALL:
+        return Output(file=file, size=size)
+    file.seek(0)
+    with file:
+        return Output(file.read())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a job ended.
+
+    Attributes:
+        job: Its input.
+        command: What ran, as a shell would be given it.
+        status: Exit status; -1 when a signal or time-out ended it.
+        signal: Number of that signal, or 0.
+        started_at: Seconds since 1970.
+        seconds: How long it took.
+        stdout: What it said.
+        stderr: What it said beside that.
+        error: What is to be said about it that its outputs do not say, or "".
+        result: Of a function, what it returned.
+    """
+
+    job: MapJob
+    command: str
+    status: int
+    signal: int = 0
+    started_at: float
+    seconds: float
+    stdout: Output
+    stderr: Output
+    error: str = ""
+    result: Any = None
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it did not succeed."""
+        return self.status != 0 or self.signal != 0

@@ -1,0 +1,103 @@
+"""`lightwork run`: one call of a function by name, here or as a job of a store."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lightwork.cli.main import FAILED
+from lightwork.cli.options import duration, is_url, output_options
+from lightwork.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from lightwork.pool.executor import Executor
+    from lightwork.pool.future import Future
+
+_MOST_JOBS = 1024
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="MODULE:FUNCTION [ARG]...")
+@click.option("--kw", multiple=True, metavar="NAME=VALUE", help="A keyword argument.")
+@click.option("-j", "--jobs", type=click.IntRange(0, _MOST_JOBS), default=0, metavar="N",
+              help="With --url: also run N jobs at a time here; 0: workers elsewhere do.")  # fmt: skip
+@click.option("--where", type=click.Choice(["processes", "threads", "inline"]),
+              default="processes", show_default=True, help="What runs it.")  # fmt: skip
+@click.option("--timeout", type=duration, default="0s", metavar="TIME",
+              help="Kill it if it runs longer: 30s, 10m; 0s: no limit.")  # fmt: skip
+@click.option("--url", default="", metavar="URL", help="Keep it as a job of this store, and wait.")
+@output_options
+def run(
+    *,
+    words: tuple[str, ...],
+    kw: tuple[str, ...],
+    jobs: int,
+    where: str,
+    timeout: float,
+    url: str,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Call MODULE:FUNCTION with ARGs and print the result.
+
+    An ARG (or VALUE) is JSON if it reads as JSON, else text. Before one that begins
+    with a dash write --, for example: lightwork run script:square -- -3
+    """
+    if not words:
+        raise click.UsageError("name the function: MODULE:FUNCTION")
+    if url and not is_url(url):
+        raise click.UsageError(f"{url!r} is not the URL of a store")
+    if timeout and not url and where != "processes":
+        raise click.UsageError(
+            "--timeout kills, which only processes can be: use --where processes"
+        )
+    from lightwork.cli.modules import find_function
+    from lightwork.cli.parallel.functions import with_policy
+    from lightwork.cli.values import read_value
+
+    fn = with_policy(find_function(words[0]), timeout=timeout)
+    args, kwargs = tuple(map(read_value, words[1:])), dict(map(_keyword, kw))
+    with _opened(url or where, jobs=jobs) as executor:
+        future: Future[Any] = executor.submit(fn, *args, **kwargs)
+        if url and not quiet:
+            _say_what_is_awaited(executor, future)
+        error = future.exception()
+    _print(None if error is not None else future.result(), error, json=json)
+
+
+def _keyword(text: str) -> tuple[str, Any]:
+    from lightwork.cli.values import read_value
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise click.UsageError(f"--kw expects NAME=VALUE; seen: {text!r}")
+    return name, read_value(value)
+
+
+def _opened(place: str, *, jobs: int) -> "Executor":
+    from lightwork.durable import DurableExecutor
+    from lightwork.pool.choose import open_pool
+
+    if is_url(place):
+        return DurableExecutor(place, workers=jobs)
+    return open_pool(place) if place == "inline" else open_pool(f"{place}:1")
+
+
+def _say_what_is_awaited(executor: Any, future: Any) -> None:
+    note(f"submitted {future.job_id}")
+    if not executor.store.summary().live_workers:
+        note("no worker is alive: start one with lightwork worker, or run it here with -j 1")
+
+
+def _print(result: Any, error: BaseException | None, *, json: bool) -> None:
+    from lightwork.cli.parallel.calls import error_text
+    from lightwork.cli.values import show_value
+
+    if json:
+        failure = None if error is None else {"type": type(error).__name__, "text": str(error)}
+        print_json({"result": result, "error": failure})
+    elif error is not None:
+        note(error_text(error))
+    else:
+        click.echo(show_value(result), nl=False)
+    if error is not None:
+        raise click.exceptions.Exit(FAILED)

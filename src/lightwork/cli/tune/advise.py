@@ -1,0 +1,357 @@
+"""Advise: from figures to words: what holds the function back, and what to write. Pure.
+
+Every sentence holds the number that proves it. The first finding is the one that
+matters most. The recommendation minimises the time for the whole input, opening the
+pool included; within 7 % of the best the simplest wins: inline before threads before
+processes, few workers before many, automatic chunks before fixed ones.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from lightwork.cli.tune.figures import INLINE, Kind, Measurements, Row, Setup, fastest
+from lightwork.cli.tune.words import bytes_, count, percent, seconds_, times
+
+_SIMPLER_WITHIN: Final = 1.07
+# Fixed chunks must earn the line that they cost.
+_CHUNKS_EARN: Final = 1.15
+_GAIN: Final = 1.25
+_SMALL_ITEM: Final = 50e-6
+_CROWDED: Final = 0.15
+_COMMON_LOSS: Final = 0.75
+_LONG_ENOUGH: Final = 0.02
+_NEARLY_ALWAYS: Final = 0.8
+# So many of its runs must beat the loop.
+_SURE_SHARE: Final = 0.75
+
+
+class Limit(StrEnum):
+    """What can hold a function back."""
+
+    UNPICKLABLE = "unpicklable"
+    FAILED = "failed"
+    WAITING = "waiting"
+    GIL = "gil"
+    OWN_THREADS = "own threads"
+    PICKLING = "pickling"
+    TOO_SMALL = "too small"
+    MEMORY = "memory"
+    START_UP = "start-up"
+    CROWDED = "crowded"
+    UNKNOWN = "unknown"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found, with the number that proves it."""
+
+    limit: Limit
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to make of the figures.
+
+    Attributes:
+        findings: What holds it back, the most important first; at least one.
+        setup: What to use.
+        code: The same as a line of code.
+        speedup: Against inline, in a warm pool: median, lowest, highest.
+        seconds: For the whole input, opening the pool included.
+        break_even: From how many items on the fastest pool wins over inline; 0: never.
+        notes: What limits this advice.
+    """
+
+    findings: tuple[Finding, ...]
+    setup: Setup
+    code: str
+    speedup: tuple[float, float, float]
+    seconds: float
+    break_even: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def advise(found: Measurements) -> Advice:
+    """Return what the figures mean."""
+    best = recommended(found)
+    speedup = (best.speedup, best.lowest, best.highest) if best else (1.0, 1.0, 1.0)
+    setup = best.setup if best else INLINE
+    return Advice(
+        findings=tuple(findings(found)) or (_nothing(found),),
+        setup=setup,
+        code=code_line(setup, speedup, is_measured=bool(_pools(found))),
+        speedup=speedup,
+        seconds=total_seconds(found, best) if best else found.inline_seconds * found.items,
+        break_even=_break_even(found),
+        notes=tuple(_notes(found)),
+    )
+
+
+def recommended(found: Measurements) -> Row | None:
+    """Return the simplest of the rows that are fastest for the whole input."""
+    rows = [row for row in found.rows if _earns_its_line(found, row)]
+    if not rows:
+        return None
+    shortest = min(total_seconds(found, row) for row in rows)
+    good = [row for row in rows if total_seconds(found, row) <= shortest * _SIMPLER_WITHIN]
+    return min(good, key=lambda row: row.setup.order)
+
+
+def _earns_its_line(found: Measurements, row: Row) -> bool:
+    if row.setup == INLINE:
+        return True
+    wins = sum(run.speedup > 1 for run in row.runs)
+    # One worker is never faster than none; where it seems so, the machine was not quiet.
+    if row.setup.workers == 1 or wins < _SURE_SHARE * len(row.runs):
+        return False
+    same = found.row(Setup(row.setup.kind, row.setup.workers))
+    is_auto = row.setup.chunksize == "auto"
+    # Beyond doubt: its worst run against the best one with automatic chunks.
+    return is_auto or (same is not None and row.lowest > same.highest * _CHUNKS_EARN)
+
+
+def total_seconds(found: Measurements, row: Row) -> float:
+    """Return what the whole input takes: opening the pool, then all items.
+
+    By the speed-up, not by the row's own seconds: that was taken against a run of the
+    same moment, so that a machine that slowed down does not count against it.
+    """
+    # More workers than items have nothing to do.
+    speedup = min(row.speedup, max(found.items, 1))
+    return found.start_of(row) + found.items * found.inline_seconds / max(speedup, 1e-9)
+
+
+def code_line(setup: Setup, speedup: tuple[float, float, float], *, is_measured: bool) -> str:
+    """Return the line that opens the executor, with the chunk size and the gain."""
+    opening = f'lw.executor("{setup.where}")'
+    if not is_measured:
+        return f"{opening}  # not compared: no pool was measured"
+    if setup.kind == "inline":
+        return f"{opening}  # or a plain loop: no pool was faster"
+    chunks = '"auto"' if setup.chunksize == "auto" else setup.chunksize
+    median, lowest, highest = map(times, speedup)
+    return f"{opening}  # chunksize={chunks}: {median} ({lowest} to {highest})"
+
+
+def findings(found: Measurements) -> Iterator[Finding]:
+    """Yield what holds the function back, the most important first."""
+    yield from _unpicklable(found)
+    yield from _failed(found)
+    if found.first_calls is None:
+        yield Finding(Limit.UNKNOWN, "not even one call has ended: nothing is known yet")
+        return
+    yield from _waiting(found)
+    yield from _own_threads(found)
+    yield from _pickling(found)
+    yield from _too_small(found)
+    yield from _gil(found)
+    yield from _memory(found)
+    yield from _start_up(found)
+    yield from _crowded(found)
+
+
+def cpu_share(found: Measurements) -> float:
+    """Return the share of the inline time in which the CPU works; above 1 with own threads."""
+    first = found.first_calls
+    if first is None:
+        return 1.0
+    row = found.row(INLINE)
+    if row is not None and row.seconds_per_item * len(row.runs) > first.seconds:
+        return row.busy / max(1 - row.waited, 0.05)
+    return first.cpu / max(first.seconds * (1 - first.waited), 1e-9)
+
+
+def _unpicklable(found: Measurements) -> Iterator[Finding]:
+    if found.pickling is not None and found.pickling.problem:
+        yield Finding(
+            Limit.UNPICKLABLE,
+            f"processes are left out: {found.pickling.problem}",
+        )
+
+
+def _failed(found: Measurements) -> Iterator[Finding]:
+    reasons: dict[tuple[Kind, str], list[Setup]] = {}
+    for left in found.left_out:
+        if left.has_failed:
+            reasons.setdefault((left.setup.kind, left.reason), []).append(left.setup)
+    for (_, reason), setups in reasons.items():
+        names = ", ".join(setup.label for setup in setups)
+        yield Finding(Limit.FAILED, f"{names} failed: {reason}")
+
+
+def _waiting(found: Measurements) -> Iterator[Finding]:
+    share = cpu_share(found)
+    if share >= 0.5:
+        return
+    gain = ""
+    best = fastest(found.rows_of("threads"))
+    if best is not None and best.speedup > _GAIN:
+        gain = f"; {best.setup.where} wait for {best.setup.workers} at once: {times(best.speedup)}"
+    yield Finding(Limit.WAITING, f"it waits: the CPU works {percent(share)} of the time{gain}")
+
+
+def _own_threads(found: Measurements) -> Iterator[Finding]:
+    row = found.row(INLINE)
+    # Shorter ones measure the clocks.
+    is_long = row is not None and row.seconds_per_item * row.runs[0].items > _LONG_ENOUGH
+    share = row.busy if row is not None and is_long else 0.0
+    if share > 1.3:
+        yield Finding(
+            Limit.OWN_THREADS,
+            f"it keeps {share:.1f} CPUs busy by itself (BLAS, or programs that it runs): "
+            "limit its own threads to 1, then tune again",
+        )
+
+
+def _pickling(found: Measurements) -> Iterator[Finding]:
+    pickling = found.pickling
+    if pickling is None or pickling.problem or pickling.seconds < 5e-6:
+        return
+    share = pickling.seconds / (pickling.seconds + found.inline_seconds)
+    if share < 0.25:
+        return
+    alone = next(iter(found.rows_of("processes")), None)
+    proof = f"; {alone.setup.where} reaches {times(alone.speedup)}" if alone else ""
+    yield Finding(
+        Limit.PICKLING,
+        f"travelling costs {percent(share)} of the time: {seconds_(pickling.seconds)} to pickle "
+        f"and load {bytes_(pickling.argument_bytes)} of argument and "
+        f"{bytes_(pickling.result_bytes)} of result, {seconds_(found.inline_seconds)} to compute"
+        f"{proof}",
+    )
+
+
+def _too_small(found: Measurements) -> Iterator[Finding]:
+    seconds = found.inline_seconds
+    pickling = found.pickling
+    if seconds >= _SMALL_ITEM or (pickling and pickling.seconds >= 5e-6):
+        return
+    single = next((row for row in found.rows if row.setup.chunksize == 1), None)
+    proof = ""
+    if single is not None:
+        proof = f"; one by one {single.setup.where} takes {seconds_(single.seconds_per_item)} each"
+        auto = found.row(Setup(single.setup.kind, single.setup.workers))
+        if auto is not None:
+            proof += f', with chunksize="auto" {seconds_(auto.seconds_per_item)}'
+    yield Finding(Limit.TOO_SMALL, f"an item is only {seconds_(seconds)} of work{proof}")
+
+
+def _gil(found: Measurements) -> Iterator[Finding]:
+    held = found.first_calls.gil if found.first_calls else None
+    if held is None or held < 0.5 or cpu_share(found) < 0.5:
+        return
+    best = fastest(row for row in found.rows_of("threads") if row.setup.workers > 1)
+    # Held nearly always, it is what limits; a gain of threads is then the noise of the machine.
+    if best is not None and best.speedup > _GAIN and held < _NEARLY_ALWAYS:
+        return
+    proof = f" and {best.setup.where} give {times(best.speedup)}" if best is not None else ""
+    yield Finding(Limit.GIL, f"the GIL: it is held {percent(held)} of the time{proof}")
+
+
+def _memory(found: Measurements) -> Iterator[Finding]:
+    rows = [row for row in found.rows_of("processes") if row.setup.workers <= found.cpus]
+    if len(rows) < 2 or rows[0].setup.workers != 1 or _has_costly_travel(found):
+        return
+    first, last = rows[0], rows[-1]
+    if not first.cpu_per_item or last.waited > _CROWDED:
+        return
+    workers = last.setup.workers
+    growth = last.cpu_per_item / first.cpu_per_item
+    stops = last.speedup < _COMMON_LOSS * workers * min(first.speedup, 1.0)
+    if stops and last.busy > 0.8 * workers and growth > 1.2:
+        top = fastest(rows) or last
+        yield Finding(
+            Limit.MEMORY,
+            f"memory bandwidth, or CPUs that are halves of one core: scaling stops at "
+            f"{top.setup.where} ({times(top.speedup)}); at {last.setup.where} {last.busy:.1f} CPUs "
+            f"are busy, but an item takes {times(growth)} the CPU time that it takes alone",
+        )
+
+
+def _start_up(found: Measurements) -> Iterator[Finding]:
+    best = fastest(_pools(found))
+    work = found.inline_seconds * found.items
+    if best is None or best.speedup <= _GAIN or found.start_of(best) < 0.5 * work:
+        return
+    yield Finding(
+        Limit.START_UP,
+        f"start-up: the {count(found.items, 'item')} of the input take {seconds_(work)}, opening "
+        f"{best.setup.where} takes {seconds_(found.start_of(best))}{_say_break_even(found)}",
+    )
+
+
+def _crowded(found: Measurements) -> Iterator[Finding]:
+    # With as many workers as CPUs nobody would have to wait if the machine were ours.
+    rows = [row for row in found.rows if row.setup.workers <= found.cpus]
+    most = max(rows, key=lambda row: row.waited, default=None)
+    if most is not None and most.waited > _CROWDED:
+        yield Finding(
+            Limit.CROWDED,
+            f"other programs: {most.setup.where} had no CPU for {percent(most.waited)} of the "
+            "time; on a quiet machine the gain of processes may be larger",
+        )
+
+
+def _nothing(found: Measurements) -> Finding:
+    best = fastest(found.rows)
+    if best is None or best.setup == INLINE:
+        return Finding(Limit.UNKNOWN, "no pool was measured: give it more time, --seconds")
+    return Finding(
+        Limit.NOTHING,
+        f"nothing: {best.setup.where} give {times(best.speedup)} on {count(found.cpus, 'CPU')}",
+    )
+
+
+def _has_costly_travel(found: Measurements) -> bool:
+    pickling = found.pickling
+    return pickling is not None and pickling.seconds > 0.25 * found.inline_seconds
+
+
+def _pools(found: Measurements) -> list[Row]:
+    return [*found.rows_of("threads"), *found.rows_of("processes")]
+
+
+def _break_even(found: Measurements) -> int:
+    """Return from how many items on the fastest pool is faster than a loop; 0: never."""
+    best = fastest(_pools(found))
+    if best is None or best.speedup <= 1.0:
+        return 0
+    gain = found.inline_seconds * (1 - 1 / best.speedup)
+    return int(found.start_of(best) / gain) + 1 if gain else 0
+
+
+def _say_break_even(found: Measurements) -> str:
+    least = _break_even(found)
+    return f"; it pays from {least:,} items on" if least > found.items else ""
+
+
+def _notes(found: Measurements) -> Iterator[str]:
+    if not found.is_complete:
+        yield "interrupted: this is what was measured until then"
+    missing = [left.setup.label for left in found.left_out if not left.has_failed]
+    if missing and found.is_complete:
+        yield f"no time was left for {', '.join(missing)}; more: --seconds"
+    shaky = [row for row in found.rows if row.highest > 1.5 * max(row.lowest, 1e-9)]
+    if shaky:
+        yield f"the runs of {', '.join(row.setup.label for row in shaky)} differ by more than half"
+    if any(len(row.runs) == 1 for row in found.rows):
+        yield "some figures stand on a single run; more: --seconds"
+    best = recommended(found)
+    if best is not None and best.setup.workers > found.items:
+        yield f"with {count(found.items, 'item')} only as many workers have something to do"
+    if still_rising := _still_rising(found):
+        yield f"{still_rising} was the most that was tried; more may give more"
+    first = found.first_calls
+    if first is not None and first.first > 10 * first.seconds and first.first > 0.05:
+        yield f"the very first call took {seconds_(first.first)}: every new child pays that too"
+
+
+def _still_rising(found: Measurements) -> str:
+    best, rows = recommended(found), found.rows_of("threads")
+    if best is None or not rows or cpu_share(found) >= 0.5:
+        return ""
+    return best.setup.where if best.setup == rows[-1].setup else ""

@@ -1,0 +1,127 @@
+"""Target: the function that is measured, and the items of its input."""
+
+import inspect
+import json
+import random
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lightwork.cli.modules import find_function
+from lightwork.cli.tune.inchild import Spread
+from lightwork.errors import Error, UsageError
+from lightwork.tasks import Task
+
+# The order must be the same for all who compare figures.
+_SEED: Final = 20
+
+
+class RaisedOnInput(Error):  # noqa: N818 - as with the errors of errors.py
+    """The function raised: the input or the function is at fault, not the measurement.
+
+    Attributes:
+        line: Of the input, counted from 1.
+    """
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is measured.
+
+    Attributes:
+        name: `module:function`.
+        fn: Takes one item.
+        items: In shuffled order, see the package's docstring.
+        lines: The line of the input that each item stood on.
+    """
+
+    name: str
+    fn: Callable[[Any], Any]
+    items: Sequence[Any]
+    lines: Sequence[int]
+
+    def take(self, count: int) -> list[Any]:
+        """Return so many items, from the start again when there are no more."""
+        whole, rest = divmod(count, len(self.items))
+        return [*self.items] * whole + [*self.items[:rest]]
+
+    def blame(self, position: int, error: BaseException) -> RaisedOnInput:
+        """Return what to say when the item at this position of `take` raised."""
+        index = position % len(self.items)
+        line = self.lines[index]
+        # Without the frame of ours that called it.
+        trace = error.__traceback__.tb_next if error.__traceback__ else None
+        text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+        raised = RaisedOnInput(
+            f"{self.name} raised {type(error).__name__} on line {line} of the input, "
+            f"{_short(self.items[index])}; correct the line or the function\n\n{text}",
+            line=line,
+        )
+        raised.__cause__ = error
+        return raised
+
+
+def load_target(name: str, lines: Iterable[str], *, is_args: bool) -> Target:
+    """Import the function and read its items.
+
+    Args:
+        name: `module:function`.
+        lines: One item each; empty ones are skipped.
+        is_args: Each line is a JSON list of arguments.
+
+    Raises:
+        UsageError: No such function, or no items.
+    """
+    fn = find_measurable(name)
+    read = _read_args if is_args else _read_argument
+    numbered = [
+        (number, read(number, line.rstrip("\r\n")))
+        for number, line in enumerate(lines, 1)
+        if not line.isspace()
+    ]
+    if not numbered:
+        raise UsageError("the input is empty; expected one argument a line")
+    random.Random(_SEED).shuffle(numbered)
+    return Target(
+        name=name,
+        fn=Spread(fn) if is_args else fn,
+        items=[item for _, item in numbered],
+        lines=[number for number, _ in numbered],
+    )
+
+
+def find_measurable(name: str) -> Callable[..., Any]:
+    """Return the function that MODULE:FUNCTION names.
+
+    Raises:
+        UsageError: It cannot be imported, is not there, or cannot be measured.
+    """
+    found = find_function(name)
+    if inspect.iscoroutinefunction(found.fn if isinstance(found, Task) else found):
+        raise UsageError(f"{name} is async: it runs on an event loop, not on threads or processes")
+    return found
+
+
+def _read_argument(_number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
+
+
+def _read_args(number: int, line: str) -> list[Any]:
+    try:
+        args = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"line {number} of the input is not JSON: {error}") from error
+    if not isinstance(args, list):
+        raise UsageError(f"line {number} of the input is not a list of arguments: {_short(line)}")
+    return args
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

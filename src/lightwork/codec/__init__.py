@@ -1,0 +1,28 @@
+"""Codec: what a call and its result look like as bytes.
+
+    payload   = plain | signed
+    plain     = 01, MessagePack of [arguments, keywords] or of a result
+    signed    = 02, HMAC-SHA256 (32 bytes), pickle
+
+Plain data is the rule: Python's built-in types come back equal in type and
+value, and dataclasses, enums, msgspec Structs and NamedTuples come back as what
+the function's annotation says. Everything else needs a pickle, and a pickle
+needs the key: its signature covers the purpose, the job and the bytes, and is
+verified before anything is loaded.
+
+Invariants:
+
+- Stored bytes never choose code. A class comes from an annotation of the
+  function that is called, or from a pickle that a holder of the key has made.
+- No silent change of type: a value that would come back as another type is
+  refused when it is encoded.
+- Size and depth are bounded both ways, and hostile bytes only ever raise
+  PayloadError.
+
+Read in this order: payload.py (the public class), plain.py (built-in types),
+typed.py (annotated classes), hints.py (what an annotation allows).
+"""
+
+from lightwork.codec.payload import Codec
+
+__all__ = ["Codec"]

@@ -1,0 +1,330 @@
+"""Payload: the bytes of one call or one result, bounded and, if pickled, signed.
+
+The only file that decides between plain data and pickle:
+
+    encode   plain data if every value allows it; else a signed pickle if there
+             is a key; else PayloadError that names the argument and the ways out
+    decode   the first byte says which; a pickle is loaded only after its
+             signature was found right for this purpose and this job
+
+A signature binds the bytes to the job, so a stored payload cannot be replayed
+as another job's, nor a result as a call. Plain data is not signed: it can do
+nothing but be wrong, and whoever can write it can submit jobs anyway.
+
+Called by the face (encode calls, decode results) and by workers (the reverse).
+"""
+
+import hashlib
+import hmac
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import cloudpickle
+
+from lightwork.codec.hints import CallHints, call_hints
+from lightwork.codec.plain import SCALARS, NotPlain, Reader, Writer, decode, encode, is_simple
+from lightwork.errors import PayloadError, UsageError
+
+Purpose = Literal["call", "result"]
+
+PLAIN: Final = b"\x01"
+SIGNED: Final = b"\x02"
+_SIGNATURE_SIZE: Final = hashlib.sha256().digest_size
+_TEXT_ONLY: Final = frozenset({str})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """Encodes and decodes calls and results.
+
+    Attributes:
+        authkey: Signs and verifies pickles; empty: plain data only.
+        max_bytes: Upper bound of a payload.
+        max_depth: How deeply containers may be nested.
+    """
+
+    authkey: bytes = field(default=b"", repr=False)
+    max_bytes: int = 16 * 1024 * 1024
+    max_depth: int = 64
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.authkey, bytes):
+            raise UsageError(f"authkey must be bytes; seen: {type(self.authkey).__name__}")
+
+    def encode_call(
+        self,
+        job_id: UUID,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        fn: Callable[..., Any] | None = None,
+    ) -> bytes:
+        """Return the payload of `fn(*args, **kwargs)`.
+
+        Raises:
+            PayloadError: A value cannot be stored, or the payload is too large.
+        """
+        try:
+            payload = PLAIN + self._plain_call(args, kwargs, fn)
+        except NotPlain as refusal:
+            payload = self._signed("call", job_id, (args, kwargs), refusal)
+        return self._bounded(payload)
+
+    def decode_call(
+        self, job_id: UUID, payload: bytes, fn: Callable[..., Any] | None = None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments and keywords of a call.
+
+        Raises:
+            PayloadError: The bytes are damaged, too large, or not signed with this key.
+        """
+        if self._is_signed(payload):
+            call = self._loaded("call", job_id, payload)
+        else:
+            call = self._read_call(payload[1:], fn)
+        args, kwargs = call
+        return tuple(args), kwargs
+
+    def encode_result(
+        self, job_id: UUID, value: Any, *, fn: Callable[..., Any] | None = None
+    ) -> bytes:
+        """Return the payload of what a function returned.
+
+        Raises:
+            PayloadError: The value cannot be stored, or the payload is too large.
+        """
+        try:
+            payload = PLAIN + self._plain_result(value, fn)
+        except NotPlain as refusal:
+            payload = self._signed("result", job_id, value, refusal)
+        return self._bounded(payload)
+
+    def decode_result(
+        self, job_id: UUID, payload: bytes, *, fn: Callable[..., Any] | None = None
+    ) -> Any:
+        """Return what the function returned.
+
+        Raises:
+            PayloadError: The bytes are damaged, too large, or not signed with this key.
+        """
+        if self._is_signed(payload):
+            return self._loaded("result", job_id, payload)
+        body = payload[1:]
+        wire = _unpacked(body)
+        if is_simple(body, self.max_depth):
+            return wire
+        return self._reader().read(wire, call_hints(fn).result)
+
+    def payload_digest(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        fn: Callable[..., Any] | None = None,
+    ) -> bytes:
+        """Return 32 bytes that are equal for equal calls, in every process and release.
+
+        Neither the order of keywords nor that of a set's items counts; that of
+        a dict's keys does, because a function may well depend on it.
+
+        Raises:
+            PayloadError: A value is not plain data: a pickle of it may differ each time.
+        """
+        try:
+            data = self._plain_call(args, dict(sorted(kwargs.items())), fn)
+        except NotPlain as refusal:
+            raise PayloadError(
+                f"{refusal.place} gives a call no lasting identity: {refusal.type_name} "
+                f"{refusal.reason}. Pass plain data, annotate the parameter, or submit "
+                "without a key"
+            ) from refusal
+        return hashlib.sha256(data).digest()
+
+    def _plain_call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], fn: Callable[..., Any] | None
+    ) -> bytes:
+        if SCALARS.issuperset(map(type, args)) and SCALARS.issuperset(map(type, kwargs.values())):
+            _check_names(kwargs)
+            try:
+                return encode((args, kwargs))
+            except (OverflowError, UnicodeEncodeError):
+                pass  # An integer or a string that MessagePack does not know.
+        hints = call_hints(fn)
+        return self._packed(lambda writer: _written_call(writer, hints, args, kwargs))
+
+    def _plain_result(self, value: Any, fn: Callable[..., Any] | None) -> bytes:
+        if type(value) in SCALARS:
+            try:
+                return encode(value)
+            except (OverflowError, UnicodeEncodeError):
+                pass  # An integer or a string that MessagePack does not know.
+        hints = call_hints(fn)
+
+        def written(writer: Writer) -> Any:
+            with _Place(f"the result of {hints.function}"):
+                return writer.write(value, hints.result)
+
+        return self._packed(written)
+
+    def _packed(self, written: Callable[[Writer], Any]) -> bytes:
+        try:
+            return encode(written(self._writer(careful=False)))
+        except (OverflowError, UnicodeEncodeError):
+            pass
+        except RecursionError as error:
+            raise _too_recursive() from error
+        try:
+            return encode(written(self._writer(careful=True)))
+        except RecursionError as error:
+            raise _too_recursive() from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise PayloadError(f"a value or a keyword cannot be stored: {error}") from error
+
+    def _writer(self, *, careful: bool) -> Writer:
+        return Writer(max_depth=self.max_depth, room=self.max_bytes, careful=careful)
+
+    def _reader(self) -> Reader:
+        return Reader(max_depth=self.max_depth)
+
+    def _read_call(
+        self, body: bytes, fn: Callable[..., Any] | None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        wire = _unpacked(body)
+        if type(wire) is not list or [type(part) for part in wire] != [list, dict]:
+            raise PayloadError("stored bytes are not those of a call")
+        args, kwargs = wire
+        _check_names(kwargs)
+        if is_simple(body, self.max_depth):
+            return args, kwargs
+        hints, reader = call_hints(fn), self._reader()
+        values = [reader.read(part, hints.at(position)[1]) for position, part in enumerate(args)]
+        return values, {name: reader.read(kwargs[name], hints.named(name)) for name in kwargs}
+
+    def _bounded(self, payload: bytes) -> bytes:
+        if len(payload) > self.max_bytes:
+            raise self._too_large(payload)
+        return payload
+
+    def _too_large(self, payload: bytes) -> PayloadError:
+        return PayloadError(
+            f"a payload may have {self.max_bytes} bytes, this one has {len(payload)}; "
+            "store large data elsewhere and pass where it is"
+        )
+
+    def _is_signed(self, payload: bytes) -> bool:
+        if len(payload) > self.max_bytes:
+            raise self._too_large(payload)
+        form = payload[:1]
+        if form not in (PLAIN, SIGNED):
+            raise PayloadError(
+                "stored bytes are no payload: they are damaged, or a newer lightwork wrote them"
+            )
+        return form == SIGNED
+
+    def _signed(self, purpose: Purpose, job_id: UUID, value: Any, refusal: NotPlain) -> bytes:
+        if not self.authkey:
+            raise PayloadError(
+                f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}. "
+                "Pass plain data; or annotate the function with the dataclass, enum, Struct or "
+                "NamedTuple it takes or returns; or set an authkey, with which values travel "
+                "as signed pickles",
+                place=refusal.place,
+                type_name=refusal.type_name,
+            ) from refusal
+        data = _pickled(value, refusal)
+        return SIGNED + self._signature(purpose, job_id, data) + data
+
+    def _loaded(self, purpose: Purpose, job_id: UUID, payload: bytes) -> Any:
+        if not self.authkey:
+            raise PayloadError(
+                f"the {purpose} of job {job_id} is a signed pickle and no authkey is set here; "
+                "set the authkey that its writer used"
+            )
+        signature, data = payload[1 : _SIGNATURE_SIZE + 1], payload[_SIGNATURE_SIZE + 1 :]
+        if not hmac.compare_digest(signature, self._signature(purpose, job_id, data)):
+            raise PayloadError(
+                f"the {purpose} of job {job_id} is not signed with this authkey: it was "
+                "written with another key, for another job, or tampered with; not loaded"
+            )
+        try:
+            return pickle.loads(data)
+        except Exception as error:
+            raise PayloadError(
+                f"the {purpose} of job {job_id} is rightly signed but cannot be loaded here: "
+                f"{error!r}; install and import what its writer had"
+            ) from error
+
+    def _signature(self, purpose: Purpose, job_id: UUID, data: bytes) -> bytes:
+        signed = hmac.new(self.authkey, b"%s\0%s" % (purpose.encode(), job_id.bytes), "sha256")
+        signed.update(data)
+        return signed.digest()
+
+
+class _Place:
+    """Names the argument or result that a refusal inside the block is about."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, NotPlain):
+            error.place = self._name
+
+
+def _written_call(
+    writer: Writer, hints: CallHints, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    _check_names(kwargs)
+    values: list[Any] = []
+    for position, value in enumerate(args):
+        name, allowed = hints.at(position)
+        with _Place(f"argument {name!r} of {hints.function}"):
+            values.append(writer.write(value, allowed))
+    named: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        with _Place(f"argument {name!r} of {hints.function}"):
+            named[name] = writer.write(value, hints.named(name))
+    return values, named
+
+
+def _check_names(kwargs: Mapping[str, Any]) -> None:
+    if kwargs and not _TEXT_ONLY.issuperset(map(type, kwargs)):
+        raise PayloadError("the names of keyword arguments must be plain text")
+
+
+def _unpacked(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except Exception as error:
+        # Too deep, too long, not UTF-8 ...: whatever it is, the bytes are wrong.
+        raise PayloadError(f"stored bytes are damaged: {error}") from error
+
+
+def _pickled(value: Any, refusal: NotPlain) -> bytes:
+    try:
+        data = pickle.dumps(value, protocol=5)
+    except Exception:
+        # Lambdas and local classes: the second pickler may know better.
+        data = b"__main__"
+    if b"__main__" not in data:
+        return data
+    try:
+        # What lives in __main__ here is not in the __main__ of a worker.
+        return bytes(cloudpickle.dumps(value, protocol=5))
+    except Exception as error:
+        raise PayloadError(
+            f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}, "
+            f"and it cannot be pickled: {error!r}"
+        ) from error
+
+
+def _too_recursive() -> PayloadError:
+    return PayloadError("a value is nested too deeply for this interpreter's recursion limit")

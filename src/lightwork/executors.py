@@ -1,0 +1,32 @@
+"""Executors: one function that opens any of them.
+
+Change one string and the same program runs on threads, on processes, or on
+workers that share a database.
+"""
+
+import os
+from typing import Any
+
+from lightwork.durable import DurableExecutor
+from lightwork.errors import UsageError
+from lightwork.pool.choose import open_pool
+from lightwork.pool.executor import Executor
+
+
+def executor(where: str | None = None, **options: Any) -> Executor:
+    """Open an executor.
+
+    Args:
+        where: "threads:8", "processes:8", "inline", or the URL of a store such as
+            "sqlite:///work.db". Default: LIGHTWORK_URL, else "processes".
+        options: Those of the class behind it: ThreadExecutor, ProcessExecutor,
+            InlineExecutor or DurableExecutor.
+
+    Raises:
+        UsageError: `where` means nothing, or an option makes no sense.
+        StoreError: The store cannot be used.
+    """
+    place = where or os.environ.get("LIGHTWORK_URL") or "processes"
+    if not isinstance(place, str):
+        raise UsageError(f"where must be text; seen: {place!r}")
+    return DurableExecutor(place, **options) if "://" in place else open_pool(place, **options)

@@ -1,0 +1,84 @@
+"""Arrived: references as a child has them, and what it remembers. See ref.py.
+
+Imports little: this is part of the fork server.
+"""
+
+import mmap
+from collections.abc import Callable
+from itertools import count
+from typing import Any, NoReturn
+
+from lightwork.pool.bulk import Bulk, split, watch
+from lightwork.pool.pickling import load_apart
+from lightwork.pool.ref import FLAG, REFUSAL, Ref
+
+
+class ArrivedRef(Ref[Any]):
+    """The child's side."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: list[memoryview]) -> None:
+        self._pieces = pieces
+
+    def get(self) -> Any:
+        """Return the object, which is not to be changed."""
+        if self._pieces:
+            self._value = load_apart(self._pieces)
+            self._pieces = []
+        return self._value
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(REFUSAL)
+
+
+class RefShelf:
+    """The references that a child remembers."""
+
+    def __init__(self, arena: int, let_go: Callable[[int], object]) -> None:
+        self._arena = arena
+        self._let_go = let_go
+        self._known: dict[int, tuple[ArrivedRef, memoryview]] = {}
+        # Every mapping that something looks at, and its reference.
+        self._views: dict[int, int] = {}
+        self._serials = count()
+
+    def arrive(self, number: int, place: bytes) -> ArrivedRef:
+        """Return the reference that a call has brought."""
+        # Asked about after the call: by then it is looked at, or never will be.
+        self._let_go(number)
+        if number not in self._known:
+            self._known[number] = self._map(number, Bulk.unpack(place))
+        return self._known[number][0]
+
+    def forget_dropped(self) -> None:
+        """Forget what the pool has dropped."""
+        for number, (_, flag) in list(self._known.items()):
+            if flag != FLAG:
+                del self._known[number]
+
+    def is_looked_at(self, number: int) -> bool:
+        """Whether something in this process looks at the object."""
+        return number in list(self._views.values())
+
+    def _map(self, number: int, bulk: Bulk) -> tuple[ArrivedRef, memoryview]:
+        view = mmap.mmap(self._arena, bulk.size, access=mmap.ACCESS_READ, offset=bulk.offset)
+        serial = next(self._serials)
+        self._views[serial] = number
+
+        def note_end() -> None:
+            self._views.pop(serial)
+            self._let_go(number)
+
+        watch(view, note_end)
+        *pieces, flag = split(memoryview(view), bulk.sizes)
+        return ArrivedRef(pieces), flag
+
+
+# The child's; a program has none. Set once, before the first call.
+shelves: list[RefShelf] = []
+
+
+def arrive(number: int, place: bytes) -> ArrivedRef:
+    """Load a reference."""
+    return shelves[0].arrive(number, place)

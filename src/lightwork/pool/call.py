@@ -1,0 +1,38 @@
+"""Call: one function call as a pool sees it, and the options it is run under."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lightwork.model import Policy, Progress
+from lightwork.tasks import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """How one call is run: the part of a policy that a pool obeys.
+
+    Attributes:
+        timeout: Seconds the call may run before its child is killed; 0: no limit.
+        max_memory: Bytes its child may hold meanwhile; 0: no limit.
+        priority: Higher starts first.
+        on_progress: Called in a pool thread with each Progress the call reports.
+    """
+
+    timeout: float = 0.0
+    max_memory: int = 0
+    priority: int = 0
+    on_progress: Callable[[Progress], None] | None = None
+
+
+PLAIN = CallOptions()
+
+
+def call_options(fn: Callable[..., Any]) -> CallOptions:
+    """Return the options that a task declares, or the default ones."""
+    if not isinstance(fn, Task):
+        return PLAIN
+    policy: Policy = fn.policy
+    return CallOptions(
+        timeout=policy.timeout, max_memory=policy.max_memory, priority=policy.priority
+    )

@@ -1,0 +1,276 @@
+"""Child: the loop of one process of a pool.
+
+Reads one packet at a time, runs its call, keeps the answer in the outbox and
+sends answers in batches. It starts no thread, takes no lock and polls nothing;
+that it can be killed at any instruction without hurting anybody is what the
+rest of this package relies on.
+
+What a kill can interrupt, and why nothing is lost:
+
+    between reading a packet and writing `started`   the pool finds the call
+        neither in the pipe nor started, so it was never begun: it runs elsewhere
+    from `started` to the answer in the outbox       this call is lost with the
+        child, and only this one
+    after that                                       the answer is in shared memory
+
+Answers are sent when nothing more is waiting to be run, when the oldest has
+waited FLUSH_NS, or when the outbox is full. An answer behind which a long call
+began is read by the pool from shared memory.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from lightwork.pool.arrived import RefShelf, shelves
+from lightwork.pool.bulk import BULK_MIN, Bulk, open_bulk, split
+from lightwork.pool.capsule import pack_exception
+from lightwork.pool.current import Current, run_with
+from lightwork.pool.frames import (
+    IS_BULK,
+    OFFSET,
+    PACKET_SIZE,
+    Kind,
+    Packet,
+    pack_frame,
+    unpack_packet,
+)
+from lightwork.pool.hooks import Hooks
+from lightwork.pool.inbox import RING_SIZE, InboxReader
+from lightwork.pool.outbox import AnyOutbox, Outbox
+from lightwork.pool.page import CANCEL, PACKETS, PEEKING, STARTED, STARTED_NS, TRACE_START, Page
+from lightwork.pool.pickling import dump, dump_apart, load, load_apart
+from lightwork.pool.shelf import Shelf
+
+FLUSH_NS: Final = 500_000 if PEEKING else 0
+_PROGRESS_NS: Final = 50_000_000
+# How many descriptors a child is made with.
+ENDS: Final = 6
+
+
+class Setup(NamedTuple):
+    """What a child learns before its first call; travels pickled through the inbox.
+
+    No dataclass: importing those costs a fifth of the fork server's start.
+    """
+
+    name: str
+    # What `ps` shows.
+    title: bytes
+    env: dict[str, str]
+    path: list[str]
+    argv: list[str]
+    folder: str
+    # Pickled, or empty.
+    hooks: bytes
+    # Levels from which records go to the pool, by logger; empty: none do.
+    log_levels: dict[str, int]
+    # The program's key of multiprocessing, or empty: proxies of its managers need it.
+    authkey: bytes
+
+
+class Child:
+    """State of this process: one instance, one thread."""
+
+    def __init__(self, ends: Sequence[int]) -> None:
+        packets, results, page, inbox, shelf, self._arena = ends
+        self._packets = packets
+        self._page = Page(page)
+        self._words = self._page.words
+        self._outbox: AnyOutbox = Outbox(self._page, results)
+        self._inbox = InboxReader(inbox)
+        self._shelf = Shelf(shelf, self._words)
+        # Calls and references whose memory is, perhaps, not looked at any more: appended by finalizers.
+        self._let_go: deque[int] = deque()
+        self._refs = RefShelf(self._arena, self._let_go.append)
+        shelves[:] = [self._refs]
+        self._blobs: dict[int, bytes] = {}
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self._name = ""
+        self._hooks = Hooks()
+        self._taken = 0
+        self._flushed_ns = 0
+        self._reported_ns = 0
+
+    def run(self, setup_size: int) -> int:
+        """Serve until told to stop; return the exit status."""
+        if not self._set_up(load(self._inbox.read(RING_SIZE, setup_size))):
+            return 1
+        self._outbox.put(pack_frame(Kind.READY, 0, b""))
+        while self._serve_one():
+            pass
+        # First: nobody should wait for an answer until the finalizer is done.
+        self._outbox.flush()
+        self._hooks.end()
+        self._outbox.flush()
+        return 0
+
+    def _set_up(self, setup: Setup) -> bool:
+        self._name = setup.name
+        os.environ.update(setup.env)
+        _set_title(setup.title)
+        sys.path[:] = setup.path
+        sys.argv[:] = setup.argv
+        # The folder may be gone: stay where the fork server is, as a shell would.
+        with contextlib.suppress(OSError):
+            os.chdir(setup.folder)
+        try:
+            if setup.authkey:
+                _set_authkey(setup.authkey)
+            if setup.log_levels:
+                self._outbox = _send_logs(self._outbox, setup.log_levels)
+            if setup.hooks:
+                self._hooks = load(setup.hooks)
+            self._hooks.begin()
+        except BaseException as error:
+            # Whatever it was, the pool must learn why it cannot start children.
+            self._outbox.put(pack_frame(Kind.INIT_FAILED, 0, pack_exception(error)))
+            self._outbox.flush()
+            return False
+        return True
+
+    def _serve_one(self) -> bool:
+        self._refs.forget_dropped()
+        while self._let_go:
+            number = self._let_go.popleft()
+            if not self._refs.is_looked_at(number):
+                self._outbox.put(pack_frame(Kind.LET_GO, number, b""))
+        # The pool counts what it put into the pipe: as long as that is more
+        # than was taken, the read below does not wait, so answers may.
+        if self._words[PACKETS] <= self._taken or time.monotonic_ns() - self._flushed_ns > FLUSH_NS:
+            self._outbox.flush()
+            self._flushed_ns = time.monotonic_ns()
+        raw = os.read(self._packets, PACKET_SIZE)
+        if not raw:
+            return False
+        self._taken += 1
+        packet = unpack_packet(raw)
+        if packet.kind == Kind.CALL:
+            self._call(packet)
+        elif packet.kind == Kind.FUNCTION:
+            self._learn(packet)
+        return packet.kind != Kind.STOP
+
+    def _body(self, packet: Packet) -> bytes | memoryview:
+        if not packet.in_inbox:
+            return packet.body
+        return self._inbox.read(OFFSET.unpack(packet.body)[0], packet.size)
+
+    def _learn(self, packet: Packet) -> None:
+        # `seq` names the function that this one replaces: memory stays bounded
+        # although a program may make lambdas for ever.
+        self._blobs.pop(packet.seq, None)
+        self._functions.pop(packet.seq, None)
+        self._blobs[packet.function] = bytes(self._body(packet))
+
+    def _function(self, number: int) -> Callable[..., Any]:
+        function = self._functions.get(number)
+        if function is None:
+            # Loaded at its first call, so that what goes wrong is that call's error.
+            function = self._functions[number] = load(self._blobs[number])
+        return function
+
+    def _call(self, packet: Packet) -> None:
+        seq = packet.seq
+        started = time.monotonic_ns()
+        # The time first: whoever sees the number must find its time.
+        self._words[STARTED_NS] = started
+        self._words[STARTED] = seq
+        try:
+            kind = Kind.VALUE
+            body, flags = self._run(packet)
+        except BaseException as error:
+            # SystemExit and KeyboardInterrupt too: they end the call, not the child.
+            kind, body, flags = Kind.ERROR, pack_exception(error), 0
+        micros = (time.monotonic_ns() - started) // 1000
+        self._outbox.put(pack_frame(kind, seq, body, micros, flags=flags))
+        self._words[STARTED] = 0
+
+    def _run(self, packet: Packet) -> tuple[bytes, int]:
+        """Run the call; return its answer and the flags of its frame."""
+        seq = packet.seq
+        # First: whatever goes wrong, the pool must learn that it was let go of.
+        opened = self._open(packet) if packet.is_bulk else None
+        function = self._function(packet.function)
+        args, kwargs = load_apart(opened) if opened else load(self._body(packet))
+        del opened
+        current = Current(
+            self._name,
+            lambda done, total, note: self._report(seq, (done, total, note)),
+            lambda: self._words[CANCEL] == seq,
+        )
+        return self._pack_value(run_with(current, function, args, kwargs))
+
+    def _open(self, packet: Packet) -> list[memoryview]:
+        bulk = Bulk.unpack(self._body(packet))
+        memory = open_bulk(self._arena, bulk, partial(self._let_go.append, packet.seq))
+        return split(memory, bulk.sizes)
+
+    def _pack_value(self, value: object) -> tuple[bytes, int]:
+        data, apart = dump_apart(value)
+        if not apart and len(data) < BULK_MIN:
+            return data, 0
+        place = self._shelf.put([data, *apart])
+        if place is not None:
+            return place, IS_BULK
+        return dump(value) if apart else data, 0
+
+    def _report(self, seq: int, progress: tuple[float, float, str]) -> None:
+        now = time.monotonic_ns()
+        done, total, _ = progress
+        finished = 0 < total <= done
+        # People look ten times a second at most; the last report always counts.
+        if finished or now - self._reported_ns > _PROGRESS_NS:
+            self._reported_ns = now
+            self._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(progress)))
+            self._outbox.flush()
+
+
+def _send_logs(outbox: AnyOutbox, levels: dict[str, int]) -> AnyOutbox:
+    # Imported only for a pool that wants it: logging costs 6 ms.
+    from lightwork.pool.logs import send_logs  # noqa: PLC0415 - see above
+
+    return send_logs(outbox, levels)
+
+
+def _set_title(title: bytes) -> None:
+    # Without /proc it merely keeps the name of the fork server.
+    with contextlib.suppress(OSError):
+        fd = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, title)
+        finally:
+            os.close(fd)
+
+
+def _set_authkey(key: bytes) -> None:
+    # Imported only for a program that has managers of multiprocessing.
+    from multiprocessing.process import current_process  # noqa: PLC0415 - see above
+
+    current_process().authkey = key
+
+
+def child_main(ends: Sequence[int], setup_size: int) -> int:
+    """Run a child on its ENDS descriptors; return the exit status."""
+    # A pool that is gone must end us with EPIPE as an error, not silently; all
+    # else as a new program would have it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # The last words of a crash go where the pool finds them.
+    _, _, page, *_ = ends
+    os.lseek(page, TRACE_START, os.SEEK_SET)
+    faulthandler.enable(page)
+    try:
+        return Child(ends).run(setup_size)
+    except BrokenPipeError:
+        return 0
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()

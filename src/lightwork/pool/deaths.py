@@ -1,0 +1,34 @@
+"""Deaths: what is said about a child that died, and who is to blame. Pure."""
+
+import signal
+
+
+def death_text(name: str, pid: int, exitcode: int, function: str, trace: str = "") -> str:
+    """Say how a child ended while it ran a call of this function, and where if that is known."""
+    text = (
+        f"the child {name} (pid {pid}) {describe_exit(exitcode)} while it ran {function}; "
+        "only this call is lost"
+    )
+    return f"{text}\n{trace}" if trace else text
+
+
+def describe_exit(exitcode: int) -> str:
+    """Put an exit code into words; negative ones are signals."""
+    if exitcode >= 0:
+        return f"ended with exit status {exitcode}"
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    hint = " (kill -9, or the system ran out of memory)" if exitcode == -signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"
+
+
+def memory_text(function: str, *, used: int, limit: int) -> str:
+    """Say that a call held more memory than it may."""
+    return f"{function} was killed: its child held {used:,} bytes, the limit is {limit:,}"
+
+
+def timeout_text(function: str, timeout: float) -> str:
+    """Say that a call ran too long."""
+    return f"{function} ran longer than its timeout of {timeout:g} s and was killed"

@@ -1,0 +1,113 @@
+"""Executor: what every pool of this package offers, whatever runs the calls.
+
+A real subclass of `concurrent.futures.Executor`. A pool implements `start_call`
+and `shutdown`; submit, map and the context managers are written once, here.
+"""
+
+import abc
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from typing import Any, Literal, ParamSpec, Self, TypeVar
+
+from lightwork.pool.call import CallOptions, call_options
+from lightwork.pool.future import Future
+from lightwork.pool.mapping import MapOptions, map_calls
+from lightwork.pool.ref import Ref
+from lightwork.pool.show import count_items, show_progress
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def shown(
+    results: Iterator[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
+) -> Iterator[T]:
+    """Return the results of a map with a progress display around them."""
+    title = getattr(fn, "__name__", type(fn).__name__)
+    return show_progress(results, count_items(iterables), title=title)
+
+
+class Executor(futures.Executor, abc.ABC):
+    """Runs calls; see `concurrent.futures.Executor` for the shared meaning."""
+
+    # How many calls run at once, which map must know; 0: one per CPU. The name
+    # is that of the standard library's executors.
+    _max_workers: int = 0
+
+    @abc.abstractmethod
+    def start_call(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Take one call with explicit options; used by submit, map and workers."""
+
+    def put(self, value: T) -> Ref[T]:
+        """Pin an object for many calls: pass the reference, and call its `get` inside of `fn`.
+
+        Processes get the object as it is now, once per child, and must not change it.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+        """
+        return Ref(value)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run `fn(*args, **kwargs)` and return its future.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+        """
+        return self.start_call(fn, args, kwargs, call_options(fn))
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[T]:
+        """Call `fn` with items taken from the iterables in parallel, lazily.
+
+        Args:
+            fn: Called once per item.
+            iterables: Zipped; may be infinite when the results are consumed lazily.
+            timeout: Seconds after this call at which waiting raises TimeoutError.
+            chunksize: Items per call to a child; "auto" adapts to their duration.
+            buffersize: Upper bound of items taken but not yet yielded; None: automatic.
+            ordered: False yields results as they come.
+            errors: "return" yields the exception of a failed item in its place.
+            progress: Show on standard error how many results there are: a bar on a
+                terminal, else a line now and then.
+        """
+        options = MapOptions(
+            timeout=timeout,
+            chunksize=chunksize,
+            buffersize=buffersize,
+            ordered=ordered,
+            errors=errors,
+            slots=self._max_workers,
+        )
+        results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
+        return shown(results, fn, iterables) if progress else results
+
+    def start(self) -> None:
+        """Start now what the first call would start; idempotent."""
+
+    def kill_workers(self) -> None:
+        """Cancel what waits and end what runs as fast as this kind of pool can."""
+        self.shutdown(wait=False, cancel_futures=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        # Waiting for running calls must not block the event loop.
+        await asyncio.to_thread(self.__exit__, kind, error, trace)  # type: ignore[arg-type]

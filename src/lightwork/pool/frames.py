@@ -1,0 +1,129 @@
+"""Frames: the bytes that travel between a pool and its children. Pure.
+
+Two one-way paths join the pool to each child.
+
+*Packets* go down a pipe and are all PACKET_SIZE bytes long. Both sides read and
+write only whole multiples of that, and a page is one too, so the kernel never
+cuts a packet: it is read whole, by exactly one reader. That is how a call is
+handed over without a lock: the child owns a call from the moment its read
+returns, and the pool takes unstarted calls back by reading the same pipe. Many
+packets are put there by one system call. A body that does not fit in lies in
+the inbox (inbox.py) and the packet says where.
+
+*Frames* come up as a stream through the outbox (page.py) and a plain pipe.
+
+Both start with the same 24 bytes: kind, flags, function id, call number, size.
+Sizes are 64-bit: a 2 GiB argument must not end a pool.
+"""
+
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+# A divisor of the page size, see above. 40 bytes hold the arguments of small
+# calls, such as four integers.
+PACKET_SIZE: Final = 64
+HEADER: Final = struct.Struct("<BBHIQQ")
+OFFSET: Final = struct.Struct("<Q")
+INLINE_MAX: Final = PACKET_SIZE - HEADER.size
+_PACKET: Final = struct.Struct(f"{HEADER.format}{INLINE_MAX}s")
+
+IN_INBOX: Final = 1
+# The body says where the value lies in shared memory (bulk.py).
+IS_BULK: Final = 2
+
+
+class Kind(IntEnum):
+    """What a packet or frame is."""
+
+    # Pool to child.
+    CALL = 1
+    FUNCTION = 2
+    STOP = 3
+    # Child to pool.
+    READY = 10
+    VALUE = 11
+    ERROR = 12
+    PROGRESS = 13
+    INIT_FAILED = 14
+    # The child has let go of the large arguments of a call.
+    LET_GO = 15
+    LOG = 20
+
+
+class Packet(NamedTuple):
+    """One packet as the child reads it; `body` is the offset when in the inbox."""
+
+    kind: int
+    in_inbox: int
+    function: int
+    seq: int
+    size: int
+    body: bytes
+    is_bulk: bool = False
+
+
+class Frame(NamedTuple):
+    """One frame as the pool reads it; `micros` is how long the call ran."""
+
+    kind: int
+    seq: int
+    micros: int
+    body: bytes
+    is_bulk: bool = False
+
+
+def pack_packet(kind: int, function: int, seq: int, body: bytes, *, flags: int = 0) -> bytes:
+    """Return a packet with its body inside; the body must fit (INLINE_MAX)."""
+    return _PACKET.pack(kind, flags, 0, function, seq, len(body), body)
+
+
+def pack_inbox_packet(
+    kind: int, function: int, seq: int, *, offset: int, size: int, flags: int = 0
+) -> bytes:
+    """Return a packet whose body lies in the inbox."""
+    return _PACKET.pack(kind, flags | IN_INBOX, 0, function, seq, size, OFFSET.pack(offset))
+
+
+def unpack_packet(packet: bytes) -> Packet:
+    """Take a packet apart."""
+    kind, flags, _, function, seq, size, body = _PACKET.unpack(packet)
+    is_bulk = bool(flags & IS_BULK)
+    if flags & IN_INBOX:
+        return Packet(kind, 1, function, seq, size, body[: OFFSET.size], is_bulk)
+    return Packet(kind, 0, function, seq, size, body[:size], is_bulk)
+
+
+def read_packets(packets: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield kind, function and call number of each packet, as far as there are whole ones."""
+    whole = len(packets) - len(packets) % PACKET_SIZE
+    for kind, _, _, function, seq, _, _ in _PACKET.iter_unpack(packets[:whole]):
+        yield kind, function, seq
+
+
+def pack_frame(kind: int, seq: int, body: bytes, micros: int = 0, *, flags: int = 0) -> bytes:
+    """Return a frame; a duration beyond 71 minutes is capped, it only guides scheduling."""
+    return HEADER.pack(kind, flags, 0, min(micros, 0xFFFFFFFF), seq, len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames, however the bytes arrive."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+        """Yield every frame that is complete with these bytes."""
+        self._rest += data
+        start, end = 0, len(self._rest)
+        while end - start >= HEADER.size:
+            kind, flags, _, micros, seq, size = HEADER.unpack_from(self._rest, start)
+            body = start + HEADER.size
+            if end - body < size:
+                break
+            start = body + size
+            whole = bytes(memoryview(self._rest)[body:start])
+            yield Frame(kind, seq, micros, whole, bool(flags & IS_BULK))
+        if start:
+            del self._rest[:start]

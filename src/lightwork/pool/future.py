@@ -1,0 +1,80 @@
+"""Future: the caller's handle on a coming outcome, standard library semantics.
+
+A real subclass of `concurrent.futures.Future`, because `wait()` and
+`as_completed()` reach into its internals. Adds only that it can be awaited and
+that a *running* call can be asked or made to end.
+"""
+
+import asyncio
+import logging
+from collections.abc import Generator
+from concurrent import futures
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+T = TypeVar("T")
+
+CancelMode = Literal["no", "ask", "kill"]
+
+log = logging.getLogger(__name__)
+
+
+class Withdrawable(Protocol):
+    """The call behind a future, in a pool that can take calls back."""
+
+    def withdraw(self, mode: CancelMode) -> bool:
+        """Take the call back, if that is still possible; see Future.cancel."""
+
+    def is_running(self) -> bool:
+        """Whether the call has been given to a child."""
+
+
+class Future(futures.Future[T], Generic[T]):
+    """Result of a call, now or later; also awaitable."""
+
+    # The call answers cancel() and running() until it is over. Without one the
+    # standard library's states do.
+    _call: Withdrawable | None = None
+
+    def cancel(self, *, running: CancelMode = "no") -> bool:
+        """Cancel the call if it has not started.
+
+        Args:
+            running: What to do if it has: nothing; "ask" lets it see
+                `current().cancelled`; "kill" kills the child that runs it.
+
+        Returns:
+            Whether the call is cancelled now.
+        """
+        call = self._call
+        if call is None or self.done():
+            return super().cancel()
+        return call.withdraw(running)
+
+    def running(self) -> bool:
+        """Whether the call has been given to a thread or child and is not done."""
+        call = self._call
+        if call is None or self.done():
+            return super().running()
+        return call.is_running()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.wrap_future(self).__await__()
+
+    def _forget_call(self) -> None:
+        """Let go of the call, whose memory a kept future must not keep; only when done."""
+        self._call = None
+
+    def _end_cancelled(self) -> None:
+        """Cancel for good and tell those who wait; the owner has withdrawn the call."""
+        super().cancel()
+        self.set_running_or_notify_cancel()
+        self._forget_call()
+
+    def _invoke_callbacks(self) -> None:
+        # The standard library stops at a callback that raises SystemExit: those
+        # behind it, such as an asyncio loop's, would wait for ever.
+        for callback in self._done_callbacks:  # type: ignore[attr-defined]
+            try:
+                callback(self)
+            except BaseException:
+                log.exception("future_callback_failed callback=%r", callback)

@@ -1,0 +1,93 @@
+"""Inherit: initializer arguments that may only travel while a process is being made.
+
+multiprocessing's locks, semaphores, queues and pipes refuse to be pickled at any
+other time, and handing them to an initializer is what many programs do with the
+standard library's executor. So while the initializer and its arguments are
+pickled, we play the process that is being made: descriptors are collected here,
+go with every child over the fork server's socket, and are found there by position.
+
+Only objects made for the start methods `spawn` and `forkserver` can be handed
+over; those of `fork` have no name by which another process could open them.
+"""
+
+import io
+import os
+from collections import ChainMap
+from dataclasses import dataclass, field
+from multiprocessing import context
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, Final
+
+from lightwork.pool.inherited import InheritedFd
+
+# What one request to the fork server can carry, with room for our own.
+_FDS_MAX: Final = 200
+
+
+@dataclass(slots=True)
+class Inheritance:
+    """A pickled value, and the descriptors without which it cannot be loaded."""
+
+    data: bytes = b""
+    fds: list[int] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the descriptors; children have copies of their own. Idempotent."""
+        while self.fds:
+            os.close(self.fds.pop())
+
+
+class _Spawning:
+    """What objects of multiprocessing ask of the process that is being made."""
+
+    DupFd = InheritedFd
+
+    def __init__(self, fds: list[int]) -> None:
+        self._fds = fds
+
+    def duplicate_for_child(self, fd: int) -> int:
+        if len(self._fds) == _FDS_MAX:
+            raise ValueError(f"initargs hold more than {_FDS_MAX} pipes and queues")
+        self._fds.append(os.dup(fd))
+        return len(self._fds) - 1
+
+
+def dump_inheritance(value: object) -> Inheritance:
+    """Pickle a value that may hold locks, queues and pipes of multiprocessing.
+
+    Raises:
+        Exception: Whatever the value's own pickling raised.
+    """
+    found = Inheritance()
+    context.set_spawning_popen(_Spawning(found.fds))  # type: ignore[arg-type]
+    try:
+        found.data = _dump(value, found)
+    except BaseException:
+        found.close()
+        raise
+    finally:
+        context.set_spawning_popen(None)
+    return found
+
+
+def _dump(value: object, found: Inheritance) -> bytes:
+    try:
+        data = bytes(ForkingPickler.dumps(value, 5))
+    except Exception:
+        data = b"__main__"
+    if b"__main__" not in data:
+        return data
+    # As in pickling.py: what the main script defines goes by value.
+    found.close()
+    return _dump_by_value(value)
+
+
+def _dump_by_value(value: object) -> bytes:
+    # 12 ms to import, and most programs never need it.
+    import cloudpickle  # noqa: PLC0415 - see above
+
+    file = io.BytesIO()
+    pickler: Any = cloudpickle.Pickler(file, 5)
+    pickler.dispatch_table = ChainMap(ForkingPickler._extra_reducers, pickler.dispatch_table)  # type: ignore[attr-defined]
+    pickler.dump(value)
+    return file.getvalue()

@@ -1,0 +1,15 @@
+"""Inherited: the child's side of inherit.py: descriptors that came with this process."""
+
+# By position, as inherit.py counted them. Filled once, before anything is loaded.
+received: list[int] = []
+
+
+class InheritedFd:
+    """Stands for a descriptor while an object of multiprocessing travels to a child."""
+
+    def __init__(self, position: int) -> None:
+        self._position = position
+
+    def detach(self) -> int:
+        """Return the descriptor here; the object that asks owns it from now on."""
+        return received[self._position]

@@ -1,0 +1,92 @@
+"""InlineExecutor: runs each call at once, in the thread that submits it.
+
+For debugging, tests and doctests: breakpoints and tracebacks are where the
+submitter is, and every future is done when `submit` returns. Whatever a call
+raises is its outcome, as with every executor, with one exception:
+KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
+one that runs the call. Time-outs and memory caps are not enforced.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, TypeVar
+
+from lightwork.pool.call import CallOptions
+from lightwork.pool.current import Current, run_with
+from lightwork.pool.executor import Executor
+from lightwork.pool.future import Future
+from lightwork.pool.progress import reporter_for
+
+T = TypeVar("T")
+
+
+class InlineExecutor(Executor):
+    """Runs calls in the submitting thread; for debugging and tests."""
+
+    def __init__(self) -> None:
+        self._max_workers = 1
+        # Read and written by single operations; a race only admits one call more.
+        self._is_closed = False
+
+    def start_call(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Run the call; return its finished future.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+            KeyboardInterrupt: The call was interrupted.
+        """
+        if self._is_closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        call = Current(threading.current_thread().name, reporter_for(options.on_progress))
+        try:
+            result = run_with(call, fn, args, kwargs)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # It belongs to whoever asks for the result.
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        try:
+            return future
+        finally:
+            # The error's traceback holds this frame, and the future holds the error.
+            del future
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[T]:
+        """Call `fn` for one item at a time, as its result is asked for.
+
+        The first item runs at the call, which is the meaning of `map` everywhere;
+        running more of them ahead would gain nothing here.
+        """
+        return super().map(
+            fn,
+            *iterables,
+            timeout=timeout,
+            chunksize=1 if chunksize == "auto" else chunksize,
+            buffersize=1 if buffersize is None else buffersize,
+            ordered=ordered,
+            errors=errors,
+            progress=progress,
+        )
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
+        """Take no more calls; none is ever pending."""
+        self._is_closed = True

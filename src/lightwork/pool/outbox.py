@@ -1,0 +1,77 @@
+"""Outbox: the child's end of the result stream. See page.py for the theory."""
+
+import os
+from typing import Final, Protocol
+
+from lightwork.pool.page import OUTBOX_SIZE, PRODUCED, RING_FRAME_MAX, RING_FROM, Page
+
+_WRITE_MAX: Final = 1 << 30
+
+
+class AnyOutbox(Protocol):
+    """What writes frames: the plain one, or one that sends log records too (logs.py)."""
+
+    def put(self, frame: bytes) -> None:
+        """Keep a frame so that it survives this process; send it later."""
+
+    def flush(self) -> None:
+        """Send all that waits."""
+
+
+class Outbox:
+    """Collects frames in shared memory and sends them in batches."""
+
+    def __init__(self, page: Page, fd: int) -> None:
+        self._words = page.words
+        self._ring = page.outbox
+        self._fd = fd
+        self._produced = 0
+        self._sent = 0
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are not sent yet."""
+        return self._produced - self._sent
+
+    def put(self, frame: bytes) -> None:
+        """Keep a frame so that it survives this process; send it later."""
+        size = len(frame)
+        if size > OUTBOX_SIZE - self.waiting:
+            self.flush()
+        if size > RING_FRAME_MAX:
+            self.flush()
+            self._send(memoryview(frame))
+            self._produced += size
+            self._sent += size
+            # First: whoever sees the new end must know that the ring has not got it.
+            self._words[RING_FROM] = self._produced
+        else:
+            self._copy(frame, size)
+            self._produced += size
+        self._words[PRODUCED] = self._produced
+
+    def flush(self) -> None:
+        """Send all that waits."""
+        if self.waiting == 0:
+            return
+        start, end = self._sent % OUTBOX_SIZE, self._produced % OUTBOX_SIZE
+        if start < end:
+            self._send(self._ring[start:end])
+        else:
+            self._send(self._ring[start:])
+            self._send(self._ring[:end])
+        self._sent = self._produced
+
+    def _copy(self, frame: bytes, size: int) -> None:
+        start = self._produced % OUTBOX_SIZE
+        room = OUTBOX_SIZE - start
+        if size <= room:
+            self._ring[start : start + size] = frame
+        else:
+            self._ring[start:] = frame[:room]
+            self._ring[: size - room] = frame[room:]
+
+    def _send(self, data: memoryview) -> None:
+        # One write takes at most about 2 GiB, and a signal may cut it short.
+        while data:
+            data = data[os.write(self._fd, data[:_WRITE_MAX]) :]

@@ -1,0 +1,91 @@
+"""Pace: how many items of a map go into a chunk, and how far ahead it runs.
+
+Pure decisions from what is known about the items so far: how long they ran and
+roughly how many bytes they hold. mapping.py measures and obeys.
+"""
+
+import sys
+from itertools import islice
+from typing import Final
+
+# A chunk shorter than this is dominated by its transport (about 30 us) ...
+SHORT: Final = 0.020
+# ... and a longer one makes others wait at the end, and loses more in a crash.
+LONG: Final = 0.050
+AIM: Final = 0.030
+# One measured chunk is thin evidence: grow by steps.
+GROWTH: Final = 16
+# No-op items run at 20 M/s: 16 Ki of them take as long as 20 transports.
+MAX_CHUNK: Final = 16_384
+CHUNK_BYTES: Final = 1 << 20
+WINDOW_BYTES: Final = 64 << 20
+# Sizes are sampled from this many items of a chunk.
+SAMPLE: Final = 4
+
+
+def next_size(size: int, ran: int, seconds: float) -> int:
+    """Return the size of coming chunks after a chunk of `ran` items took `seconds`."""
+    if seconds > LONG:
+        return max(1, min(size, int(ran * AIM / seconds)))
+    # Chunks submitted before the last growth say little about larger ones.
+    if seconds < SHORT and ran >= size:
+        return max(1, min(ran * GROWTH, int(ran * AIM / max(seconds, 1e-9)), MAX_CHUNK))
+    return size
+
+
+def limit_size(size: int, *, slots: int, window: int, item_bytes: int, remaining: int) -> int:
+    """Return `size`, or less if that many items are too much for one chunk.
+
+    Two chunks per slot must fit into the window, and into what remains: the
+    last chunks are smaller so that all slots end together.
+    """
+    return max(
+        1,
+        min(
+            size,
+            CHUNK_BYTES // max(item_bytes, 1),
+            window // (2 * slots),
+            -(-remaining // (2 * slots)),
+        ),
+    )
+
+
+def calls_in_flight(slots: int, size: int) -> int:
+    """Return how many chunks may be submitted and unfinished.
+
+    Small chunks may be short, so that many are needed to hide their transport.
+    """
+    return slots * max(2, 64 // size)
+
+
+def auto_window(slots: int, size: int, item_bytes: int) -> int:
+    """Return how many items may be taken and not yet yielded when nobody said.
+
+    Twice what is in flight: finished chunks may wait for a slow one before them.
+    """
+    items = 2 * calls_in_flight(slots, size) * size
+    return max(slots + 1, min(items, WINDOW_BYTES // max(item_bytes, 1)))
+
+
+def take_count(size: int, room: int, *, is_idle: bool) -> int:
+    """Return how many items to take for the next chunk; 0: wait for room.
+
+    A window with less room than one chunk is worth waiting for, unless nothing
+    is under way that could make room.
+    """
+    return size if room >= size else max(room, 0) if is_idle else 0
+
+
+def approximate_size(value: object, depth: int = 2) -> int:
+    """Return roughly how many bytes a value holds, without walking all of it."""
+    size = sys.getsizeof(value, 64)
+    nbytes = getattr(value, "nbytes", 0)  # Views of arrays do not count their data.
+    if isinstance(nbytes, int):
+        size = max(size, nbytes)
+    if depth and isinstance(value, list | tuple | dict | set | frozenset) and value:
+        parts = value.values() if isinstance(value, dict) else value
+        sample = list(islice(parts, SAMPLE))
+        size += (
+            len(value) * sum(approximate_size(part, depth - 1) for part in sample) // len(sample)
+        )
+    return size

@@ -1,0 +1,119 @@
+"""Page: memory that a child shares with its pool, so that death hides nothing.
+
+A child writes here what the pool must know if the child is killed between two
+system calls: which call it had started, and the results it had not yet sent.
+
+    offset 0    started    number of the call being run, 0 when none   (child writes)
+           8    started_ns monotonic clock when it started             (child writes)
+          16    produced   bytes of the result stream made so far      (child writes)
+          24    ring_from  where the part of it that is in the ring begins  (child writes)
+          64    packets    packets put into the pipe, less recalled    (pool writes)
+          72    cancel     number of the call asked to stop            (pool writes)
+        1024    let_go     for each place of the shelf, which result is done with (pool writes)
+        4096    outbox     ring of OUTBOX_SIZE bytes                   (child writes)
+       69632    trace      what Python says when the child crashes     (child writes)
+
+Each field has one writer and is one aligned 8-byte store, so a reader sees the
+old or the new value and nothing between. Byte `n` of the result stream lies at
+ring position `n % OUTBOX_SIZE` until the child has sent it through the pipe.
+
+Invariants:
+- The child stores a frame's bytes before it raises `produced`.
+- It never overwrites bytes that it has not sent: produced - sent <= OUTBOX_SIZE.
+- So when a child is dead and the pipe is drained after `received` bytes, the
+  ring holds all of [received, produced): no finished call is ever lost, although
+  results are sent in batches.
+- A frame larger than half the ring goes straight through the pipe and is never
+  in the ring: when it has been written whole, the child raises `ring_from` and
+  then `produced` to its end.
+"""
+
+import fcntl
+import os
+from typing import Final
+
+from lightwork.pool.mapped import map_shared
+
+OUTBOX_START: Final = 4096
+OUTBOX_SIZE: Final = 1 << 16
+TRACE_START: Final = OUTBOX_START + OUTBOX_SIZE
+# A hundred frames, which is where faulthandler ends.
+TRACE_SIZE: Final = 1 << 14
+PAGE_SIZE: Final = TRACE_START + TRACE_SIZE
+
+RING_FRAME_MAX: Final = OUTBOX_SIZE // 2
+
+# The pool may look at a living child's ring only where stores become visible in
+# program order. Elsewhere a child sends every result at once.
+PEEKING: Final = os.uname().machine in {"x86_64", "i686"}
+
+# Indexes of 8-byte words.
+STARTED: Final = 0
+STARTED_NS: Final = 1
+PRODUCED: Final = 2
+RING_FROM: Final = 3
+PACKETS: Final = 8
+CANCEL: Final = 9
+LET_GO: Final = 128
+
+# Places of the child's shelf (shelf.py).
+SLOTS: Final = 64
+
+
+def make_page() -> int:
+    """Return a descriptor of fresh shared memory for one child."""
+    fd = os.memfd_create("lightwork-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, PAGE_SIZE)
+    # What faulthandler writes goes through the descriptor, and must end where the page ends.
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    return fd
+
+
+class Page:
+    """One side's view of the page."""
+
+    def __init__(self, fd: int) -> None:
+        self._map = map_shared(fd, PAGE_SIZE)
+        view = memoryview(self._map)
+        self.words = view[:OUTBOX_START].cast("Q")
+        self.outbox = view[OUTBOX_START:TRACE_START]
+        view.release()
+
+    def read_stream(self, received: int) -> bytes:
+        """Return the stream from `received` on; only when the child is dead.
+
+        Before, everything that is in the pipe must have been read.
+        """
+        produced = self.words[PRODUCED]
+        if not 0 < produced - received <= OUTBOX_SIZE:
+            return b""
+        start, end = received % OUTBOX_SIZE, produced % OUTBOX_SIZE
+        if start < end:
+            return bytes(self.outbox[start:end])
+        return bytes(self.outbox[start:]) + bytes(self.outbox[:end])
+
+    def peek_stream(self, received: int) -> bytes:
+        """Return the stream from `received` on while the child lives, if that is safe now.
+
+        A frame that the child is copying at this moment is at most RING_FRAME_MAX
+        long, so it can only overwrite what lies more than half a ring behind
+        `produced`. If `produced` moved during the copy, the copy is dropped:
+        the next look or the pipe brings the same bytes.
+        """
+        produced = self.words[PRODUCED]
+        is_held = received >= self.words[RING_FROM]
+        if not is_held or produced - received > OUTBOX_SIZE - RING_FRAME_MAX:
+            return b""
+        copy = self.read_stream(received)
+        return copy if self.words[PRODUCED] == produced else b""
+
+    def read_trace(self) -> str:
+        """Return what Python wrote when it crashed, or "" if it did not."""
+        trace, _, _ = self._map[TRACE_START:].partition(b"\0")
+        return trace.decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """Release the memory of this side."""
+        self.words.release()
+        self.outbox.release()
+        self._map.close()

@@ -1,0 +1,190 @@
+"""Placement: where each call of a pool is, and the moves from place to place.
+
+Every method is called under the lock of the pool; only `incoming` and `decided`
+are used without it. What a call's end is, process_pool.py decides; here it is
+only kept until the dispatcher has resolved the future.
+
+Who is given calls: first idle children, equal shares; then new children, as
+long as there are places; then children that have just answered, as far as the
+plan lets calls wait behind others (plan.py). Other busy children get more when
+they answer, so no search through all children is ever needed.
+"""
+
+import time
+from collections import deque
+from concurrent.futures import CancelledError
+from typing import Final
+
+from lightwork.errors import PoolError
+from lightwork.pool.children import Children, has_room
+from lightwork.pool.frames import Frame
+from lightwork.pool.limits import Limits
+from lightwork.pool.link import Call, ChildLink
+from lightwork.pool.plan import PEEK_FIRST_SECONDS, Waiting
+from lightwork.pool.poller import Poller
+from lightwork.pool.shelf import Delivery
+
+# How often the child of a call with a memory limit is measured.
+MEMORY_SECONDS: Final = 0.02
+# After the system refused a child, as long no other one is asked for.
+_REFUSED_SECONDS: Final = 0.1
+
+
+class Placement:
+    """The tables of a pool's calls."""
+
+    def __init__(self, children: Children, poller: Poller) -> None:
+        self.children = children
+        self._poller = poller
+        # Used without the lock; appending and taking are atomic.
+        self.incoming: deque[Call] = deque()
+        self.decided: deque[tuple[Call, Frame | Delivery | BaseException]] = deque()
+        self.waiting: Waiting[Call] = Waiting()
+        self.limits: Limits[Call] = Limits()
+        # Children with answers that no pipe will announce soon.
+        self.peeked: dict[int, ChildLink] = {}
+        # Busy children that have answered since calls were last handed out.
+        self.roomy: dict[int, ChildLink] = {}
+        self.start_again_at = 0.0
+        self.cancels_waiting = False
+
+    def clear(self) -> list[Call]:
+        """Take every call whose end is not decided, wherever it is."""
+        self.take_in()
+        calls = self.waiting.clear()
+        for link in self.children:
+            calls += link.calls.values()
+        return [call for call in calls if not call.is_answered]
+
+    def next_look(self) -> float:
+        """Return when the dispatcher must look at a limit, a child or a place for one."""
+        first = min(self.limits.next(), self.children.next_idle_end())
+        until = min([first, *(link.peek_at for link in self.peeked.values())])
+        if self.waiting and self.children.places > 0:
+            until = min(until, self.start_again_at)
+        return until
+
+    def forget_child(self, link: ChildLink) -> None:
+        """Forget a child that is dead and holds no calls."""
+        self.peeked.pop(link.serial, None)
+        self.roomy.pop(link.serial, None)
+        self.children.remove(link)
+
+    def take_in(self) -> None:
+        """Move what was submitted to the waiting calls."""
+        for _ in range(len(self.incoming)):
+            call = self.incoming.popleft()
+            self.waiting.add(call, call.options.priority)
+
+    def hand_out(self, *, may_start: bool) -> None:
+        """Give children what they should have now."""
+        waiting, children = self.waiting, self.children
+        if self.incoming:
+            self.take_in()
+        while waiting and waiting.first().is_answered:
+            waiting.take()
+        while waiting and children.idle:
+            if not self._give(children.last_idle(), -(-len(waiting) // len(children.idle))):
+                break
+        while waiting and may_start and children.places > 0 and self._start():
+            pass
+        while waiting and self.roomy:
+            _, link = self.roomy.popitem()
+            self._give(link, -(-len(waiting) // (len(self.roomy) + 1)))
+        self.roomy.clear()
+
+    def _give(self, link: ChildLink, most: int) -> int:
+        """Give the child up to so many calls; return how many it got."""
+        before = link.sent_total
+        while self.waiting and link.sent_total - before < most:
+            call = self.waiting.first()
+            if call.is_answered:
+                self.waiting.take()
+            elif has_room(link, call):
+                self._stage(self.waiting.take(), link)
+            else:
+                break
+        for call in reversed(link.flush()):
+            self.put_back(call)
+        if len(link.calls) > 1:
+            self.expect_to_peek(link)
+        return link.sent_total - before
+
+    def _stage(self, call: Call, link: ChildLink) -> None:
+        options = call.options
+        try:
+            link.stage(call)
+        except (OSError, MemoryError, ValueError) as error:
+            # No memory for its arguments: its own fault, or at least its own fate.
+            self.decide(call, error)
+            return
+        self.children.note_given(link)
+        if options.timeout or options.max_memory:
+            wait = options.timeout or MEMORY_SECONDS
+            if options.max_memory:
+                wait = min(wait, MEMORY_SECONDS)
+            self.look_at(call, time.monotonic() + wait)
+
+    def _start(self) -> bool:
+        """Start a child for the next call; return whether to go on."""
+        if time.monotonic() < self.start_again_at:
+            return False
+        try:
+            link = self.children.start()
+        except OSError as error:
+            self.cannot_start(error)
+            return False
+        return self._give(link, 1) > 0
+
+    def look_at(self, call: Call, instant: float) -> None:
+        """Have the dispatcher look at the limits of the call then."""
+        self.limits.look_at(call.seq, call, instant)
+        self._poller.wake_before(instant)
+
+    def expect_to_peek(self, link: ChildLink) -> None:
+        """Have the dispatcher look for answers in the memory of the child from time to time."""
+        if link.serial not in self.peeked:
+            self.peeked[link.serial] = link
+            link.looks = 0
+            link.peek_at = time.monotonic() + PEEK_FIRST_SECONDS
+            self._poller.wake_before(link.peek_at)
+
+    # --- taking back
+
+    def put_back(self, call: Call) -> None:
+        """Let a call that no child has begun wait again, as the next of its line."""
+        if self.cancels_waiting:
+            if not call.is_answered:
+                self.decide(call, CancelledError())
+        else:
+            self.waiting.put_back(call, call.options.priority)
+
+    def take_back(self, link: ChildLink) -> None:
+        """Take back what the child has not begun."""
+        for call in reversed(link.recall()):
+            self.put_back(call)
+        if link.was_recalled:
+            self.expect_to_peek(link)
+        elif not link.is_killed:
+            self.children.note_free(link)
+
+    def cannot_start(self, error: OSError) -> None:
+        """Note that the system refused a child."""
+        # Those children that there are have to do; one more is tried later.
+        self.start_again_at = time.monotonic() + _REFUSED_SECONDS
+        if len(self.children):
+            return
+        for call in self.waiting.clear():
+            if not call.is_answered:
+                refusal = PoolError(f"no child could be started for this call: {error}")
+                refusal.__cause__ = error
+                self.decide(call, refusal)
+
+    def decide(self, call: Call, decided: Frame | Delivery | BaseException) -> None:
+        """Keep the end of a call until the dispatcher resolves its future."""
+        call.is_answered = True
+        # Whoever still looks at the arguments has a hold of its own.
+        call.extent, call.refs = None, ()
+        if call.options.timeout or call.options.max_memory:
+            self.limits.drop(call.seq)
+        self.decided.append((call, decided))

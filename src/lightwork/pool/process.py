@@ -1,0 +1,228 @@
+"""ProcessExecutor: calls on child processes; only the guilty call ever fails.
+
+The face of the process pool: checks arguments, starts the dispatcher with the
+first call, and ties the pool's life to this object, to the interpreter and to
+the process. See process_pool.py for how it works.
+"""
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from lightwork.errors import UsageError
+from lightwork.pool.call import CallOptions
+from lightwork.pool.children import PoolSettings
+from lightwork.pool.cpus import usable_cpus
+from lightwork.pool.dispatcher import dispatch
+from lightwork.pool.environment import BlasThreads, blas_env, check_env
+from lightwork.pool.executor import Executor
+from lightwork.pool.future import Future
+from lightwork.pool.hooks import make_hooks
+from lightwork.pool.inherit import Inheritance, dump_inheritance
+from lightwork.pool.naming import DEFAULT_NAME, check_name
+from lightwork.pool.poller import FOREVER
+from lightwork.pool.process_pool import ProcessPool
+from lightwork.pool.ref import Ref
+from lightwork.tasks import parse_size
+
+T = TypeVar("T")
+
+
+class ProcessExecutor(Executor):
+    """Runs calls on child processes.
+
+    Children are started when calls need them, up to `max_workers`. A child that
+    dies costs the call that it ran, which fails with WorkerLost; it is replaced.
+
+    Args:
+        max_workers: Most children at a time; default: the CPUs this process may use.
+        mp_context: Accepted for compatibility; children always come from
+            lightwork's fork server.
+        initializer: Called once in every child; if it raises, the pool is broken.
+        initargs: Its arguments; locks, queues and pipes of multiprocessing may be among them,
+            if made by its `spawn` or `forkserver` context.
+        max_tasks_per_child: Replace a child after so many calls.
+        max_memory_per_child: Replace a child after the call that left it with more memory than
+            this: bytes, or text such as "512M". No call is lost by it.
+        idle_timeout: Seconds after which children without calls end, down to none; the next call
+            starts one.
+        logs: Log here what children log, under the same name, with the child's name as the record's
+            `processName`. Levels are those of this process when the child starts; whoever
+            adds a place for records in a child as well gets them twice.
+        finalizer: Called once in every child whose initializer succeeded, when the child ends
+            normally (shutdown, replacement), not when it is killed; its errors are logged.
+        finalargs: Its arguments, as for the initializer.
+        name: Children are called `NAME-1`, `NAME-2`, ... in `current().worker` and errors, and
+            `lw:NAME-1` in `ps` and `top`.
+        env: Variables that children have in `os.environ` before anything of yours is loaded.
+        blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
+            each child; "auto": its share of the CPUs, unless the program's environment says
+            something else; None: no limit. `env` wins over both.
+
+    Raises:
+        UsageError: An argument makes no sense, or this system is not Linux.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: object = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        max_memory_per_child: int | str | None = None,
+        idle_timeout: float | None = None,
+        finalizer: Callable[..., object] | None = None,
+        finalargs: tuple[Any, ...] = (),
+        name: str = DEFAULT_NAME,
+        env: Mapping[str, str] | None = None,
+        blas_threads: BlasThreads = "auto",
+        logs: bool = False,
+    ) -> None:
+        del mp_context
+        if sys.platform != "linux":
+            raise UsageError(
+                "ProcessExecutor needs Linux (memfd, epoll, packet pipes); "
+                f"this is {sys.platform}: use ThreadExecutor"
+            )
+        hooks = make_hooks(initializer, initargs, finalizer, finalargs)
+        self._max_workers = check_max_workers(max_workers)
+        calls_per_child = _check_calls_per_child(max_tasks_per_child)
+        settings = PoolSettings(
+            children=self._max_workers,
+            name=check_name(name),
+            env=_child_env(env, blas_threads, self._max_workers),
+            calls_per_child=calls_per_child,
+            memory_per_child=parse_size(max_memory_per_child or 0),
+            idle_timeout=_check_idle_timeout(idle_timeout),
+            logs=logs,
+            # Last: it may open descriptors, which the pool then owns.
+            hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
+        )
+        self._pid = os.getpid()
+        self._pool = ProcessPool(settings)
+        self._thread = threading.Thread(
+            target=dispatch, args=(self._pool,), name="lightwork-dispatcher"
+        )
+        self._start_lock = threading.Lock()  # guards starting the thread
+        self._is_started = False
+        _live_executors.add(self)
+
+    def start_call(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Take one call with explicit options; see Executor."""
+        if self._pid != os.getpid():
+            raise RuntimeError(
+                f"this executor belongs to process {self._pid}; "
+                "a forked process must create one of its own"
+            )
+        if not self._is_started:
+            self.start()
+        return self._pool.add(fn, args, kwargs, options)
+
+    def put(self, value: T) -> Ref[T]:
+        """Pin an object for many calls; see Executor."""
+        return self._pool.put(value)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard library's signature
+        """Take no more calls; with `wait`, return when all are done and all children ended."""
+        if self._pid != os.getpid():
+            return
+        with self._start_lock:
+            self._pool.close(cancel_waiting=cancel_futures)
+            if not self._is_started:
+                # No dispatcher was needed, and none can come: the pool is closed.
+                self._pool.release()
+                return
+        # Without an id it was never started: the pool was closed unused.
+        if wait and self._thread.ident and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def kill_workers(self) -> None:
+        """Kill all children at once, cancel what waits, and shut down."""
+        self.shutdown(wait=False, cancel_futures=True)
+        self._pool.kill_children()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            # Whoever pressed Ctrl-C does not want to wait for an hour's work.
+            self.kill_workers()
+        self.shutdown(wait=True)
+
+    def __del__(self) -> None:
+        # Never lock or join here: the collector may run in any thread, under any lock.
+        pool = getattr(self, "_pool", None)
+        if pool is None or self._pid != os.getpid():
+            return
+        if getattr(self, "_is_started", False):
+            pool.close_from_finalizer()
+        else:
+            # Nobody else has ever used it, so nobody holds its lock.
+            pool.release()
+
+    def start(self) -> None:
+        """Start the dispatcher now; the first call would."""
+        with self._start_lock:
+            if not self._is_started:
+                self._thread.start()
+                self._is_started = True
+
+
+def check_max_workers(max_workers: int | None) -> int:
+    """Return the number of children or threads, by default the usable CPUs."""
+    if max_workers is None:
+        return usable_cpus()
+    if isinstance(max_workers, bool) or not isinstance(max_workers, int):
+        raise UsageError(f"max_workers must be an integer; seen: {max_workers!r}")
+    if max_workers <= 0:
+        raise UsageError(f"max_workers must be greater than 0; seen: {max_workers}")
+    return max_workers
+
+
+def _check_calls_per_child(calls: int | None) -> int:
+    if calls is None:
+        return 0
+    if isinstance(calls, bool) or not isinstance(calls, int):
+        raise TypeError("max_tasks_per_child must be an integer")
+    if calls <= 0:
+        raise UsageError(f"max_tasks_per_child must be >= 1; seen: {calls}")
+    return calls
+
+
+def _child_env(
+    env: Mapping[str, str] | None, blas_threads: BlasThreads, children: int
+) -> dict[str, str]:
+    limits = blas_env(blas_threads, cpus=usable_cpus(), children=children, known=os.environ)
+    return limits | check_env(env)
+
+
+def _check_idle_timeout(seconds: float | None) -> float:
+    if seconds is None:
+        return FOREVER
+    if type(seconds) in {int, float} and seconds > 0:
+        return seconds
+    raise UsageError(f"idle_timeout must be seconds, more than 0; seen: {seconds!r}")
+
+
+# Weak: an executor that nobody holds ends by itself (__del__).
+_live_executors: "weakref.WeakSet[ProcessExecutor]" = weakref.WeakSet()
+
+
+def _finish_all() -> None:
+    # Standard library meaning: calls that were submitted are run before the
+    # interpreter ends. It runs before threads are joined; a plain atexit
+    # function would run after that, too late for the dispatchers.
+    for executor in list(_live_executors):
+        executor.shutdown(wait=True)
+
+
+threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

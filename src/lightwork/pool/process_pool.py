@@ -1,0 +1,494 @@
+"""Process pool: the children of one ProcessExecutor and the calls among them.
+
+    submit ──▶ incoming ──▶ waiting ──▶ link ──packets──▶ child
+                               ▲          │                 │
+                               └─recall───┘ ◀──frames───────┘
+                                          └──▶ future
+
+Submitting appends to `incoming`, which needs no lock. If a child is idle the
+submitting thread hands the call over itself: no thread stands in between. All
+else is the work of one dispatcher thread (dispatcher.py): it reads answers,
+gives children more, learns of deaths, looks at limits, starts children, and it
+alone resolves futures, since their callbacks are user code that must run
+neither under our lock nor under a submitter's.
+
+One lock guards every table. A write to a child's pipe happens under it, because
+the tables and the pipe must agree for recall to be exact; it never blocks.
+
+No call is overlooked: who appends to `incoming` and then finds the lock taken,
+leaves the call to whoever holds it. A submitter looks again after releasing;
+the dispatcher announces its sleep, then looks, then sleeps. Nobody ever waits
+for the lock in `add`, so even a finalizer that the garbage collector runs in
+the middle of this file may submit.
+
+A call is in exactly one place: `incoming`, `waiting`, one link's table, or
+nowhere because its future is decided. It is blamed for a child's death only if
+the page says that it had started (page.py); all others go back to `waiting`.
+Whoever is about to kill a child first takes back what it has not begun and then
+looks at what it runs: no other call can begin in between.
+
+Failure handling: a child that dies costs one call. A pool ends ("is broken")
+only when its initializer fails, when one child after the other dies before it
+is ready (plan.py), or when the pool itself fails; then every future gets a
+PoolError, because a future must never hang.
+"""
+
+import itertools
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from lightwork.errors import PoolError, WorkerLost
+from lightwork.pool.arena import Arena
+from lightwork.pool.arguments import pack_arguments, store_ref
+from lightwork.pool.call import CallOptions
+from lightwork.pool.children import Children, PoolSettings
+from lightwork.pool.deaths import death_text, describe_exit, memory_text, timeout_text
+from lightwork.pool.fork_client import Born, Exited, Refused
+from lightwork.pool.frames import Frame, Kind
+from lightwork.pool.function import FunctionTable
+from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.link import Call, ChildLink
+from lightwork.pool.memory import resident_bytes
+from lightwork.pool.placement import MEMORY_SECONDS, Placement
+from lightwork.pool.plan import STALLED_SECONDS, is_start_hopeless, next_peek_delay
+from lightwork.pool.poller import FOREVER, Poller
+from lightwork.pool.ref import Ref
+from lightwork.pool.relog import relog
+from lightwork.pool.remote import unpack_exception
+from lightwork.pool.resolve import resolve
+from lightwork.pool.shelf import Delivery
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A child that neither begins nor answers a call for so long is stopped or frozen.
+_FROZEN_SECONDS: Final = 0.1
+
+
+class ProcessPool:
+    """All state of one pool. Any thread may call the methods of the first part."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._functions = FunctionTable()
+        self._seqs = itertools.count(1)
+        self.poller = Poller()
+        # Calls whose cancelling a finalizer asked for; used without the lock.
+        self._unwanted: deque[Call] = deque()
+        # What children have logged; emptied before more is read.
+        self._records: deque[tuple[str, bytes]] = deque()
+        # Reentrant only so that it can tell whether this thread holds it.
+        self._lock = threading.RLock()
+        # All that follows is guarded by _lock.
+        self._arena = Arena()
+        self._children = Children(settings, self.poller, self._arena)
+        self._calls = Placement(self._children, self.poller)
+        self._start_failures = 0
+        self._was_ready = False
+        self._is_closing = False
+        self._is_over = False
+        self._error: BaseException | None = None
+
+    # --- for any thread
+
+    def add(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[Any]:
+        """Take a call. What cannot be pickled fails its future.
+
+        Raises:
+            RuntimeError: The pool is closed, or broken (PoolError).
+        """
+        if self._is_closing:
+            raise self._refusal()
+        try:
+            function = self._functions.find(fn)
+            arguments = pack_arguments(self._arena, (args, kwargs))
+        except Exception as error:
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
+        call = Call(next(self._seqs), function, arguments.body, options, self._withdraw)
+        call.extent, call.refs = arguments.extent, arguments.refs
+        self._calls.incoming.append(call)
+        if self._children.idle:
+            self._send_now()
+        elif self._children.places > 0:
+            self.poller.wake_before(0.0)
+        if self._is_over:
+            self._refuse_late()
+        return call.future
+
+    def put(self, value: T) -> Ref[T]:
+        """Pin an object for many calls.
+
+        Raises:
+            Exception: Whatever pickling raised.
+            RuntimeError: The pool is closed, or broken (PoolError).
+        """
+        ref = None if self._is_closing else store_ref(self._arena, value, next(self._seqs))
+        if ref is None:
+            raise self._refusal()
+        return ref
+
+    def close(self, *, cancel_waiting: bool) -> None:
+        """Take no more calls; end the children when all calls are answered."""
+        with self._lock:
+            self._is_closing = True
+            self._calls.cancels_waiting = self._calls.cancels_waiting or cancel_waiting
+            self._calls.take_in()
+            if self._calls.cancels_waiting:
+                for link in self._children:
+                    self._calls.take_back(link)
+                for call in self._calls.waiting.clear():
+                    self._calls.put_back(call)
+        self.poller.wake()
+
+    def close_from_finalizer(self) -> None:
+        """Close without a lock: the garbage collector may be running inside of one."""
+        if not self._is_closing:
+            self._is_closing = True
+            self.poller.wake_from_finalizer()
+
+    def kill_children(self) -> None:
+        """Kill every child now; the calls that they run are lost."""
+        with self._lock:
+            for link in self._children:
+                self._children.kill(link)
+
+    def pids(self) -> list[int]:
+        """Return the processes of the pool that are known to run."""
+        with self._lock:
+            return [link.pid for link in self._children if link.pid]
+
+    # --- for the dispatcher
+
+    def next_wait(self) -> float:
+        """Return how long the dispatcher may sleep, having said so to the other threads."""
+        with self._lock:
+            self._calls.hand_out(may_start=True)
+            if self._is_closing and not self._calls.waiting:
+                self._stop_free_children()
+            until = self._calls.next_look()
+        self.poller.announce(until)
+        if self._calls.incoming or self._calls.decided or self._unwanted:
+            return 0.0
+        return until - time.monotonic()
+
+    def is_finished(self) -> bool:
+        """Whether the pool is closed and nothing of it is left."""
+        if self._error is not None:
+            return True
+        with self._lock:
+            is_empty = not (self._calls.incoming or self._calls.waiting or self._calls.decided)
+            return self._is_closing and is_empty and not len(self._children)
+
+    def handle_ready(self, fds: list[int]) -> None:
+        """Read what children and fork server have sent."""
+        for fd in fds:
+            if self._children.is_server(fd):
+                self._handle_replies()
+            elif (link := self._children.by_fd(fd)) is not None:
+                frames = link.read()
+                with self._lock:
+                    self._answer(link, frames)
+                    if link.is_at_end:
+                        self._children.ignore_end(link)
+                    # Before the futures: the children work meanwhile.
+                    self._calls.hand_out(may_start=True)
+            self._resolve()
+
+    def handle_time(self) -> None:
+        """Look at limits, and for answers that wait behind a long call."""
+        now = time.monotonic()
+        with self._lock:
+            for call in self._calls.limits.take_due(now):
+                self._check_limits(call)
+            self._children.stop_idle(now)
+            for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
+                self._peek(link, now)
+        while self._unwanted:
+            self._withdraw(self._unwanted.popleft(), "no")
+        self._resolve()
+
+    def fail(self, error: BaseException) -> None:
+        """End the pool: every future gets a PoolError."""
+        with self._lock:
+            self._is_closing = True
+            self._error = self._error or error
+            for call in self._calls.clear():
+                self._calls.decide(call, self._refusal())
+
+    def release(self) -> None:
+        """Kill what is left, give back descriptors and memory; the dispatcher's last act."""
+        if self._error is not None:
+            self.fail(self._error)
+        with self._lock:
+            self._is_closing = self._is_over = True
+            self._children.hang_up()
+            self.poller.close()
+            self._arena.close()
+        self._refuse_late()
+        self._resolve()
+
+    # --- refusing
+
+    def _refusal(self) -> RuntimeError:
+        if self._error is None:
+            return RuntimeError("cannot schedule new futures after shutdown")
+        error = PoolError(f"this pool can run no more calls: {self._error}")
+        error.__cause__ = self._error
+        return error
+
+    def _refuse_late(self) -> None:
+        """Fail calls that came in while the dispatcher ended."""
+        while self._calls.incoming:
+            try:
+                call = self._calls.incoming.popleft()
+            except IndexError:  # Another thread was faster.
+                return
+            call.is_answered = True
+            resolve(call, self._refusal())
+
+    # --- handing out
+
+    def _send_now(self) -> None:
+        """Give what came in to idle children, unless somebody else is at it."""
+        # The lock may be this thread's: then a finalizer interrupted its holder.
+        while self._calls.incoming and self._children.idle and not self._lock._is_owned():  # type: ignore[attr-defined]
+            if not self._lock.acquire(blocking=False):
+                return
+            try:
+                self._calls.hand_out(may_start=False)
+            except BaseException as error:
+                # Even a KeyboardInterrupt: the tables may be half-changed.
+                self._error = self._error or error
+                raise
+            finally:
+                self._lock.release()
+                if self._calls.decided or self._error is not None:
+                    self.poller.wake()
+
+    # --- taking back, under the lock
+
+    def _kill(self, call: Call, link: ChildLink) -> None:
+        """Kill the child, which runs this call and holds no other."""
+        link.forget(call.seq)
+        self._children.kill(link)
+
+    def _withdraw(self, call: Call, mode: CancelMode) -> bool:
+        """Take a call back for Future.cancel; see there for the modes."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            # A finalizer cancels in the middle of this file: the dispatcher will.
+            self._unwanted.append(call)
+            self.poller.wake()
+            return False
+        frozen_at = time.monotonic() + _FROZEN_SECONDS
+        while (is_over := self._try_withdraw(call, mode, frozen_at)) is None:
+            time.sleep(0.0005)
+        if is_over:
+            call.future._end_cancelled()
+        self.poller.wake()
+        return is_over
+
+    def _try_withdraw(self, call: Call, mode: CancelMode, frozen_at: float) -> bool | None:
+        """Return whether the call is withdrawn; None: its child is between two calls."""
+        with self._lock:
+            if call.is_answered:
+                return False
+            link = call.link
+            if link is not None:
+                if mode == "ask":
+                    link.ask_to_stop(call.seq)
+                self._calls.take_back(link)
+            if link is not None and call.link is not None:
+                if mode != "kill":
+                    return False
+                seq, _ = link.started()
+                if seq == 0 and time.monotonic() < frozen_at:
+                    return None
+                if seq not in {0, call.seq}:
+                    return False  # It runs the next one: the answer is on its way.
+                self._kill(call, link)
+            call.is_answered = True
+            # It may stay in `waiting` until its turn: without its arguments.
+            call.body, call.extent, call.refs = b"", None, ()
+            self._calls.limits.drop(call.seq)
+            return True
+
+    # --- what became of calls
+
+    def _answer(self, link: ChildLink, frames: list[Frame]) -> None:
+        for frame in frames:
+            if frame.kind in (Kind.VALUE, Kind.ERROR):
+                link.is_stalled = False
+                if (call := link.forget(frame.seq)) is not None:
+                    call.function.learn(frame.micros)
+                    self._calls.decide(call, _opened(link, frame))
+            elif frame.kind == Kind.LET_GO:
+                link.note_let_go(frame.seq)
+            elif frame.kind == Kind.PROGRESS:
+                if (running := link.calls.get(frame.seq)) is not None:
+                    self._calls.decided.append((running, frame))
+            elif frame.kind == Kind.LOG:
+                self._records.append((link.name, frame.body))
+            elif frame.kind == Kind.READY:
+                link.note_ready()
+                self._start_failures = 0
+                self._was_ready = True
+            else:
+                self._error = unpack_exception(frame.body)
+        if frames:
+            self._weigh(link)
+        if link.calls:
+            self._calls.roomy[link.serial] = link
+        else:
+            self._children.note_free(link)
+        if link.serial in self._calls.peeked and not link.must_be_peeked():
+            del self._calls.peeked[link.serial]
+
+    def _weigh(self, link: ChildLink) -> None:
+        """Let a child go that its calls have left with too much memory."""
+        if link.is_ready and self._children.outgrew(link):
+            self._calls.take_back(link)
+
+    def _check_limits(self, call: Call) -> None:
+        link, options = call.link, call.options
+        if link is None:
+            return  # It waits again; a limit is set when it is sent.
+        self._answer(link, link.peek())
+        seq, seconds = link.started()
+        if call.is_answered:
+            return
+        if seq != call.seq:
+            # Not begun: it cannot be overdue before a whole timeout from now.
+            self._calls.look_at(call, time.monotonic() + (options.timeout or MEMORY_SECONDS))
+        elif 0 < options.timeout <= seconds:
+            text = timeout_text(call.function.name, options.timeout)
+            self._end_running(call, link, TimeoutError(text))
+        elif 0 < options.max_memory < (used := resident_bytes(link.pid)):
+            text = memory_text(call.function.name, used=used, limit=options.max_memory)
+            self._end_running(call, link, WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid))
+        else:
+            left = options.timeout - seconds if options.timeout else FOREVER
+            wait = min(left, MEMORY_SECONDS) if options.max_memory else left
+            self._calls.look_at(call, time.monotonic() + wait)
+
+    def _end_running(self, call: Call, link: ChildLink, error: BaseException) -> None:
+        self._calls.take_back(link)
+        if link.started()[0] == call.seq:
+            self._kill(call, link)
+            self._calls.decide(call, error)
+        # Else it has ended in this very moment: its answer is on its way.
+
+    def _peek(self, link: ChildLink, now: float) -> None:
+        frames = link.peek()
+        self._answer(link, frames)
+        link.looks = 0 if frames else link.looks + 1
+        link.peek_at = now + next_peek_delay(link.looks)
+        if len(link.calls) < 2:
+            return
+        seq, seconds = link.started()
+        link.is_stalled = seq in link.calls and seconds > STALLED_SECONDS
+        if link.is_stalled or self._children.idle:
+            # What waits there can run elsewhere, or soon can.
+            self._calls.take_back(link)
+            self._calls.roomy[link.serial] = link
+
+    # --- what became of children; by the dispatcher
+
+    def _stop_free_children(self) -> None:
+        for link in self._children:
+            if not link.calls and not link.is_told_to_stop and not link.is_killed:
+                self._children.stop(link)
+
+    def _handle_replies(self) -> None:
+        replies = self._children.read_server()
+        with self._lock:
+            if replies is None:
+                self._replace_server()
+            for reply in replies or ():
+                self._handle_reply(self._children.by_serial(reply.serial), reply)
+
+    def _handle_reply(self, link: ChildLink, reply: Born | Exited | Refused) -> None:
+        if isinstance(reply, Born):
+            link.pid = reply.pid
+            # Its first answers may have come before its pid.
+            self._weigh(link)
+        elif isinstance(reply, Exited):
+            self._bury(link, reply.exitcode)
+        else:
+            link.is_killed = True
+            self._calls.take_back(link)
+            self._calls.forget_child(link)
+            self._calls.cannot_start(OSError(reply.errno, os.strerror(reply.errno)))
+
+    def _replace_server(self) -> None:
+        log.warning("fork_server_lost children=%d", len(self._children))
+        self._children.replace_server()
+        for link in self._children:
+            link.is_killed = True
+            link.wait_for_end()
+            self._bury(link, -signal.SIGKILL)
+
+    def _bury(self, link: ChildLink, exitcode: int) -> None:
+        is_expected = link.is_killed or link.is_told_to_stop
+        link.is_leaving = link.is_killed = True
+        self._answer(link, link.last_words())
+        self._calls.take_back(link)
+        started, _ = link.started()
+        for seq in reversed(list(link.calls)):
+            call = link.forget(seq)
+            assert call is not None
+            if seq == started:
+                self._calls.decide(call, _worker_lost(link, exitcode, call.function.name))
+            else:
+                # Taken from the pipe and never begun: it runs elsewhere.
+                self._calls.put_back(call)
+        self._calls.forget_child(link)
+        if not (link.is_ready or is_expected):
+            self._count_start_failure(exitcode)
+
+    def _count_start_failure(self, exitcode: int) -> None:
+        self._start_failures += 1
+        is_hopeless = is_start_hopeless(self._start_failures, was_ready=self._was_ready)
+        if is_hopeless and self._error is None:
+            self._error = RuntimeError(
+                f"{self._start_failures} children in a row died before they were ready; "
+                f"the last one {describe_exit(exitcode)}; see their standard error"
+            )
+
+    # --- outside the lock, by the dispatcher
+
+    def _resolve(self) -> None:
+        while self._calls.decided:
+            call, decided = self._calls.decided.popleft()
+            resolve(call, decided)
+        while self._records:
+            relog(*self._records.popleft())
+        while self._children.notes:
+            log.info(*self._children.notes.popleft())
+
+
+def _opened(link: ChildLink, frame: Frame) -> Frame | Delivery | BaseException:
+    try:
+        return link.open_result(frame)
+    except (OSError, MemoryError) as error:
+        # There is no memory for this result: its call's misfortune, not the pool's.
+        return error
+
+
+def _worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
+    trace = link.page.read_trace()
+    text = death_text(link.name, link.pid, exitcode, function, trace)
+    return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)

@@ -1,0 +1,69 @@
+"""Resolve: turn what a pool decided about a call into its future's state.
+
+Runs outside every lock, because a future's callbacks are user code. Nothing a
+value, an exception or a callback does may reach the caller: it is a dispatcher.
+"""
+
+import contextlib
+import logging
+from concurrent.futures import CancelledError
+from typing import Any
+
+from lightwork.model import Progress
+from lightwork.pool.frames import Frame, Kind
+from lightwork.pool.future import Future
+from lightwork.pool.link import Call
+from lightwork.pool.pickling import load, load_apart
+from lightwork.pool.remote import unpack_exception
+from lightwork.pool.shelf import Delivery
+
+log = logging.getLogger(__name__)
+
+
+def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
+    """Give the call's future its value, its exception or a progress report."""
+    try:
+        if isinstance(decided, Frame) and decided.kind == Kind.PROGRESS:
+            _report(call, decided.body)
+        else:
+            _settle(call.future, decided)
+    except BaseException:
+        # A listener that raises SystemExit, a future that the user resolved himself ...
+        with contextlib.suppress(BaseException):
+            log.exception("future_not_resolved call=%s", call.function.name)
+
+
+def _report(call: Call, body: bytes) -> None:
+    if call.options.on_progress is not None:
+        done, total, note = load(body)
+        call.options.on_progress(Progress(done=done, total=total, note=note))
+
+
+def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> None:
+    try:
+        if isinstance(decided, Frame | Delivery):
+            _load_outcome(future, decided)
+        elif isinstance(decided, CancelledError):
+            future._end_cancelled()
+        else:
+            future.set_exception(decided)
+    finally:
+        # Only now: until it is done, cancel() must be answered by the call.
+        future._forget_call()
+
+
+def _load_outcome(future: Future[Any], answer: Frame | Delivery) -> None:
+    if isinstance(answer, Frame) and answer.kind == Kind.ERROR:
+        future.set_exception(unpack_exception(answer.body))
+    else:
+        _load_value(future, answer)
+
+
+def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:
+    try:
+        value = load(answer.body) if isinstance(answer, Frame) else load_apart(answer.pieces())
+    except BaseException as error:
+        # The result cannot be rebuilt here: the caller's to know, and only his.
+        future.set_exception(error)
+    else:
+        future.set_result(value)

@@ -1,0 +1,93 @@
+"""Retry: what follows an attempt that failed or was lost.
+
+Decides and nothing more: it gets the policy, what was counted so far and one
+random number, and names the lifecycle event that ends the attempt. The worker
+acks that event; rescue uses the same decision for attempts of dead workers, so
+both paths agree on when a job has crashed once too often.
+
+Failures are about the task and are bounded by `retries`; crashes are about the
+machine and are bounded by `max_crashes`. Neither counts against the other.
+
+Whatever a task raises is a failure like any other, KeyboardInterrupt and
+SystemExit included: only the death of the process is a crash.
+"""
+
+from collections.abc import Sequence
+
+from lightwork.lifecycle import Failed, Lost, Quarantined, Released, Retried
+from lightwork.model import Backoff, ErrorInfo, Policy
+
+
+def delay_before(backoff: Backoff, failures: int, chance: float) -> float:
+    """Return the seconds to wait before the next attempt.
+
+    Args:
+        backoff: How the delay grows.
+        failures: Failed attempts before the one that just failed: 0 waits `base`.
+        chance: Uniform in [0, 1); 0 gives the longest delay, towards 1 the shortest.
+    """
+    return _full_delay(backoff, failures) * (1.0 - min(backoff.jitter, 1.0) * chance)
+
+
+def may_retry(policy: Policy, failures: int, mro: Sequence[str]) -> bool:
+    """Return whether another attempt follows.
+
+    Args:
+        policy: What the task declares.
+        failures: Failed attempts so far, this one included.
+        mro: Qualified names of the raised exception's class and its bases.
+    """
+    return failures <= policy.retries and _is_listed(policy.retry_on, mro)
+
+
+def after_failure(
+    policy: Policy,
+    failures_before: int,
+    error: ErrorInfo,
+    mro: Sequence[str],
+    chance: float,
+) -> Retried | Failed:
+    """Decide how an attempt that raised an exception ends."""
+    if may_retry(policy, failures_before + 1, mro):
+        return Retried(error, delay_before(policy.backoff, failures_before, chance))
+    return Failed(error)
+
+
+def after_loss(
+    policy: Policy, crashes_before: int, error: ErrorInfo, *, started: bool
+) -> Lost | Quarantined | Released:
+    """Decide how an attempt ends whose child, worker or machine died.
+
+    Args:
+        policy: What the task declares.
+        crashes_before: Attempts of this job that were lost earlier.
+        error: Kept with the attempt.
+        started: Whether the function may have begun to run; when unsure, it may.
+    """
+    if not started:
+        return Released()
+    if not policy.idempotent or crashes_before + 1 >= policy.max_crashes:
+        return Quarantined(error)
+    return Lost(error)
+
+
+def _full_delay(backoff: Backoff, failures: int) -> float:
+    try:
+        # As float: an integer factor would be raised to millions of digits.
+        growth = float(backoff.factor) ** failures
+    except OverflowError:
+        return backoff.cap if backoff.base else 0.0
+    return min(backoff.base * growth, backoff.cap)
+
+
+def _is_listed(retry_on: Sequence[str], mro: Sequence[str]) -> bool:
+    return not retry_on or any(_is_same(listed, name) for listed in retry_on for name in mro)
+
+
+def _is_same(listed: str, name: str) -> bool:
+    # The script that declares a task is __main__ to itself and a module to its workers.
+    for one, other in ((listed, name), (name, listed)):
+        if one.startswith("__main__.") and other.endswith(one.removeprefix("__main__")):
+            return True
+    # People write OSError; a class's own name is builtins.OSError.
+    return listed.removeprefix("builtins.") == name.removeprefix("builtins.")

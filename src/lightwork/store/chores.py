@@ -1,0 +1,98 @@
+"""Chores: what any worker does now and then for all: promote, rescue, prune.
+
+Safe in parallel: whoever comes second finds nothing left to change. Bounded: a
+batch holds the write lock for milliseconds. No row can block a batch: what is
+selected is either changed or was changed by somebody else.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from lightwork.lifecycle import AttemptEnd, Quarantined
+from lightwork.model import ErrorInfo, State
+from lightwork.retry import after_loss
+from lightwork.store import statements as sql
+from lightwork.store import tallying
+from lightwork.store.attempts import Ending, end_attempts
+from lightwork.store.bulk import execute_many
+from lightwork.store.chunks import padded_chunks
+from lightwork.store.rows import AnyRow, CorruptRow, milliseconds, policy_of, shown_id
+from lightwork.store.views import Rescued
+
+
+def promote(connection: Connection, limit: int) -> int:
+    """Make due jobs ready."""
+    return len(connection.execute(sql.PROMOTE, {"b_limit": limit}).all())
+
+
+def next_due_in(connection: Connection) -> float | None:
+    """Return seconds until the earliest scheduled job is due, 0 if it is overdue."""
+    left = connection.scalar(sql.NEXT_DUE_IN)
+    return None if left is None else max(left / 1000, 0.0)
+
+
+def rescue(connection: Connection, limit: int) -> list[Rescued]:
+    """Declare workers dead whose lease ran out, and end the attempts of the dead."""
+    connection.execute(sql.END_LEASES)
+    rows = connection.execute(sql.ABANDONED, {"b_limit": limit}).all()
+    endings = [_ending(row) for row in rows]
+    accepted = end_attempts(connection, endings)
+    rescued = [row for row, is_ours in zip(rows, accepted, strict=True) if is_ours]
+    after = _states_after(connection, [row.seq for row in rescued])
+    return [
+        Rescued(
+            job_id=shown_id(row.id),
+            number=row.attempt,
+            state_after=after[row.seq],
+            worker=row.worker_name or "",
+        )
+        for row in rescued
+    ]
+
+
+def prune(connection: Connection, older_than: float, limit: int) -> int:
+    """Delete old finished jobs with their attempts, and workers long dead."""
+    age = milliseconds(older_than)
+    found = connection.execute(sql.PRUNABLE, {"b_age": age, "b_limit": limit}).all()
+    # In key order: two who delete the same rows in opposite order deadlock.
+    keys = [{"b_seq": seq} for seq in sorted(row.seq for row in found)]
+    if keys:
+        execute_many(connection, sql.DELETE_JOB, keys)
+        execute_many(connection, sql.DELETE_ATTEMPTS, keys)
+        tallying.subtract(connection, [(row.queue, row.state) for row in found])
+    connection.execute(sql.DELETE_WORKERS, {"b_age": age})
+    return len(keys)
+
+
+def _ending(row: AnyRow) -> Ending:
+    text = (
+        f"worker {row.worker_name or 'unknown'} stopped renewing its lease during attempt "
+        f"{row.attempt}; it died, hung or lost the database"
+    )
+    error = ErrorInfo(type="WorkerLost", text=text)
+    return Ending(
+        seq=row.seq,
+        number=row.attempt,
+        worker=row.worker,
+        queue=row.queue,
+        end=_end_of_lost(row, error),
+    )
+
+
+def _end_of_lost(row: AnyRow, error: ErrorInfo) -> AttemptEnd:
+    try:
+        policy = policy_of(row.policy, row.queue, row.priority)
+    except CorruptRow:
+        return Quarantined(error)
+    # Whether its call had begun is unknown here, so it is taken to have.
+    return after_loss(policy, row.crashes, error, started=True)
+
+
+def _states_after(connection: Connection, seqs: Sequence[int]) -> dict[int, State]:
+    # Not computed: a job that somebody wants cancelled is not made ready again.
+    return {
+        row.seq: row.state
+        for chunk in padded_chunks(seqs)
+        for row in connection.execute(sql.STATES_BY_SEQ, {"b_seqs": chunk})
+    }

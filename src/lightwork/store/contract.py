@@ -1,0 +1,145 @@
+"""Contract: what every store offers, whatever database keeps it.
+
+The promise behind the methods: a job that `submit` returned for is kept until
+it is pruned; exactly one outcome of it is recorded; the attempt number only
+grows, and whoever names an old one changes nothing. Every write is one guarded
+transaction. `tests/store/test_conformance.py` is this file in executable form.
+
+Any method may raise StoreUnavailable (the same call may succeed later; it has
+changed nothing, unless the connection was lost during the commit: submit again
+with the same ids to find out) and StoreError (it will not succeed).
+Methods may be called from any thread.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from lightwork.lifecycle import AttemptEnd
+from lightwork.model import Attempt, JobOutcome, NewJob, Progress, State, WorkerInfo
+from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
+
+
+class Store(Protocol):
+    """Jobs, their outcomes, and the workers that run them."""
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this store again, password included."""
+
+    @property
+    def safe_url(self) -> str:
+        """The URL as it may be shown and logged."""
+
+    # Jobs, as their submitter sees them.
+
+    def submit(self, jobs: Sequence[NewJob]) -> list[bool]:
+        """Keep jobs, all or none; False for each whose id the store knew already."""
+
+    def submit_on(self, connection: Connection, jobs: Sequence[NewJob]) -> list[bool]:
+        """Do the same in the caller's transaction: the jobs exist if and only if it commits."""
+
+    def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+        """Return the state of each job that exists."""
+
+    def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
+        """Return the outcome of each job that has one."""
+
+    def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
+        """Cancel waiting jobs, ask for the end of running ones; return the states after.
+
+        A running job stays running until its worker has stopped it; final ones stay as
+        they are; unknown ids are missing from the result.
+        """
+
+    def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+        """Make failed and cancelled jobs ready again with counters at zero; return the states after."""
+
+    # Attempts, as a worker sees them.
+
+    def register(self, worker: WorkerInfo, *, lease: float) -> None:
+        """Make a worker known and give it a lease of so many seconds.
+
+        Raises:
+            UsageError: This id was used before; an incarnation never returns.
+        """
+
+    def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
+        """Extend a lease that has not run out; False: it has, and stays so."""
+
+    def sign_off(self, worker_id: uuid.UUID) -> None:
+        """End a worker's lease and release without blame whatever it still holds."""
+
+    def claim(self, worker_id: uuid.UUID, *, queues: Sequence[str], limit: int) -> list[Attempt]:
+        """Take up to `limit` ready jobs, queue by queue, highest priority first, then oldest.
+
+        Returns nothing when the worker's lease has run out.
+        """
+
+    def ack(
+        self, worker_id: uuid.UUID, ends: Sequence[tuple[Attempt, AttemptEnd]]
+    ) -> list[Attempt]:
+        """Record how attempts ended; return those refused because they are no longer ours."""
+
+    def report_progress(
+        self, worker_id: uuid.UUID, reports: Sequence[tuple[Attempt, Progress]]
+    ) -> None:
+        """Record how far attempts are; silently skips those that are no longer ours."""
+
+    def cancel_requests(self, worker_id: uuid.UUID) -> list[tuple[uuid.UUID, int, bool]]:
+        """Return id and attempt of what this worker is asked to stop, and whether by a kill."""
+
+    # Chores: any worker may do them at any time, in parallel, in bounded batches.
+
+    def promote(self, *, limit: int = 500) -> int:
+        """Make scheduled jobs ready whose time has come; return how many."""
+
+    def rescue(self, *, limit: int = 500) -> list[Rescued]:
+        """End the attempts of workers whose lease ran out."""
+
+    def next_due_in(self) -> float | None:
+        """Return seconds until the earliest scheduled job is due; None: none is scheduled."""
+
+    def prune(self, *, older_than: float, limit: int = 1000) -> int:
+        """Delete jobs that finished more than so many seconds ago; return how many."""
+
+    # Looking.
+
+    def jobs(
+        self,
+        *,
+        state: State | None = None,
+        task: str | None = None,
+        queue: str | None = None,
+        limit: int = 50,
+        before_seq: int | None = None,
+    ) -> list[JobView]:
+        """Return jobs, newest first; continue below the last `seq` for the next page."""
+
+    def job(self, job_id: uuid.UUID) -> JobView | None:
+        """Return one job, or None if there is none of this id."""
+
+    def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
+        """Return the ended attempts of a job that did not succeed, first to last."""
+
+    def workers(self, *, include_dead: bool = False) -> list[WorkerView]:
+        """Return the workers, latest first; one whose lease ran out counts as dead."""
+
+    def summary(self) -> Summary:
+        """Return counts by state and queue without reading finished jobs."""
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the stored data, a sentence each; empty: healthy."""
+
+    # Waking.
+
+    def changes(self) -> int:
+        """Return a number that differs after any commit by anybody; cheap, takes no lock."""
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+
+    def close(self) -> None:
+        """Let go of files and threads; idempotent. Later calls raise StoreError."""

@@ -1,0 +1,187 @@
+"""Engine: from a URL to connections of a SQLite file, refusing what cannot work.
+
+All refusals happen before anything is created or changed. The connections obey
+four rules:
+
+- WAL: readers never wait for the writer, nor it for them.
+- synchronous=FULL: what was committed survives a power cut.
+- Transactions are begun here (BEGIN IMMEDIATE where they write), never by the
+  driver: its own BEGIN comes late, and a transaction that reads first and writes
+  later fails at once when another commit came between.
+- busy_timeout: second line behind the file lock, against programs that do not
+  know it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, exc, make_url
+
+from lightwork.errors import StoreError, UsageError
+
+OLDEST_SQLITE: Final = (3, 35, 0)
+BUSY_TIMEOUT: Final = 30.0
+_MAGIC: Final = b"SQLite format 3\0"
+# Where WAL's shared memory or flock does not reach all who mount it.
+_NETWORK_TYPES: Final = frozenset(
+    ["nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph"]
+    + ["lustre", "gpfs", "beegfs", "glusterfs", "davfs"]
+    + [f"fuse.{name}" for name in ("sshfs", "glusterfs", "ceph", "s3fs", "rclone", "davfs")]
+)
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file that a URL names.
+
+    Raises:
+        UsageError: The URL is not that of a SQLite file.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.get_driver_name() != "pysqlite":
+        raise UsageError(
+            f"store {parsed.render_as_string()}: stores are kept in SQLite for now; "
+            "expected sqlite:///path/to/file.db"
+        )
+    name = parsed.database or ""
+    if name in {"", ":memory:"} or name.startswith("file:"):
+        raise UsageError(
+            f"store {url}: a store must be an ordinary file, because other threads and processes "
+            "open it too and memory ends with the process; expected sqlite:///path/to/file.db"
+        )
+    if parsed.query:
+        raise UsageError(f"store {url}: options after '?' are not supported; leave them out")
+    # Links resolved: whatever the name, all must meet at one lock file.
+    return Path(name).resolve()
+
+
+def safe_url(url: str) -> str:
+    """Return the URL as it may be shown and logged: without its password."""
+    return _parse(url).render_as_string(hide_password=True)
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a file, good in every folder."""
+    return _url(path).render_as_string(hide_password=False)
+
+
+def check_place(path: Path, *, create: bool) -> None:
+    """Raise unless a store can live at the path; changes nothing.
+
+    Raises:
+        StoreError: It cannot; the text says why and what to do.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed; "
+            "use a Python built with a newer one"
+        )
+    if not path.parent.is_dir():
+        raise StoreError(f"store {path}: there is no folder {path.parent}; create it first")
+    if path.is_dir():
+        raise StoreError(f"store {path} is a folder; name a file in it")
+    if path.exists():
+        _check_file(path)
+    elif not create:
+        raise StoreError(f"store {path} does not exist; create it with `lightwork db init`")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"store {path}: SQLite keeps files beside it, but the folder {path.parent} is "
+            "read-only for this user; make it writable"
+        )
+    if kind := network_type(path, _mounts()):
+        raise StoreError(
+            f"store {path} lies on a network file system ({kind}), where SQLite's locks do not "
+            "hold and jobs would be lost; use a local disk"
+        )
+
+
+def network_type(path: Path, mounts: str) -> str:
+    """Return the type of the network file system that holds the path, or "".
+
+    Args:
+        path: An existing file or folder, or a file to be.
+        mounts: Text in the format of /proc/mounts.
+    """
+    real, best, found = os.path.realpath(path), -1, ""
+    for line in mounts.splitlines():
+        fields = line.split()
+        point = fields[1].encode().decode("unicode_escape")  # a blank is written \\040
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        # The last of equal ones covers the others.
+        if inside and len(point) >= best:
+            best, found = len(point), fields[2]
+    return found if found in _NETWORK_TYPES else ""
+
+
+def reading_engine(path: Path) -> Engine:
+    """Return an engine whose transactions only read, each a consistent snapshot."""
+    # No upper bound: one connection per reading thread, five of them kept.
+    engine = create_engine(_url(path), poolclass=QueuePool, pool_size=5, max_overflow=-1)
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def writing_engine(path: Path) -> Engine:
+    """Return an engine whose transactions hold the write lock from their start."""
+    engine = create_engine(
+        _url(path), poolclass=NullPool, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def watching_connection(path: Path) -> sqlite3.Connection:
+    """Return a plain connection for `PRAGMA data_version`."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except exc.ArgumentError:
+        # The text may hold a password: it is not repeated.
+        raise UsageError(
+            "this is not the URL of a store; expected sqlite:///path/to/file.db"
+        ) from None
+
+
+def _url(path: Path) -> URL:
+    return URL.create("sqlite", database=str(path))
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise StoreError(f"store {path} is not an ordinary file; name another")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"store {path}: this user may not read and write it; change its mode")
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start not in {b"", _MAGIC}:
+        raise StoreError(f"store {path} is not a SQLite database; name another file")
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    _run_pragmas(connection, {"busy_timeout": int(BUSY_TIMEOUT * 1000), "query_only": "ON"})
+
+
+def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
+    pragmas = {"busy_timeout": int(BUSY_TIMEOUT * 1000), "synchronous": "FULL"}
+    _run_pragmas(connection, pragmas)
+
+
+def _run_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, Any]) -> None:
+    connection.isolation_level = None
+    for name, value in pragmas.items():
+        connection.execute(f"PRAGMA {name} = {value}")

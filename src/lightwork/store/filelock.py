@@ -1,0 +1,55 @@
+"""File lock: one writing process at a time, first come first served.
+
+SQLite's own lock makes waiters sleep and try again, so under load an unlucky
+process starves until its time-out ("database is locked"). `flock` queues in the
+kernel, wakes the next waiter at once, and is released by the kernel when its
+holder dies, however it dies. It stands *around* SQLite's lock, never instead of
+it: a program that does not know about it is still kept out by BEGIN IMMEDIATE.
+
+The lock file is never deleted: whoever did so while another waits would let two
+processes hold "the" lock. It contains the number of the last process that held it,
+for error texts only.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from lightwork.errors import StoreError
+
+
+class FileLock:
+    """Exclusive between processes and between objects; not between threads of one object."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"cannot open the lock file {path}: {error.strerror}; "
+                "let this user write the folder of the store"
+            ) from error
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        # A full disk must not stop those who free it.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._fd, b"%-20d\n" % os.getpid(), 0)
+
+    def __exit__(self, *_error: object) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def last_holder(self) -> str:
+        """Return the process that holds the lock or held it last, for an error text."""
+        try:
+            return os.pread(self._fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        except OSError:
+            return "unknown"
+
+    def close(self) -> None:
+        """Close the file; idempotent. A forked child's close leaves the parent's lock alone."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

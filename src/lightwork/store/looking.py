@@ -1,0 +1,122 @@
+"""Looking: what people, dashboards and health checks read of a store.
+
+Only reads. Listings leave payloads and results where they are; the summary counts
+unfinished jobs through the partial indexes and takes finished ones from the tally.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, select, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from lightwork.model import State
+from lightwork.store import statements as sql
+from lightwork.store.rows import attempt_view, job_view, worker_view
+from lightwork.store.tables import attempt, in_state, job, tally, worker
+from lightwork.store.views import AttemptView, JobView, Summary, WorkerView
+
+_SHOWN: Final[tuple[ColumnElement[Any], ...]] = (
+    sql.RAW_ID,
+    sql.RAW_WORKER,
+    sql.RAW_STATE,
+    func.length(job.c.payload).label("payload_size"),
+    func.length(job.c.result).label("result_size"),
+    *(
+        column
+        for column in job.c
+        if column.name not in {"id", "worker", "state", "payload", "result"}
+    ),
+)
+_RUNNING_OF_WORKER: Final = (
+    select(func.count())
+    .select_from(job)
+    .where(in_state(State.RUNNING), job.c.worker == worker.c.id)
+    .scalar_subquery()
+)
+_IS_LIVE: Final = (worker.c.state != "dead") & (worker.c.lease_until > sql.NOW)
+COUNTS: Final[Mapping[State, Select[Any]]] = {
+    state: select(job.c.queue, func.count()).where(in_state(state)).group_by(job.c.queue)
+    for state in State
+    if not state.is_final
+}
+# Plus 0: of the bare key SQLite seeks the minimum in the table, over all finished rows.
+_OLDEST: Final = select(func.min(job.c.seq + 0)).where(in_state(State.READY)).scalar_subquery()
+OLDEST_READY: Final = select(sql.NOW - func.coalesce(job.c.due_at, job.c.created_at)).where(
+    job.c.seq == _OLDEST
+)
+
+
+def jobs(
+    connection: Connection,
+    *,
+    state: State | None,
+    task: str | None,
+    queue: str | None,
+    limit: int,
+    before_seq: int | None,
+) -> list[JobView]:
+    """Return jobs, newest first."""
+    listing = select(*_SHOWN).order_by(job.c.seq.desc()).limit(limit)
+    if state is not None:
+        listing = listing.where(in_state(state))
+    if task is not None:
+        listing = listing.where(job.c.task == task)
+    if queue is not None:
+        listing = listing.where(job.c.queue == queue)
+    if before_seq is not None:
+        listing = listing.where(job.c.seq < before_seq)
+    return [job_view(row) for row in connection.execute(listing)]
+
+
+def one_job(connection: Connection, job_id: uuid.UUID) -> JobView | None:
+    """Return one job, or None."""
+    row = connection.execute(select(*_SHOWN).where(job.c.id == job_id)).one_or_none()
+    return None if row is None else job_view(row)
+
+
+def attempts(connection: Connection, job_id: uuid.UUID) -> list[AttemptView]:
+    """Return the ended attempts of a job, first to last."""
+    listing = (
+        select(attempt)
+        .join_from(attempt, job, attempt.c.seq == job.c.seq)
+        .where(job.c.id == job_id)
+        .order_by(attempt.c.number)
+    )
+    return [attempt_view(job_id, row) for row in connection.execute(listing)]
+
+
+def workers(connection: Connection, *, include_dead: bool) -> list[WorkerView]:
+    """Return workers, latest first."""
+    listing = select(worker, _IS_LIVE.label("is_live"), _RUNNING_OF_WORKER.label("running")).where(
+        true() if include_dead else _IS_LIVE
+    )
+    latest_first = listing.order_by(worker.c.started_at.desc(), worker.c.id)
+    return [worker_view(row) for row in connection.execute(latest_first)]
+
+
+def summary(connection: Connection) -> Summary:
+    """Return the store at a glance."""
+    queues: defaultdict[str, dict[State, int]] = defaultdict(dict)
+    for state in COUNTS:
+        for queue, count in connection.execute(COUNTS[state]):
+            queues[queue][state] = count
+    for row in connection.execute(select(tally).where(tally.c.jobs != 0)):
+        queues[row.queue][row.state] = row.jobs
+    states = {state: sum(known.get(state, 0) for known in queues.values()) for state in State}
+    live = select(func.count(), func.coalesce(func.sum(worker.c.slots), 0)).where(_IS_LIVE)
+    live_workers, slots = connection.execute(live).one()
+    return Summary(
+        states=states,
+        queues=dict(sorted(queues.items())),
+        oldest_ready=_oldest_ready(connection),
+        live_workers=live_workers,
+        slots=slots,
+    )
+
+
+def _oldest_ready(connection: Connection) -> float:
+    age = connection.scalar(OLDEST_READY)
+    return max((age or 0) / 1000, 0.0)

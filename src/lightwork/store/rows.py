@@ -1,0 +1,240 @@
+"""Rows: between what a database keeps and the nouns of model.py and views.py.
+
+Pure. A row may be damaged (a foreign program, a bad disk): what a worker is to
+run is decoded strictly and raises CorruptRow; what a person looks at is decoded
+as far as it goes, because a listing that shows nothing helps nobody.
+"""
+
+import dataclasses
+import functools
+import math
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from lightwork.errors import StoreError
+from lightwork.model import Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
+from lightwork.store.views import AttemptView, JobView, WorkerView
+
+# SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
+AnyRow: TypeAlias = Any
+
+MAX_ERROR_TEXT: Final = 10_000
+MAX_TRACEBACK: Final = 100_000
+MAX_NOTE: Final = 1_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DEFAULTS: Final = Policy()
+# These have columns of their own, because the claim sorts by them.
+_COLUMNS: Final = frozenset({"queue", "priority"})
+
+
+class CorruptRow(ValueError):  # noqa: N818 - the name that the job's error shows
+    """A stored job does not hold what lightwork writes."""
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a duration as the store counts it; never shorter than asked."""
+    return math.ceil(seconds * 1000)
+
+
+@functools.lru_cache(maxsize=1024)
+def policy_text(policy: Policy) -> str:
+    """Return JSON of what differs from the default policy; "" if nothing does."""
+    changes = {
+        known.name: value
+        for known in dataclasses.fields(Policy)
+        if known.name not in _COLUMNS
+        and (value := getattr(policy, known.name)) != getattr(_DEFAULTS, known.name)
+    }
+    return msgspec.json.encode(changes).decode() if changes else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def policy_of(text: str, queue: str, priority: int) -> Policy:
+    """Return the policy of a row.
+
+    Raises:
+        CorruptRow: The text is not what policy_text makes.
+    """
+    try:
+        policy = msgspec.json.decode(text, type=Policy) if text else _DEFAULTS
+    except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
+        raise CorruptRow(f"the stored policy cannot be read: {error}") from error
+    return dataclasses.replace(policy, queue=queue, priority=priority)
+
+
+def attempt_of(row: AnyRow) -> Attempt:
+    """Return what a claimed row asks to be run.
+
+    Raises:
+        CorruptRow: It cannot be told.
+    """
+    seq, job_id, number, task, payload, policy, queue, priority, failures, crashes = row
+    if not isinstance(job_id, bytes) or len(job_id) != 16:
+        raise CorruptRow(f"the stored id is not 16 bytes: {job_id!r}")
+    if not isinstance(payload, bytes):
+        raise CorruptRow(f"the stored payload is {type(payload).__name__}, not bytes")
+    if not isinstance(task, str) or not isinstance(policy, str):
+        raise CorruptRow("the stored task or policy is not text")
+    return Attempt(
+        job_id=uuid.UUID(bytes=job_id),
+        seq=seq,
+        number=number,
+        task=task,
+        payload=payload,
+        policy=policy_of(policy, queue, priority),
+        failures=failures,
+        crashes=crashes,
+    )
+
+
+def outcome_of(row: AnyRow) -> JobOutcome:
+    """Return the recorded end of a finished row."""
+    return JobOutcome(
+        job_id=row.id,
+        state=row.state,
+        attempt=row.attempt,
+        result=row.result or b"",
+        error=_error_of(row),
+    )
+
+
+def job_view(row: AnyRow) -> JobView:
+    """Return a job as it is shown.
+
+    Raises:
+        StoreError: The row holds no known state.
+    """
+    return JobView(
+        id=shown_id(row.id),
+        seq=row.seq,
+        task=row.task,
+        queue=row.queue,
+        priority=row.priority,
+        state=shown_state(row.state, row.seq),
+        attempt=row.attempt,
+        failures=row.failures,
+        crashes=row.crashes,
+        policy=_shown_policy(row),
+        created_at=instant(row.created_at),
+        due_at=_maybe_instant(row.due_at),
+        started_at=_maybe_instant(row.started_at),
+        finished_at=_maybe_instant(row.finished_at),
+        worker=shown_id(row.worker) if row.worker is not None else None,
+        cancel_requested=bool(row.cancel_requested),
+        payload_size=row.payload_size or 0,
+        result_size=row.result_size or 0,
+        error=_error_of(row),
+        progress=Progress(done=row.progress_done, total=row.progress_total, note=row.progress_note),
+    )
+
+
+def attempt_view(job_id: uuid.UUID, row: AnyRow) -> AttemptView:
+    """Return an ended attempt as it is shown."""
+    return AttemptView(
+        job_id=job_id,
+        number=row.number,
+        worker=row.worker,
+        started_at=instant(row.started_at),
+        ended_at=instant(row.ended_at),
+        outcome=row.outcome,
+        error=_error_of(row),
+    )
+
+
+def worker_view(row: AnyRow) -> WorkerView:
+    """Return a worker as it is shown."""
+    return WorkerView(
+        id=row.id,
+        name=row.name,
+        host=row.host,
+        pid=row.pid,
+        slots=row.slots,
+        queues=tuple(msgspec.json.decode(row.queues, type=list[str])),
+        state=row.state,
+        started_at=instant(row.started_at),
+        heartbeat_at=instant(row.heartbeat_at),
+        lease_until=instant(row.lease_until),
+        is_live=bool(row.is_live),
+        running=row.running,
+    )
+
+
+def error_values(error: ErrorInfo) -> dict[str, str]:
+    """Return an error as parameters of a statement, bounded and storable."""
+    return {
+        "b_error_type": storable(error.type, 500),
+        "b_error_text": storable(error.text, MAX_ERROR_TEXT),
+        "b_traceback": _last_part(error.traceback, MAX_TRACEBACK),
+    }
+
+
+def storable(text: str, limit: int) -> str:
+    """Return text that every database takes, its end cut off with a note if it is too long."""
+    clean = _clean(text)
+    if len(clean) <= limit:
+        return clean
+    note = f" ... [{len(clean)} characters, the rest was not kept]"
+    return clean[: limit - len(note)] + note
+
+
+def finite(number: float) -> float:
+    """Return the number, or 0 where SQL has no word for it."""
+    return float(number) if math.isfinite(number) else 0.0
+
+
+def instant(milliseconds: int) -> datetime:
+    """Return milliseconds of the database clock as an aware UTC datetime."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def shown_id(stored: bytes) -> uuid.UUID:
+    """Return an id for the eye: damaged ones are filled up with zeros."""
+    return uuid.UUID(bytes=bytes(stored)[:16].ljust(16, b"\0"))
+
+
+def shown_state(word: str, seq: int) -> State:
+    """Return the state that a word means.
+
+    Raises:
+        StoreError: None.
+    """
+    try:
+        return State(word)
+    except ValueError:
+        raise StoreError(
+            f"job {seq} (seq) has the unknown state {word!r}; run `lightwork db check`"
+        ) from None
+
+
+def _last_part(text: str, limit: int) -> str:
+    # A traceback ends with what matters.
+    clean = _clean(text)
+    if len(clean) <= limit:
+        return clean
+    note = f"[{len(clean)} characters, the start was not kept] ...\n"
+    return note + clean[len(note) - limit :]
+
+
+def _clean(text: str) -> str:
+    # Lone surrogates cannot be encoded; PostgreSQL takes no NUL.
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+
+
+def _shown_policy(row: AnyRow) -> Policy:
+    try:
+        return policy_of(row.policy, row.queue, row.priority)
+    except CorruptRow:
+        return Policy(queue=row.queue, priority=row.priority)
+
+
+def _error_of(row: AnyRow) -> ErrorInfo | None:
+    if row.error_type is None:
+        return None
+    return ErrorInfo(type=row.error_type, text=row.error_text or "", traceback=row.traceback or "")
+
+
+def _maybe_instant(stored: int | None) -> datetime | None:
+    return None if stored is None else instant(stored)

@@ -1,0 +1,219 @@
+"""SQL store: the contract of contract.py, kept in a SQLite file.
+
+A table of contents: each method says what is done and whether it reads or writes;
+how is said in jobs.py, attempts.py, workers.py, chores.py and looking.py. Writes go
+through the file's one writer thread, reads through connections of their own, each
+in one transaction and so on one snapshot.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+
+from lightwork.errors import StoreError
+from lightwork.lifecycle import AttemptEnd
+from lightwork.model import Attempt, JobOutcome, NewJob, Progress, State, WorkerInfo
+from lightwork.store import attempts, checking, chores, jobs, looking, workers
+from lightwork.store.contract import Store
+from lightwork.store.driver_errors import driver_errors
+from lightwork.store.engine import sqlite_path, sqlite_url
+from lightwork.store.sqlite_file import SqliteFile, open_file
+from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
+
+T = TypeVar("T")
+
+
+def open_store(url: str, *, create: bool = True) -> Store:
+    """Open the store that a URL names; create or upgrade its tables where that is needed.
+
+    Args:
+        url: For now sqlite:///path/to/file.db.
+        create: False: refuse if there is no store yet.
+
+    Raises:
+        UsageError: The URL is not that of a store.
+        StoreError: The store cannot be used; the text says why.
+        SchemaMismatch: A newer program made it.
+    """
+    return SqlStore(url, create=create)
+
+
+class SqlStore:
+    """Jobs in SQL; see contract.Store for what each method promises."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        path = sqlite_path(url)
+        self._url = sqlite_url(path)
+        self._where = str(path)
+        self._file: SqliteFile | None = open_file(path, create=create)
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this store again."""
+        return self._url
+
+    @property
+    def safe_url(self) -> str:
+        """The URL as it may be shown and logged; a file's has no password to hide."""
+        return self._url
+
+    @property
+    def path(self) -> Path:
+        """The file that keeps the jobs."""
+        return self._usable().path
+
+    def submit(self, jobs_: Sequence[NewJob]) -> list[bool]:
+        """Keep jobs, all or none; False for each whose id was known."""
+        return self._write(lambda connection: jobs.submit(connection, jobs_))
+
+    def submit_on(self, connection: Connection, jobs_: Sequence[NewJob]) -> list[bool]:
+        """Do the same in the caller's transaction, whose driver errors pass as they are."""
+        return jobs.submit_among_others(connection, jobs_)
+
+    def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+        """Return the state of each job that exists."""
+        return self._read(lambda connection: jobs.states(connection, job_ids))
+
+    def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
+        """Return the outcome of each job that has one."""
+        return self._read(lambda connection: jobs.outcomes(connection, job_ids))
+
+    def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
+        """Cancel waiting jobs, ask for the end of running ones."""
+        ids = list(job_ids)
+        return self._write(lambda connection: jobs.cancel(connection, ids, kill=kill))
+
+    def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+        """Make failed and cancelled jobs ready again."""
+        ids = list(job_ids)
+        return self._write(lambda connection: jobs.retry(connection, ids))
+
+    def register(self, worker: WorkerInfo, *, lease: float) -> None:
+        """Make a worker known and give it a lease of so many seconds."""
+        self._write(lambda connection: workers.register(connection, worker, lease))
+
+    def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
+        """Extend a lease that has not run out."""
+        return self._write(lambda connection: workers.renew(connection, worker_id, lease))
+
+    def sign_off(self, worker_id: uuid.UUID) -> None:
+        """End a worker's lease and release whatever it still holds."""
+        self._write(lambda connection: workers.sign_off(connection, worker_id))
+
+    def claim(self, worker_id: uuid.UUID, *, queues: Sequence[str], limit: int) -> list[Attempt]:
+        """Take up to `limit` ready jobs."""
+        return self._write(lambda connection: attempts.claim(connection, worker_id, queues, limit))
+
+    def ack(
+        self, worker_id: uuid.UUID, ends: Sequence[tuple[Attempt, AttemptEnd]]
+    ) -> list[Attempt]:
+        """Record how attempts ended; return those refused."""
+        worker = worker_id.bytes
+        endings = [attempts.ending_of(worker, attempt, end) for attempt, end in ends]
+        accepted = self._write(lambda connection: attempts.end_attempts(connection, endings))
+        return [
+            attempt for (attempt, _end), is_ours in zip(ends, accepted, strict=True) if not is_ours
+        ]
+
+    def report_progress(
+        self, worker_id: uuid.UUID, reports: Sequence[tuple[Attempt, Progress]]
+    ) -> None:
+        """Record how far attempts are."""
+        self._write(lambda connection: attempts.report_progress(connection, worker_id, reports))
+
+    def cancel_requests(self, worker_id: uuid.UUID) -> list[tuple[uuid.UUID, int, bool]]:
+        """Return what this worker runs and is asked to stop."""
+        return self._read(lambda connection: attempts.cancel_requests(connection, worker_id))
+
+    def promote(self, *, limit: int = 500) -> int:
+        """Make due jobs ready."""
+        return self._write(lambda connection: chores.promote(connection, limit))
+
+    def rescue(self, *, limit: int = 500) -> list[Rescued]:
+        """End the attempts of workers whose lease ran out."""
+        return self._write(lambda connection: chores.rescue(connection, limit))
+
+    def next_due_in(self) -> float | None:
+        """Return seconds until the earliest scheduled job is due."""
+        return self._read(chores.next_due_in)
+
+    def prune(self, *, older_than: float, limit: int = 1000) -> int:
+        """Delete jobs that finished more than so many seconds ago."""
+        return self._write(lambda connection: chores.prune(connection, older_than, limit))
+
+    def jobs(
+        self,
+        *,
+        state: State | None = None,
+        task: str | None = None,
+        queue: str | None = None,
+        limit: int = 50,
+        before_seq: int | None = None,
+    ) -> list[JobView]:
+        """Return jobs, newest first."""
+        return self._read(
+            lambda connection: looking.jobs(
+                connection, state=state, task=task, queue=queue, limit=limit, before_seq=before_seq
+            )
+        )
+
+    def job(self, job_id: uuid.UUID) -> JobView | None:
+        """Return one job, or None."""
+        return self._read(lambda connection: looking.one_job(connection, job_id))
+
+    def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
+        """Return the ended attempts of a job."""
+        return self._read(lambda connection: looking.attempts(connection, job_id))
+
+    def workers(self, *, include_dead: bool = False) -> list[WorkerView]:
+        """Return workers, latest first."""
+        return self._read(lambda connection: looking.workers(connection, include_dead=include_dead))
+
+    def summary(self) -> Summary:
+        """Return counts by state and queue."""
+        return self._read(looking.summary)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the stored data."""
+        return self._read(checking.problems)
+
+    def changes(self) -> int:
+        """Return a number that differs after any commit by anybody."""
+        return self._usable().watch.changes()
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up."""
+        return self._usable().watch.wait(seen, timeout)
+
+    def close(self) -> None:
+        """Let go of files and threads; idempotent."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.let_go()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<SqlStore {self._url}>"
+
+    def _read(self, read: Callable[[Connection], T]) -> T:
+        file = self._usable()
+        with driver_errors(self._where), file.reader.connect() as connection:
+            return read(connection)
+
+    def _write(self, write: Callable[[Connection], T]) -> T:
+        return self._usable().writer.post(write)
+
+    def _usable(self) -> SqliteFile:
+        file = self._file
+        if file is None:
+            raise StoreError(f"store {self._where} was closed; open it again")
+        file.check_usable()
+        return file

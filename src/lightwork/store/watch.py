@@ -1,0 +1,81 @@
+"""Watch: notices that a SQLite file was changed, by us or by another process.
+
+`PRAGMA data_version` on a connection that never writes differs after every commit
+of any other connection, takes no lock and costs a few microseconds; so it is the
+counter. A commit of this process wakes those who wait at once. Commits of other
+processes are found by looking: after t seconds without a change the next look comes
+t/50 later, between 1 ms and 20 ms. A job thus waits for at most a fiftieth of the
+time in which nothing happened, and an idle process looks 50 times a second.
+
+`_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`.
+"""
+
+import sqlite3
+import threading
+from typing import Final
+
+from lightwork.clock import monotonic
+from lightwork.errors import StoreError
+from lightwork.store.driver_errors import driver_errors
+
+SHORTEST_PAUSE: Final = 0.001
+LONGEST_PAUSE: Final = 0.020
+_PART_OF_IDLE_TIME: Final = 1 / 50
+
+
+class Watch:
+    """Counts changes of one file and waits for them."""
+
+    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._where = where
+        self._lock = threading.Lock()
+        self._seen = 0
+        self._changed_at = monotonic()
+        self._commits = 0
+        self._woken = threading.Condition()
+
+    def changes(self) -> int:
+        """Return a number that differs after every commit."""
+        with self._lock:
+            if self._connection is None:
+                raise StoreError(f"store {self._where} was closed; open it again")
+            with driver_errors(self._where):
+                version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+            if version != self._seen:
+                self._seen, self._changed_at = version, monotonic()
+            return version
+
+    def notify(self) -> None:
+        """Wake those who wait: this process has committed."""
+        with self._woken:
+            self._commits += 1
+            self._woken.notify_all()
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+        deadline = monotonic() + timeout
+        while True:
+            commits = self._commits
+            changes = self.changes()
+            left = deadline - monotonic()
+            if changes != seen or left <= 0:
+                return changes
+            self._pause(commits, min(self._next_pause(), left))
+
+    def close(self) -> None:
+        """Let go of the connection and wake those who wait, who then fail."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self.notify()
+
+    def _pause(self, commits: int, seconds: float) -> None:
+        with self._woken:
+            if self._commits == commits:
+                self._woken.wait(seconds)
+
+    def _next_pause(self) -> float:
+        idle = monotonic() - self._changed_at
+        return min(max(idle * _PART_OF_IDLE_TIME, SHORTEST_PAUSE), LONGEST_PAUSE)

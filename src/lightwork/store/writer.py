@@ -1,0 +1,248 @@
+"""Writer: the one thread of a process that writes a SQLite file.
+
+SQLite takes one writer at a time, and a commit that survives a power cut costs
+one fsync however much it contains. So callers do not write: they post a closure
+and wait. The thread takes whatever has been posted meanwhile into one transaction
+and commits once (group commit): the more callers, the less each pays.
+
+    post(write) ─┐                                       ┌─> result of write
+    post(write) ─┼─> waiting ─> lock, BEGIN IMMEDIATE,   ├─> result of write
+    post(write) ─┘              take all, run, COMMIT ───┴─> its own error
+
+Invariants
+- A caller gets its result only after the commit that contains it.
+- Closures are taken only once the database is ours. One whose caller gave up
+  before that never runs; one that was taken is waited for, so that a caller
+  always knows whether its write happened.
+- One closure's error rolls back that closure alone (a savepoint each, none when
+  there is just one).
+
+Failure handling
+- BEGIN or COMMIT fails: everybody in the batch gets the mapped error.
+- SQLite itself rolls the whole transaction back (disk full, I/O error): what had
+  run in it is lost, so each closure runs again in a transaction of its own. A
+  closure must therefore do nothing but speak to its connection.
+- After a failure of the transaction the connection is replaced.
+
+`_posted` guards `_waiting`, `_is_closed` and `_thread`. The thread alone touches
+the connection.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, exc
+
+from lightwork.errors import StoreError, StoreUnavailable
+from lightwork.store.driver_errors import driver_errors, store_error
+from lightwork.store.filelock import FileLock
+
+T = TypeVar("T")
+
+# Bounds how long the first of a batch waits for the commit that contains it.
+MAX_BATCH: Final = 256
+# Longer than SQLite's own busy time-out of 30 s, so that its words arrive first.
+PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """A posted closure and the promise of its result."""
+
+    write: Callable[[Connection], Any]
+    promise: Future[Any] = field(default_factory=Future)
+
+
+class _TransactionLost(Exception):  # noqa: N818 - never leaves this file
+    """SQLite gave up the whole transaction, not just one statement."""
+
+
+class Writer:
+    """Runs posted closures in transactions, many in one commit."""
+
+    def __init__(
+        self, engine: Engine, lock: FileLock, where: str, on_commit: Callable[[], None]
+    ) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._where = where
+        self._on_commit = on_commit
+        self._connection: Connection | None = None
+        self._waiting: deque[_Turn] = deque()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+        self._posted = threading.Condition()
+
+    def post(self, write: Callable[[Connection], T], *, patience: float = PATIENCE) -> T:
+        """Run `write` in a transaction and return its result once that is committed.
+
+        Args:
+            write: Speaks to the connection and nothing else; may run twice.
+            patience: Seconds to wait for the database before giving up.
+
+        Raises:
+            StoreUnavailable: The database stayed locked; `write` has not run and will not.
+        """
+        turn = _Turn(write)
+        self._append(turn)
+        try:
+            return cast("T", turn.promise.result(patience))
+        except TimeoutError:
+            if not turn.promise.cancel():
+                # Taken meanwhile, or the closure's own TimeoutError: its end is near.
+                return cast("T", turn.promise.result())
+            raise StoreUnavailable(
+                f"store {self._where}: could not be written for {patience:g} s; the lock was last "
+                f"taken by process {self._lock.last_holder()}; if that hangs, end it"
+            ) from None
+        except BaseException:
+            turn.promise.cancel()
+            raise
+
+    def close(self, *, patience: float = PATIENCE) -> None:
+        """Write what was posted, then end the thread; idempotent."""
+        with self._posted:
+            self._is_closed = True
+            thread = self._thread
+            self._posted.notify()
+        if thread is not None:
+            thread.join(patience)
+
+    def _append(self, turn: _Turn) -> None:
+        with self._posted:
+            if self._is_closed:
+                raise StoreError(f"store {self._where} was closed; open it again")
+            self._waiting.append(turn)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="lightwork-writer", daemon=True
+                )
+                self._thread.start()
+            self._posted.notify()
+
+    def _run(self) -> None:
+        while self._wait_for_turns():
+            try:
+                with self._lock:
+                    self._write_waiting()
+            except (OSError, ValueError) as error:
+                # The lock file's disk is gone: nobody can write, and everybody must hear of it.
+                _fail(self._take(), self._named(error))
+        self._disconnect()
+
+    def _wait_for_turns(self) -> bool:
+        with self._posted:
+            while not self._waiting and not self._is_closed:
+                self._posted.wait()
+            return bool(self._waiting)
+
+    def _take(self) -> list[_Turn]:
+        with self._posted:
+            count = min(len(self._waiting), MAX_BATCH)
+            turns = [self._waiting.popleft() for _ in range(count)]
+        return [turn for turn in turns if turn.promise.set_running_or_notify_cancel()]
+
+    def _write_waiting(self) -> None:
+        turns: list[_Turn] = []
+        try:
+            connection = self._connected()
+            connection.begin()
+            turns = self._take()
+            self._write(connection, turns)
+        except _TransactionLost:
+            self._disconnect()
+            for turn in turns:
+                self._write_alone(turn)
+        except BaseException as error:  # whoever waits must hear of it, whatever it was
+            self._disconnect()
+            _fail(turns or self._take(), self._named(error))
+
+    def _write_alone(self, turn: _Turn) -> None:
+        try:
+            connection = self._connected()
+            connection.begin()
+            self._write(connection, [turn])
+        except BaseException as error:
+            self._disconnect()
+            _fail([turn], self._named(error))
+
+    def _write(self, connection: Connection, turns: Sequence[_Turn]) -> None:
+        """Run the turns and commit; raise _TransactionLost if they must run again."""
+        before = _changes(connection)
+        ends = [
+            (turn, *self._run_turn(connection, turn, has_neighbours=len(turns) > 1))
+            for turn in turns
+        ]
+        try:
+            connection.commit()
+        except BaseException as error:
+            self._disconnect()
+            _fail(turns, self._named(error))
+            return
+        has_result = any(failure is None for _turn, _result, failure in ends)
+        if has_result and _changes(connection) != before:
+            self._on_commit()
+        for turn, result, failure in ends:
+            if failure is None:
+                turn.promise.set_result(result)
+            else:
+                turn.promise.set_exception(failure)
+
+    def _run_turn(
+        self, connection: Connection, turn: _Turn, *, has_neighbours: bool
+    ) -> tuple[Any, BaseException | None]:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        if has_neighbours:
+            driver.execute("SAVEPOINT turn")
+        try:
+            result = turn.write(connection)
+        except BaseException as error:  # the caller's closure: its error is the caller's
+            if has_neighbours and not driver.in_transaction:
+                raise _TransactionLost from error
+            driver.execute("ROLLBACK TO turn") if has_neighbours else connection.rollback()
+            if has_neighbours:
+                driver.execute("RELEASE turn")
+            return None, self._named(error)
+        if has_neighbours:
+            driver.execute("RELEASE turn")
+        return result, None
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            with driver_errors(self._where):
+                self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Not returned to a pool: a connection in an unknown state is of no use.
+            connection.invalidate()
+            connection.close()
+
+    def _named(self, error: BaseException) -> BaseException:
+        """Return the error as the caller should see it, the driver's as its cause."""
+        if isinstance(error, OSError):
+            return StoreUnavailable(f"store {self._where}: its lock file failed: {error}")
+        if not isinstance(error, exc.DBAPIError):
+            return error
+        named = store_error(error, self._where)
+        named.__cause__ = error
+        return named
+
+
+def _changes(connection: Connection) -> int:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    return int(driver.total_changes)
+
+
+def _fail(turns: Sequence[_Turn], error: BaseException) -> None:
+    for turn in turns:
+        if not turn.promise.done():
+            turn.promise.set_exception(error)

@@ -1,0 +1,212 @@
+"""Task: a registered function with policy, and nothing else.
+
+`@task` wraps a function so that calling it still calls the function, types and
+all; what it adds is the policy under which executors run it and the name under
+which a store knows it. Owns no registry: a worker finds tasks by looking at
+modules it was told to import (work/resolve.py), never the other way round.
+
+A task travels to a child process by reference when its module can be imported
+there, and by value (with cloudpickle) when it lives in `__main__`.
+"""
+
+import dataclasses
+import functools
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+
+from lightwork.errors import UsageError
+from lightwork.model import Backoff, Policy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_UNITS: Final = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class PolicyOptions(TypedDict, total=False):
+    """What `@task(...)` and `task.options(...)` accept; see model.Policy for meanings.
+
+    `backoff` may be a number: the base delay in seconds. `retry_on` holds
+    exception classes or their qualified names. `max_memory` may be text such as
+    "512M".
+    """
+
+    queue: str
+    priority: int
+    retries: int
+    backoff: Backoff | float
+    retry_on: tuple[type[BaseException] | str, ...]
+    timeout: float
+    max_memory: int | str
+    max_crashes: int
+    idempotent: bool
+    delay: float
+
+
+class Task(Generic[P, R]):
+    """A function with policy; calls like the function."""
+
+    def __init__(self, fn: Callable[P, R], policy: Policy | None = None) -> None:
+        if not callable(fn):
+            raise UsageError(f"@task expects a function, not {type(fn).__name__}")
+        # First, because it copies the function's attributes over ours.
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self.policy = policy or Policy()
+        self.name = task_name(fn)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, here and now."""
+        return self.fn(*args, **kwargs)
+
+    def options(self, **changes: Unpack[PolicyOptions]) -> "Task[P, R]":
+        """Return a copy with other policy; the original is unchanged.
+
+        Raises:
+            UsageError: An option has a value that makes no sense.
+        """
+        return Task(self.fn, make_policy(self.policy, **changes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if find_by_reference(self.fn) is not None:
+            return (_load_task, (self.fn.__module__, self.fn.__qualname__, self.policy))
+        return (Task, (self.fn, self.policy))
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(**options: Unpack[PolicyOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+
+def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare a function as a task, with or without options.
+
+    Raises:
+        UsageError: An option has a value that makes no sense.
+    """
+    policy = make_policy(Policy(), **options)
+    if fn is None:
+        return lambda wrapped: Task(wrapped, policy)
+    return Task(fn, policy)
+
+
+def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
+    """Return `start` with changes, every value checked."""
+    values: dict[str, Any] = dict(changes)
+    known = {known.name for known in dataclasses.fields(Policy)}
+    if unknown := sorted(values.keys() - known):
+        raise UsageError(
+            f"unknown task option {unknown[0]!r}; expected one of {', '.join(sorted(known))}"
+        )
+    if "max_memory" in values:
+        values["max_memory"] = parse_size(values["max_memory"])
+    if "backoff" in values:
+        values["backoff"] = _parse_backoff(values["backoff"])
+    if "retry_on" in values:
+        values["retry_on"] = _exception_names(values["retry_on"])
+    policy = dataclasses.replace(start, **values)
+    _check_policy(policy)
+    return policy
+
+
+def parse_size(size: int | str) -> int:
+    """Return bytes for a number or for text such as "512M" or "1.5 GiB"."""
+    if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63:
+        return size
+    # Twelve digits of terabytes are beyond any machine; hundreds would overflow a float.
+    form = r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([KMGT]?)(?:i?B)?\s*"
+    found = re.fullmatch(form, str(size), re.IGNORECASE)
+    if not isinstance(size, str) or found is None:
+        raise UsageError(f'a size is a number of bytes or text such as "512M"; seen: {size!r}')
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def task_name(fn: Callable[..., Any]) -> str:
+    """Return `module:function`; a function of the main script goes by the script's name."""
+    module = getattr(fn, "__module__", None) or type(fn).__module__
+    qualname = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    return f"{main_module_name() if module == '__main__' else module}:{qualname}"
+
+
+def main_module_name() -> str:
+    """Return the name under which the main script could be imported; `__main__` if none."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name).removesuffix(".__main__")
+    path = getattr(main, "__file__", None)
+    return Path(path).stem if path else "__main__"
+
+
+def find_by_reference(fn: Callable[..., Any]) -> object:
+    """Return what `module.qualname` of the function names, or None if it cannot be imported."""
+    module, qualname = getattr(fn, "__module__", None), getattr(fn, "__qualname__", "<locals>")
+    if module in (None, "__main__") or "<" in qualname:
+        return None
+    found: object = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found if found is fn or getattr(found, "fn", None) is fn else None
+
+
+def _load_task(module: str, qualname: str, policy: Policy) -> Task[..., Any]:
+    __import__(module)
+    found: Any = sys.modules[module]
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return Task(found.fn if isinstance(found, Task) else found, policy)
+
+
+def _parse_backoff(backoff: object) -> Backoff:
+    if isinstance(backoff, Backoff):
+        return backoff
+    _check_seconds("backoff", backoff)
+    return Backoff(base=float(backoff))  # type: ignore[arg-type]
+
+
+def _exception_names(kinds: object) -> tuple[str, ...]:
+    # Text is iterable too: retry_on="OSError" would mean seven one-letter names.
+    if not isinstance(kinds, tuple | list | set | frozenset):
+        raise UsageError(f"retry_on expects a tuple of exception classes; seen: {kinds!r}")
+    return tuple(map(_exception_name, kinds))
+
+
+def _exception_name(kind: object) -> str:
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    raise UsageError(f"retry_on expects exception classes or their names; seen: {kind!r}")
+
+
+def _check_policy(policy: Policy) -> None:
+    if type(policy.queue) is not str or not 0 < len(policy.queue) <= 100:
+        raise UsageError(f"queue must be a name of 1 to 100 characters; seen: {policy.queue!r}")
+    if type(policy.priority) is not int or not -(2**31) <= policy.priority < 2**31:
+        raise UsageError(f"priority must be a 32-bit integer; seen: {policy.priority!r}")
+    for name, minimum in (("retries", 0), ("max_crashes", 1)):
+        value = getattr(policy, name)
+        if type(value) is not int or not minimum <= value < 2**31:
+            raise UsageError(f"{name} must be an integer of at least {minimum}; seen: {value!r}")
+    for name in ("timeout", "delay"):
+        _check_seconds(name, getattr(policy, name))
+    if type(policy.idempotent) is not bool:
+        raise UsageError(f"idempotent must be True or False; seen: {policy.idempotent!r}")
+    for name in ("base", "factor", "cap", "jitter"):
+        _check_seconds(f"backoff.{name}", getattr(policy.backoff, name))
+
+
+def _check_seconds(name: str, value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    # The upper bound (about 31 years) also refuses infinity and, with >=, NaN.
+    if not number or not 0 <= value < 1e9:  # type: ignore[operator]
+        raise UsageError(f"{name} must be a number from 0 to 1e9; seen: {value!r}")

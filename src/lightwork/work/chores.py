@@ -1,0 +1,67 @@
+"""Chores: what any worker does for the whole store, in bounded batches.
+
+Promote what is due, rescue what dead workers held. Every worker does both, at
+jittered times; the statements are safe in parallel, so no leader is needed.
+A chore books its next turn before it works: an error cannot end it.
+"""
+
+import logging
+import random
+from typing import Final
+
+from lightwork.clock import monotonic
+from lightwork.store.contract import Store
+from lightwork.store.views import Rescued
+
+log = logging.getLogger(__name__)
+
+# How late a job may become ready that another process scheduled.
+_PROMOTE_SECONDS: Final = 0.5
+_PROMOTE_SOONEST: Final = 0.005
+
+
+class Chores:
+    """When to do what for one worker; used by its loop only."""
+
+    def __init__(self, store: Store, ttl: float) -> None:
+        self._store = store
+        self._rescue_seconds = ttl / 3
+        self._promote_at = 0.0
+        self._rescue_at = 0.0
+
+    def expect_due(self, delay: float) -> None:
+        """A job was scheduled to be due after this delay."""
+        self._promote_at = min(self._promote_at, monotonic() + max(delay, _PROMOTE_SOONEST))
+
+    def next_at(self) -> float:
+        """Return the instant of the next chore."""
+        return min(self._promote_at, self._rescue_at)
+
+    def do_due(self) -> list[Rescued]:
+        """Do what is due; return the attempts that were rescued."""
+        now = monotonic()
+        if now >= self._promote_at:
+            self._promote(now)
+        if now >= self._rescue_at:
+            return self._rescue(now)
+        return []
+
+    def _promote(self, now: float) -> None:
+        self._promote_at = now + _PROMOTE_SECONDS
+        self._store.promote()
+        due_in = self._store.next_due_in()
+        if due_in is not None:
+            self._promote_at = now + min(max(due_in, _PROMOTE_SOONEST), _PROMOTE_SECONDS)
+
+    def _rescue(self, now: float) -> list[Rescued]:
+        self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)
+        rescued = self._store.rescue()
+        for one in rescued:
+            log.warning(
+                "job_rescued job=%s attempt=%d worker=%s state=%s",
+                one.job_id,
+                one.number,
+                one.worker,
+                one.state_after,
+            )
+        return rescued

@@ -1,0 +1,193 @@
+"""Outcomes: brings the recorded ends of jobs to those who wait for them.
+
+The truth is the store; news comes three ways, each of which alone suffices in
+the end:
+
+- a worker in this process tells what it has just recorded;
+- the store says that something changed: the jobs submitted longest ago are
+  looked up, since they finish first, and so many of the others in turn;
+- once a second the same without any sign of change.
+
+So a lost wake-up costs a second, never a result.
+"""
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+from uuid import UUID
+
+from lightwork.clock import monotonic
+from lightwork.errors import StoreError
+from lightwork.model import JobOutcome
+from lightwork.store.contract import Store
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[JobOutcome | BaseException], None]
+
+# Looked up at a time, from the front and again from the rest in turn.
+_LOOKED_UP: Final = 500
+_WAIT_SECONDS: Final = 1.0
+# How late the thread notices that it is asked to look or to end while it waits
+# for the store, which looks for changes of other processes as often anyway.
+_NOTICE_SECONDS: Final = 0.1
+_IDLE_SECONDS: Final = 60.0
+# Share of the time that looking may take when many jobs wait and much changes.
+_BUSY_SHARE: Final = 0.2
+# Seconds of looking that may be saved up: on a quiet system no look has to wait.
+_CREDIT_MAX: Final = 0.02
+
+
+class OutcomeWatch:
+    """Waits for outcomes in a thread of its own, which runs only while needed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # Reentrant: the collector may drop a map, which then cancels, while it is held.
+        self._lock = threading.RLock()
+        # Guarded by _lock.
+        # A job may have several futures here; mostly it has one.
+        self._waiting: dict[UUID, list[Deliver]] = {}
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._failure: BaseException | None = None
+        self._offset = 0
+        self._idle = threading.Condition(self._lock)
+        self._new = threading.Event()
+        # Used by the thread alone.
+        self._credit = _CREDIT_MAX
+        self._credited_at = monotonic()
+
+    def wait_for(self, job_id: UUID, deliver: Deliver) -> None:
+        """Call `deliver` once with the outcome of the job, in some thread."""
+        with self._lock:
+            failure = self._failure
+            if failure is None:
+                if not self._waiting:
+                    self._new.set()
+                self._waiting.setdefault(job_id, []).append(deliver)
+                self._start_thread()
+        if failure is not None:
+            deliver(failure)
+
+    def look_now(self) -> None:
+        """Look for outcomes that were there before anybody waited for them."""
+        self._new.set()
+
+    def forget(self, job_ids: Iterable[UUID]) -> None:
+        """Undo the last `wait_for` of each."""
+        with self._lock:
+            for job_id in job_ids:
+                delivers = self._waiting.get(job_id, [])
+                if len(delivers) > 1:
+                    delivers.pop()
+                else:
+                    self._waiting.pop(job_id, None)
+            self._idle.notify_all()
+
+    def deliver(self, outcomes: Iterable[JobOutcome]) -> None:
+        """Pass on outcomes that somebody knows of."""
+        with self._lock:
+            taken = [
+                (deliver, outcome)
+                for outcome in outcomes
+                for deliver in self._waiting.pop(outcome.job_id, ())
+            ]
+            self._idle.notify_all()
+        for deliver, outcome in taken:
+            try:
+                deliver(outcome)
+            except BaseException:
+                # A callback of a future may raise anything, SystemExit included; this
+                # thread serves all others.
+                log.exception("outcome_not_delivered job=%s", outcome.job_id)
+
+    def waiting(self) -> list[UUID]:
+        """Return the jobs whose outcome is waited for."""
+        with self._lock:
+            return list(self._waiting)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell all who wait, or will, that no outcome will come, and why."""
+        with self._lock:
+            self._failure = error
+            delivers = list(itertools.chain.from_iterable(self._waiting.values()))
+            self._waiting.clear()
+            self._idle.notify_all()
+        for deliver in delivers:
+            deliver(error)
+
+    def join(self, *, apart_from: AbstractSet[UUID]) -> None:
+        """Return when nobody waits for anything but these."""
+        with self._lock:
+            self._idle.wait_for(lambda: self._waiting.keys() <= apart_from)
+
+    def close(self) -> list[UUID]:
+        """Stop; return the jobs whose outcome did not come."""
+        with self._lock:
+            self._is_closed = True
+            self._new.set()
+            left = list(self._waiting)
+            self._waiting.clear()
+            self._idle.notify_all()
+            thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        return left
+
+    def _start_thread(self) -> None:
+        if self._thread is None and not self._is_closed:
+            self._thread = threading.Thread(
+                target=self._watch, name="lightwork-outcomes", daemon=True
+            )
+            self._thread.start()
+
+    def _watch(self) -> None:
+        seen = -1
+        while True:
+            with self._lock:
+                if self._is_closed:
+                    return
+                job_ids = self._next_job_ids()
+            try:
+                pause = self._look(job_ids) if job_ids else _IDLE_SECONDS
+                if not self._new.wait(pause) and job_ids:
+                    seen = self._wait_for_change(seen)
+                self._new.clear()
+            except StoreError as error:
+                log.warning("outcomes_not_read error=%s", error)
+                self._new.wait(_WAIT_SECONDS)
+            except Exception:
+                # A defect, here or in the store: whoever waits must not wait for ever.
+                log.exception("outcomes_not_delivered")
+                self._new.wait(_WAIT_SECONDS)
+
+    def _wait_for_change(self, seen: int) -> int:
+        deadline = monotonic() + _WAIT_SECONDS
+        now = seen
+        while now == seen and not self._new.is_set() and monotonic() < deadline:
+            now = self._store.wait_for_change(seen, _NOTICE_SECONDS)
+        return now
+
+    def _next_job_ids(self) -> list[UUID]:
+        first = list(itertools.islice(self._waiting, _LOOKED_UP))
+        if len(self._waiting) <= _LOOKED_UP:
+            return first
+        if self._offset + _LOOKED_UP >= len(self._waiting):
+            self._offset = 0
+        self._offset += _LOOKED_UP
+        rest = itertools.islice(self._waiting, self._offset, self._offset + _LOOKED_UP)
+        return first + list(rest)
+
+    def _look(self, job_ids: list[UUID]) -> float:
+        """Deliver what there is; return for how long not to look again."""
+        started = monotonic()
+        self.deliver(self._store.outcomes(job_ids).values())
+        now = monotonic()
+        earned = (now - self._credited_at) * _BUSY_SHARE
+        self._credit = min(self._credit + earned, _CREDIT_MAX) - (now - started)
+        self._credited_at = now
+        return min(max(-self._credit / _BUSY_SHARE, 0.0), _IDLE_SECONDS)

@@ -1,0 +1,61 @@
+"""Wake-up: tells a waiting loop that the store has changed.
+
+A thread of its own, because a loop cannot wait for a database and for its
+children at once. It polls nothing while nobody waits for news.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from lightwork.errors import StoreError
+from lightwork.store.contract import Store
+
+log = logging.getLogger(__name__)
+
+# How late a stop is noticed; the store looks for changes as often anyway.
+_WAIT_SECONDS: Final = 0.1
+_RETRY_SECONDS: Final = 0.5
+
+
+class StoreWatch:
+    """Calls `wake` after each change of the store, until stopped."""
+
+    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._wake = wake
+        self._has_changed = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lightwork-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def take_changed(self) -> bool:
+        """Whether the store changed since this was asked last."""
+        if not self._has_changed.is_set():
+            return False
+        self._has_changed.clear()
+        return True
+
+    def stop(self) -> None:
+        """Stop watching; idempotent, safe before start."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        seen = -1
+        while not self._stop.is_set():
+            try:
+                now = self._store.wait_for_change(seen, _WAIT_SECONDS)
+            except StoreError as error:
+                log.warning("store_not_watched error=%s", error)
+                self._stop.wait(_RETRY_SECONDS)
+                continue
+            if now != seen:
+                seen = now
+                self._has_changed.set()
+                self._wake()

@@ -1,0 +1,356 @@
+"""Worker: claims jobs from a store, runs them on a pool, records how they end.
+
+One loop, one thread; the pool's and the heartbeat's threads only wake it:
+
+    ┌─▶ lease trusted?  ── no ──▶ kill the children, forget everything held,
+    │        │ yes                go on under a new incarnation
+    │   ack what has finished          one transaction for all of it
+    │   promote, rescue, cancels       when it is their time
+    │   claim what the slots can run   one transaction
+    └── sleep until something happens
+
+Batches form by themselves: what finishes while one transaction is under way is
+the next one's batch. An attempt leaves the loop's hands only when its end is
+recorded or refused; while the store is out of reach the ends are kept and tried
+again, and once the lease is no longer trusted they are dropped, because then
+others may run the jobs. Every write names the attempt number, so even a write
+that should not have been sent changes nothing that is not ours.
+
+Stopping: claim nothing more, hand back what has not begun without using it up,
+let running jobs finish for the grace period, then kill them and hand them back
+too; record the rest, sign off. A second request stops at once. A worker that ends
+with attempts it could not bring to an end does not sign off: signing off releases
+without blame, which may be wrong for a job that must not run twice. Its lease runs
+out, and whoever rescues them decides.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from lightwork.clock import monotonic
+from lightwork.codec import Codec
+from lightwork.errors import PoolError, StoreError, StoreUnavailable, TaskNotFound
+from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
+from lightwork.model import Attempt, ErrorInfo, WorkerInfo
+from lightwork.pool.executor import Executor
+from lightwork.store.contract import Store
+from lightwork.work.catalog import Catalog
+from lightwork.work.chores import Chores
+from lightwork.work.held import HeldAttempts
+from lightwork.work.lease import Lease
+from lightwork.work.pace import claim_limit, next_mean
+from lightwork.work.runner import Runner
+from lightwork.work.settings import WorkerSettings
+from lightwork.work.wakeup import StoreWatch
+
+log = logging.getLogger(__name__)
+
+Ends = list[tuple[Attempt, AttemptEnd]]
+
+FOREVER: Final = float("inf")
+_IDLE_SECONDS: Final = 1.0
+_CANCEL_SECONDS: Final = 0.2
+_PROGRESS_SECONDS: Final = 0.25
+_STORE_RETRY_SECONDS: Final = 0.5
+_INTERRUPT_SECONDS: Final = 0.1
+
+
+class WorkerLoop:
+    """One worker; `run` returns when it was stopped, `stop` may come from any thread.
+
+    Args:
+        store: Where jobs are; not closed by the worker.
+        make_executor: Makes the pool; called again after a lost lease.
+        slots: How many calls the pool runs at a time.
+        catalog: Which functions jobs may name.
+        codec: How payloads are read and results written.
+        on_ready: Called once it is at work: all its threads run.
+        on_recorded: Called with the ends that the store has accepted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        make_executor: Callable[[], Executor],
+        *,
+        slots: int,
+        catalog: Catalog,
+        codec: Codec,
+        settings: WorkerSettings,
+        on_ready: Callable[[], None] = lambda: None,
+        on_recorded: Callable[[Ends], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._make_executor = make_executor
+        self._slots = slots
+        self._catalog = catalog
+        self._codec = codec
+        self._settings = settings
+        self._on_ready = on_ready
+        self._on_recorded = on_recorded
+        self._runners: dict[str, Runner] = {}
+        self._wake = threading.Event()
+        self._stops_asked = 0
+        self._grace_until = FOREVER
+        self._broken: PoolError | None = None
+        self._mean_seconds = -1.0
+        self._unrecorded: Ends = []
+        self._is_drained = False
+        self._look_again_at = 0.0
+        self._cancels_at = 0.0
+        self._progress_at = 0.0
+        self._chores = Chores(store, settings.lease)
+        self._watch = StoreWatch(store, self._wake_up)
+
+    def run(self) -> None:
+        """Work until stopped, or in burst mode until nothing is left.
+
+        Raises:
+            StoreError: The store cannot be used at all.
+            PoolError: The pool cannot run calls.
+        """
+        self._begin_incarnation()
+        self._watch.start()
+        self._on_ready()
+        try:
+            while not self._is_done():
+                self._turn()
+        finally:
+            self._end()
+        if self._broken is not None:
+            raise self._broken
+
+    def stop(self) -> None:
+        """Ask the worker to stop gracefully; a second call stops it now."""
+        self._stops_asked += 1
+        self._wake_up()
+
+    @property
+    def worker_id(self) -> uuid.UUID:
+        """Id of the current incarnation."""
+        return self._info.id
+
+    def _wake_up(self) -> None:
+        # Asked for every job that finishes, and setting takes a lock. Cleared meanwhile
+        # or not: the loop clears first and looks for what happened after that.
+        if not self._wake.is_set():
+            self._wake.set()
+
+    # --- one turn
+
+    def _turn(self) -> None:
+        self._wake.clear()
+        try:
+            if not self._lease.is_trusted():
+                self._begin_again()
+                return
+            self._note_stop()
+            self._record()
+            self._look_after_running()
+            if self._may_claim():
+                self._chores_and_claim()
+        except StoreUnavailable as error:
+            log.warning("store_unavailable error=%s", error)
+            self._wake.wait(_STORE_RETRY_SECONDS)
+            return
+        self._sleep()
+
+    def _chores_and_claim(self) -> None:
+        if self._chores.do_due():
+            self._is_drained = False
+        # What we write ourselves is a change too. So while all slots are busy a change
+        # is no reason to look for more: that can wait until one is free.
+        if len(self._held) < self._slots and self._watch.take_changed():
+            self._is_drained = False
+        limit = claim_limit(self._slots, len(self._held), self._mean_seconds)
+        if limit and (not self._is_drained or monotonic() >= self._look_again_at):
+            self._claim(limit)
+
+    def _claim(self, limit: int) -> None:
+        queues = self._settings.queues
+        attempts = self._store.claim(self._info.id, queues=queues, limit=limit)
+        self._is_drained = len(attempts) < limit
+        self._look_again_at = monotonic() + _IDLE_SECONDS
+        for position, attempt in enumerate(attempts):
+            if not self._start(attempt):
+                self._unrecorded += [(left, Released()) for left in attempts[position:]]
+                return
+
+    def _start(self, attempt: Attempt) -> bool:
+        log.debug("job_claimed job=%s attempt=%d", attempt.job_id, attempt.number)
+        try:
+            self._held.start(attempt, self._runner(attempt.task))
+        except TaskNotFound as error:
+            info = ErrorInfo(type="TaskNotFound", text=str(error))
+            self._unrecorded.append((attempt, Failed(info)))
+        except PoolError as error:
+            self._give_up(error)
+            return False
+        except RuntimeError:
+            # Closed by _stop_children, in another thread; the next turn begins again.
+            if self._lease.is_trusted():
+                raise
+            return False
+        return True
+
+    def _give_up(self, error: PoolError) -> None:
+        if self._broken is None:
+            log.error("pool_broken error=%s", error)
+            self._broken = error
+            self.stop()
+
+    def _runner(self, name: str) -> Runner:
+        runner = self._runners.get(name)
+        if runner is None:
+            runner = self._runners[name] = Runner(self._catalog.find(name), self._codec)
+        return runner
+
+    # --- recording
+
+    def _record(self) -> None:
+        for attempt, end, seconds in self._held.take_finished():
+            self._unrecorded.append((attempt, end))
+            if seconds >= 0:
+                self._mean_seconds = next_mean(self._mean_seconds, seconds)
+            if isinstance(end, Retried):
+                self._chores.expect_due(end.delay)
+        if self._held.broken is not None:
+            self._give_up(self._held.broken)
+        if not self._unrecorded:
+            return
+        refused = self._store.ack(self._info.id, self._unrecorded)
+        ends, self._unrecorded = self._unrecorded, []
+        if refused:
+            keys = set(map(_key, refused))
+            ends = [end for end in ends if _key(end[0]) not in keys]
+        _log_ends(ends, refused)
+        self._on_recorded(ends)
+
+    def _look_after_running(self) -> None:
+        now = monotonic()
+        if not len(self._held):
+            # Of what is claimed next nobody can have asked anything yet.
+            self._cancels_at = now + _CANCEL_SECONDS
+            return
+        if now >= self._cancels_at:
+            self._cancels_at = now + _CANCEL_SECONDS
+            for job_id, number, kill in self._store.cancel_requests(self._info.id):
+                self._held.cancel(job_id, number, kill=kill)
+        if now >= self._progress_at and (reports := self._held.take_progress()):
+            self._progress_at = now + _PROGRESS_SECONDS
+            self._store.report_progress(self._info.id, reports)
+
+    # --- waiting
+
+    def _sleep(self) -> None:
+        until = FOREVER
+        if self._may_claim():
+            if not self._is_drained and len(self._held) < self._slots:
+                return
+            until = self._chores.next_at()
+            if self._is_drained:
+                until = min(until, self._look_again_at)
+        if len(self._held):
+            until = min(until, self._cancels_at)
+        if self._stops_asked:
+            until = min(until, self._grace_until)
+        # Bounded: whatever woke nobody is found a second later.
+        self._wake.wait(min(max(until - monotonic(), 0.0), _IDLE_SECONDS))
+
+    def _may_claim(self) -> bool:
+        return not self._stops_asked and self._lease.is_trusted()
+
+    def _is_done(self) -> bool:
+        is_empty = not len(self._held) and not self._unrecorded
+        if self._stops_asked:
+            return is_empty
+        return self._settings.burst and is_empty and self._is_drained
+
+    # --- beginning, losing the lease, stopping
+
+    def _begin_incarnation(self) -> None:
+        self._info = WorkerInfo(
+            id=uuid.UUID(bytes=secrets.token_bytes(16)),
+            name=self._settings.shown_name(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=self._slots,
+            queues=self._settings.queues,
+        )
+        sent_at = monotonic()
+        self._store.register(self._info, lease=self._settings.lease)
+        executor = self._executor = self._make_executor()
+        executor.start()
+        self._held = HeldAttempts(executor, wake=self._wake_up)
+        self._lease = Lease(
+            self._store,
+            self._info.id,
+            self._settings.lease,
+            on_lost=lambda: self._stop_children(executor),
+        )
+        self._lease.start(sent_at)
+        log.info("worker_started worker=%s name=%s", self._info.id, self._info.name)
+
+    def _stop_children(self, executor: Executor) -> None:
+        # At once and in the lease's thread: the loop may be waiting for the database.
+        # Those of that lease only: the loop may have gone on to the next.
+        executor.kill_workers()
+        self._wake_up()
+
+    def _begin_again(self) -> None:
+        log.warning("worker_lease_lost worker=%s held=%d", self._info.id, len(self._held))
+        self._lease.give_up()
+        self._executor.kill_workers()
+        # Not acked and not released: the attempts are no longer ours to end.
+        self._unrecorded = []
+        self._held = HeldAttempts(self._executor, wake=self._wake_up)
+        if self._stops_asked:
+            return
+        self._begin_incarnation()
+        self._is_drained = False
+
+    def _note_stop(self) -> None:
+        if not self._stops_asked:
+            return
+        if self._grace_until == FOREVER:
+            log.info("worker_stopping held=%d grace=%g", len(self._held), self._settings.grace)
+            self._grace_until = monotonic() + self._settings.grace
+            self._held.hand_back_waiting()
+        if self._stops_asked > 1 or monotonic() >= self._grace_until:
+            # In every turn: what waited behind a killed call may have begun since.
+            self._grace_until = monotonic() + _INTERRUPT_SECONDS
+            self._held.interrupt()
+
+    def _end(self) -> None:
+        is_clean = not len(self._held) and not self._unrecorded and self._lease.is_trusted()
+        self._executor.kill_workers()
+        self._lease.stop()
+        try:
+            if is_clean:
+                self._store.sign_off(self._info.id)
+            else:
+                log.warning("worker_ended_with_attempts worker=%s", self._info.id)
+        except StoreError as error:
+            # Its lease will run out, and others rescue what it held.
+            log.warning("worker_not_signed_off worker=%s error=%s", self._info.id, error)
+        self._watch.stop()
+        log.info("worker_stopped worker=%s", self._info.id)
+
+
+def _key(attempt: Attempt) -> tuple[uuid.UUID, int]:
+    return attempt.job_id, attempt.number
+
+
+def _log_ends(accepted: Ends, refused: list[Attempt]) -> None:
+    for attempt in refused:
+        log.warning("job_refused job=%s attempt=%d", attempt.job_id, attempt.number)
+    if log.isEnabledFor(logging.INFO):
+        for attempt, end in accepted:
+            word = type(end).__name__.lower()
+            log.info("job_%s job=%s attempt=%d", word, attempt.job_id, attempt.number)

@@ -1,0 +1,10 @@
+"""A worker as a program: python run_worker.py URL OPTIONS-AS-JSON."""
+
+import json
+import logging
+import sys
+
+from lightwork.work.service import Worker
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+Worker(sys.argv[1], modules=["chaos.tasks"], **json.loads(sys.argv[2])).run()

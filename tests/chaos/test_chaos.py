@@ -1,0 +1,228 @@
+"""Workers that are killed, stopped, cut off and told to end: no job is lost, none ends twice."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.conftest import WorkerProcess, is_alive
+from chaos.tasks import take, wait_for
+from lightwork.durable import DurableExecutor, DurableFuture
+from lightwork.model import State
+from lightwork.pool.future import Future
+from lightwork.store.views import JobView
+from waiting import wait_until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.process]
+
+Start = Callable[..., WorkerProcess]
+
+
+def view_of(executor: DurableExecutor, future: Future[Any]) -> JobView:
+    assert isinstance(future, DurableFuture)
+    view = executor.store.job(future.job_id)
+    assert view is not None
+    return view
+
+
+def pids_at(gate: Path) -> list[int]:
+    """Return the processes that have begun to wait for this gate, first to last."""
+    path = Path(f"{gate}.pids")
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("seed", [random.randrange(10**6)])
+def test_two_workers_killed_at_random_lose_no_job(
+    start: Start, executor: DurableExecutor, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    jobs = executor.submit_many(take, [(number % 10,) for number in range(2000)])
+    workers = [start(), start()]
+    kills = 0
+    deadline = time.monotonic() + 20
+
+    def finished() -> int:
+        return executor.store.summary().states[State.SUCCEEDED]
+
+    while finished() < len(jobs) and time.monotonic() < deadline:
+        victim = chance.randrange(2)
+        # At any moment of a worker's life: while it starts, runs, or waits for a lease.
+        time.sleep(chance.uniform(0.2, 2.0))
+        workers[victim].kill()
+        workers[victim] = start()
+        kills += 1
+    results = [job.result(60) for job in jobs]
+
+    path = tmp_path / "work.db"
+    assert kills > 2
+    assert results == [number % 10 for number in range(2000)]
+    assert rows(path, "select state, count(*) from job group by state") == [("succeeded", 2000)]
+    # One row for every attempt that was lost, and none for the last, which was not.
+    wrong = """
+        select job.seq from job left join attempt on attempt.seq = job.seq
+        group by job.seq
+        having job.crashes != count(attempt.number) or job.failures != 0
+            or max(attempt.number) >= job.attempt
+    """
+    assert rows(path, wrong) == []
+    assert rows(path, "select distinct outcome from attempt") in ([("lost",)], [])
+    assert executor.store.check() == []
+
+
+def test_a_worker_stopped_past_its_lease_changes_nothing_late(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    future = executor.submit(wait_for, str(gate))
+    first = start()
+    wait_until(lambda: len(pids_at(gate)) == 1, "the first attempt")
+    (before,) = [worker.id for worker in executor.store.workers()]
+
+    first.signal(signal.SIGSTOP)
+    second = start()
+    wait_until(lambda: len(pids_at(gate)) == 2, "the second attempt")
+    gate.touch()
+    assert future.result(20) == "let go"
+    outcome = view_of(executor, future)
+    first.signal(signal.SIGCONT)
+    first.wait_until_said("worker_lease_lost")
+    second.kill()
+
+    further = executor.submit(take, 1)
+    assert further.result(20) == 1
+    assert view_of(executor, future) == outcome
+    assert (outcome.attempt, outcome.crashes, outcome.state) == (2, 1, State.SUCCEEDED)
+    assert not is_alive(pids_at(gate)[0])
+    (after,) = [worker.id for worker in executor.store.workers() if worker.pid == first.pid]
+    assert after != before
+
+
+def test_a_worker_told_to_end_finishes_what_runs_and_hands_back_the_rest(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    executor.submit_many(take, [(0,)] * 100)
+    running = executor.submit(wait_for, str(gate))
+    waiting = executor.submit_many(take, [(0,)] * 100)
+    worker = start()
+    wait_until(lambda: pids_at(gate), "the job to run")
+    wait_until(lambda: view_of(executor, waiting[0]).state is State.RUNNING, "a claim ahead")
+
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: _all(executor, waiting, State.READY), "what waits is handed back")
+    gate.touch()
+
+    assert worker.process.wait(20) == 0
+    assert running.result(20) == "let go"
+    views = [view_of(executor, future) for future in waiting]
+    assert {(view.failures, view.crashes) for view in views} == {(0, 0)}
+    assert executor.store.workers() == []
+
+
+def _all(executor: DurableExecutor, futures: Iterable[DurableFuture[Any]], state: State) -> bool:
+    ids: list[uuid.UUID] = [future.job_id for future in futures]
+    return set(executor.store.states(ids).values()) == {state}
+
+
+def test_a_second_signal_ends_a_worker_now(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    running = executor.submit(wait_for, str(gate))
+    worker = start()
+    wait_until(lambda: pids_at(gate), "the job to run")
+
+    worker.signal(signal.SIGTERM)
+    worker.wait_until_said("worker_stopping")
+    worker.signal(signal.SIGINT)
+
+    assert worker.process.wait(10) == 0
+    view = view_of(executor, running)
+    assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
+    wait_until(lambda: not is_alive(pids_at(gate)[0]), "the end of its child")
+
+
+def test_what_runs_longer_than_the_grace_period_is_handed_back(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    running = executor.submit(wait_for, str(gate))
+    worker = start(grace=0.2)
+    wait_until(lambda: pids_at(gate), "the job to run")
+
+    worker.signal(signal.SIGTERM)
+
+    assert worker.process.wait(10) == 0
+    view = view_of(executor, running)
+    assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
+
+
+def test_a_worker_cut_off_past_its_lease_stops_its_children_and_goes_on_later(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    future = executor.submit(wait_for, str(gate))
+    worker = start()
+    wait_until(lambda: pids_at(gate), "the job to run")
+
+    with closing(sqlite3.connect(tmp_path / "work.db", isolation_level=None, timeout=20)) as lock:
+        lock.execute("begin exclusive")
+        # The database does not even answer, yet the child must end with the lease.
+        wait_until(lambda: not is_alive(pids_at(gate)[0]), "the end of the child")
+        lock.execute("rollback")
+
+    gate.touch()
+    assert future.result(20) == "let go"
+    assert worker.process.poll() is None
+    assert view_of(executor, future).attempt == 2
+    assert executor.store.check() == []
+
+
+def test_a_folder_that_is_away_for_a_while_costs_nothing(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    worker = start()
+    assert executor.submit(take, 1).result(20) == 1
+    away = tmp_path.with_name(tmp_path.name + "-away")
+
+    tmp_path.rename(away)
+    jobs = executor.submit_many(take, [(1,)] * 50)
+    away.rename(tmp_path)
+
+    assert [job.result(20) for job in jobs] == [1] * 50
+    assert worker.process.poll() is None
+    assert executor.store.check() == []
+
+
+def test_a_killed_child_costs_one_attempt_of_its_job_and_no_other(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    start(executor="processes:2")
+    guilty = executor.submit(wait_for, str(gate))
+    others = executor.submit_many(take, [(1,)] * 100)
+    wait_until(lambda: pids_at(gate), "the job to run")
+
+    os.kill(pids_at(gate)[0], signal.SIGKILL)
+    wait_until(lambda: len(pids_at(gate)) == 2, "the second attempt")
+    gate.touch()
+
+    assert guilty.result(20) == "let go"
+    assert [other.result(20) for other in others] == [1] * 100
+    assert [
+        (one.number, one.outcome) for one in executor.store.attempts(view_of(executor, guilty).id)
+    ] == [(1, "lost")]
+    assert sum(view_of(executor, other).crashes for other in others) == 0

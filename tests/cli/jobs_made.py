@@ -1,0 +1,65 @@
+"""Jobs in every state, made through the store as workers would make them."""
+
+import secrets
+from uuid import UUID
+
+from lightwork.codec import Codec
+from lightwork.lifecycle import AttemptEnd, Failed, Retried, Succeeded
+from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, Progress, WorkerInfo
+from lightwork.store.contract import Store
+from lightwork.work.ids import new_job_id
+
+ERROR = ErrorInfo(type="ValueError", text="wrong", traceback="Traceback: in line 7\nValueError")
+PLAIN = Codec()
+
+
+class Made:
+    """Makes jobs in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def ready(self, *args: object, task: str = "script:square", **policy: object) -> UUID:
+        job_id = new_job_id()
+        payload = PLAIN.encode_call(job_id, args, {})
+        chosen = Policy(**policy)  # type: ignore[arg-type]
+        self.store.submit([NewJob(id=job_id, task=task, payload=payload, policy=chosen)])
+        return job_id
+
+    def running(self, progress: Progress | None = None) -> UUID:
+        job_id = self.ready(priority=1)
+        worker_id, attempt = self._claim()
+        if progress is not None:
+            self.store.report_progress(worker_id, [(attempt, progress)])
+        return job_id
+
+    def succeeded(self, result: object = 49, *, codec: Codec = PLAIN) -> UUID:
+        # Urgent: what was made before stays where it is.
+        job_id = self.ready(priority=1)
+        return self._end(job_id, Succeeded(codec.encode_result(job_id, result)))
+
+    def failed(self, error: ErrorInfo = ERROR) -> UUID:
+        return self._end(self.ready(priority=1), Failed(error))
+
+    def retried(self) -> UUID:
+        return self._end(self.ready(priority=1), Retried(ERROR, 3600.0))
+
+    def worker(self, *, queue: str = "default", lease: float = 600.0, slots: int = 2) -> UUID:
+        worker_id = UUID(bytes=secrets.token_bytes(16))
+        info = WorkerInfo(
+            id=worker_id, name="ada", host="here", pid=1, slots=slots, queues=(queue,)
+        )
+        self.store.register(info, lease=lease)
+        return worker_id
+
+    def _end(self, job_id: UUID, end: AttemptEnd) -> UUID:
+        worker_id, attempt = self._claim()
+        assert attempt.job_id == job_id
+        assert self.store.ack(worker_id, [(attempt, end)]) == []
+        self.store.sign_off(worker_id)
+        return job_id
+
+    def _claim(self) -> tuple[UUID, Attempt]:
+        worker_id = self.worker()
+        (attempt,) = self.store.claim(worker_id, queues=["default"], limit=1)
+        return worker_id, attempt

@@ -1,0 +1,95 @@
+"""`lightwork db`: create, upgrade, check, prune."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Invoke
+from cli.jobs_made import Made
+from lightwork.model import State
+from lightwork.store import schema
+from lightwork.store.contract import Store
+
+REVISION = schema.REVISIONS[-1]
+
+
+def test_init_makes_a_store(lightwork: Invoke, folder: Path) -> None:
+    done = lightwork("db", "init")
+
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"sqlite:///lightwork.db: ready, revision {REVISION}\n",
+    )
+    assert (folder / "lightwork.db").is_file()
+
+
+@pytest.mark.parametrize("verb", ["init", "upgrade"])
+def test_what_is_up_to_date_stays_as_it_is(
+    lightwork: Invoke, made: Made, store: Store, verb: str
+) -> None:
+    job_id = made.ready()
+
+    done = lightwork("db", verb, "--json")
+
+    assert json.loads(done.stdout) == {"store": "sqlite:///lightwork.db", "revision": REVISION}
+    assert store.states([job_id]) == {job_id: State.READY}
+
+
+def test_upgrade_makes_the_tables_of_an_empty_file(lightwork: Invoke, folder: Path) -> None:
+    (folder / "lightwork.db").touch()
+
+    lightwork("db", "upgrade")
+
+    assert lightwork("db", "check").exit_code == 0
+
+
+def test_quiet_init_says_nothing(lightwork: Invoke) -> None:
+    done = lightwork("db", "init", "--quiet")
+
+    assert done.stdout == ""
+
+
+def test_check_finds_nothing_in_a_sound_store(lightwork: Invoke, made: Made) -> None:
+    made.failed()
+
+    done = lightwork("db", "check", "--json")
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["problems"] == []
+
+
+def test_check_tells_what_is_wrong(lightwork: Invoke, made: Made, folder: Path) -> None:
+    made.ready()
+    with closing(sqlite3.connect(folder / "lightwork.db")) as connection, connection:
+        connection.execute("UPDATE job SET attempt = -1")
+
+    done = lightwork("db", "check")
+
+    assert done.exit_code == 1
+    assert "have a negative counter" in done.stdout
+
+
+def test_prune_goes_on_batch_after_batch(
+    lightwork: Invoke, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightwork.cli.db._PRUNE_BATCH", 1)
+    made.succeeded()
+    made.failed()
+
+    done = lightwork("db", "prune", "--older-than", "0s")
+
+    assert done.stdout == "2 jobs deleted\n"
+
+
+def test_prune_deletes_only_what_is_old_enough(lightwork: Invoke, made: Made, store: Store) -> None:
+    ended, waiting = made.succeeded(), made.ready()
+
+    young = lightwork("db", "prune", "--older-than", "7d")
+    old = lightwork("db", "prune", "--older-than", "0s", "--json")
+
+    assert young.stdout == "0 jobs deleted\n"
+    assert json.loads(old.stdout) == {"pruned": 1}
+    assert store.states([ended, waiting]) == {waiting: State.READY}

@@ -1,0 +1,103 @@
+"""What is wrong with a store, judged from what was read of it."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from lightwork.cli.health import problems
+from lightwork.model import State
+from lightwork.store.views import Summary, WorkerView
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def summary(
+    *, ready: int = 0, running: int = 0, oldest: float = 0.0, live: int = 0, slots: int = 0
+) -> Summary:
+    states = dict.fromkeys(State, 0) | {State.READY: ready, State.RUNNING: running}
+    return Summary(
+        states=states,
+        queues={"mail": states},
+        oldest_ready=oldest,
+        live_workers=live,
+        slots=slots,
+    )
+
+
+def worker(*, queue: str = "mail", is_live: bool = True, running: int = 0) -> WorkerView:
+    return WorkerView(
+        id=UUID(int=1),
+        name="ada",
+        host="here",
+        pid=1,
+        slots=4,
+        queues=(queue,),
+        state="live",
+        started_at=NOW,
+        heartbeat_at=NOW,
+        lease_until=NOW + timedelta(seconds=15),
+        is_live=is_live,
+        running=running,
+    )
+
+
+def test_work_in_progress_is_healthy() -> None:
+    found = problems(
+        summary(ready=900, running=4, oldest=3600.0, live=1, slots=4),
+        [worker(running=4)],
+        next_due_in=0.0,
+    )
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "workers", "due", "words"),
+    [
+        (summary(ready=2), [], None, "2 jobs are ready, but no worker is alive"),
+        (summary(), [], 0.0, "scheduled jobs are due, but no worker is alive"),
+        (
+            summary(ready=1, live=1, slots=4),
+            [worker(queue="other")],
+            None,
+            "1 job is ready in queue 'mail', which no live worker serves",
+        ),
+        (
+            summary(ready=1, running=3, oldest=60.1, live=1, slots=4),
+            [worker(running=3)],
+            None,
+            "the oldest ready job has waited 60 s beside 1 free slots",
+        ),
+        (
+            summary(running=2, live=1, slots=4),
+            [worker(), worker(is_live=False, running=2)],
+            None,
+            "worker ada stopped renewing its lease and holds 2 running jobs",
+        ),
+    ],
+)
+def test_work_that_nobody_does_is_told(
+    seen: Summary, workers: list[WorkerView], due: float | None, words: str
+) -> None:
+    (found,) = problems(seen, workers, next_due_in=due)
+
+    assert found.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("seen", "workers", "due"),
+    [
+        (summary(), [], 0.1),
+        (summary(), [worker(is_live=False)], None),
+        (summary(ready=1, oldest=60.0, live=1, slots=4), [worker()], None),
+        (summary(ready=1, running=4, oldest=999.0, live=1, slots=4), [worker(running=4)], None),
+    ],
+    ids=["not yet due", "dead and idle", "not long", "all slots busy"],
+)
+def test_what_only_looks_wrong_is_healthy(
+    seen: Summary, workers: list[WorkerView], due: float | None
+) -> None:
+    found = problems(seen, workers, next_due_in=due)
+
+    assert found == []

@@ -1,0 +1,132 @@
+"""`lightwork submit`: what is kept, and what --wait prints."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from cli.conftest import Invoke
+from cli.jobs_made import Made
+from cli.runs import run, start
+from lightwork.codec import Codec
+from lightwork.model import Policy, State
+from lightwork.store.contract import Store
+
+WORKER = ("worker", "-m", "script", "--threads", "1", "--quiet")
+
+ARGUMENTS = [
+    ("3", 3),
+    ("-0.5", -0.5),
+    ('"3"', "3"),
+    ("true", True),
+    ("null", None),
+    ('{"a": [1, "x"]}', {"a": [1, "x"]}),
+    ("ada", "ada"),
+    ("", ""),
+    ("[1,", "[1,"),
+    ("NaN", "NaN"),
+    ("Infinity", "Infinity"),
+    ("007", "007"),
+    ("https://example.com/", "https://example.com/"),
+    ("12345678901234567890123", 12345678901234567890123),
+    ("über", "über"),
+]
+
+
+def call_of(store: Store, job_id: UUID) -> tuple[tuple[object, ...], dict[str, object]]:
+    (attempt,) = store.claim(Made(store).worker(), queues=["default"], limit=1)
+    assert attempt.job_id == job_id
+    return Codec().decode_call(job_id, attempt.payload)
+
+
+@pytest.mark.parametrize(("word", "value"), ARGUMENTS)
+def test_an_argument_is_json_if_it_reads_as_json(
+    lightwork: Invoke, store: Store, word: str, value: object
+) -> None:
+    job_id = UUID(lightwork("submit", "script:square", "--", word).stdout.strip())
+
+    args, kwargs = call_of(store, job_id)
+
+    assert (args, kwargs) == ((value,), {})
+    assert type(args[0]) is type(value)
+
+
+def test_keywords_are_read_like_arguments(lightwork: Invoke, store: Store) -> None:
+    done = lightwork("submit", "script:greet", "ada", "--kw", "mark=?", "--kw", "n=[1]")
+
+    assert call_of(store, UUID(done.stdout.strip())) == (("ada",), {"mark": "?", "n": [1]})
+
+
+def test_the_options_become_the_policy_of_the_job(lightwork: Invoke, store: Store) -> None:
+    when = ["--delay", "2m", "--retries", "3", "--timeout", "1.5s"]
+
+    done = lightwork("submit", "script:square", "--queue", "mail", "--priority", "5", *when)
+
+    view = store.job(UUID(done.stdout.strip()))
+    assert view is not None
+    assert view.state is State.SCHEDULED
+    assert view.policy == Policy(queue="mail", priority=5, delay=120.0, retries=3, timeout=1.5)
+
+
+def test_the_module_need_not_be_here(lightwork: Invoke) -> None:
+    done = lightwork("submit", "far.away:compute", "1")
+
+    assert done.exit_code == 0
+
+
+def test_only_the_first_word_is_the_store(lightwork: Invoke, folder: Path) -> None:
+    lightwork("submit", "sqlite:///other.db", "script:greet", "sqlite:///not.db")
+
+    assert (folder / "other.db").exists()
+    assert not (folder / "not.db").exists()
+
+
+def test_json_holds_the_id(lightwork: Invoke, store: Store) -> None:
+    done = lightwork("submit", "script:square", "3", "--json")
+
+    job_id = UUID(json.loads(done.stdout)["id"])
+    assert store.states([job_id]) == {job_id: State.READY}
+
+
+def test_it_says_when_nobody_will_run_it(folder: Path, store: Store) -> None:
+    with start("submit", "script:square", "3", "--wait", folder=folder) as waiting:
+        assert waiting.stderr is not None
+        said = waiting.stderr.readline() + waiting.stderr.readline()
+        waiting.terminate()
+
+    url = f"sqlite:///{folder}/lightwork.db"
+    assert f"no worker is alive; start one: lightwork worker {url} -m script\n" in said
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        (["script:square", "7"], "49\n"),
+        (["script:greet", "a\x1bda"], "a\\x1bda!\n"),
+        (["script:square", "7", "--json"], '"result":49}\n'),
+    ],
+    ids=["json", "text", "--json"],
+)
+def test_wait_prints_the_result(folder: Path, store: Store, words: list[str], printed: str) -> None:
+    with start(*WORKER, folder=folder) as worker:
+        done = run("submit", *words, "--wait", folder=folder)
+        worker.terminate()
+
+    assert done.returncode == 0
+    assert done.stdout.endswith(printed)
+
+
+@pytest.mark.process
+def test_wait_for_a_job_that_fails_is_a_failure(folder: Path, store: Store) -> None:
+    with start(*WORKER, folder=folder) as worker:
+        done = run("submit", "script:fail", "oh no", "--wait", "--json", folder=folder)
+        worker.terminate()
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"] == {"type": "ValueError", "text": "oh no"}
+    assert "failed in attempt 1: ValueError: oh no" in done.stderr
+    # The job's own traceback, not ours.
+    assert 'script.py", line' in done.stderr
+    assert "lightwork/cli" not in done.stderr

@@ -1,0 +1,151 @@
+"""Run CPython's own tests of concurrent.futures against lightwork's executors.
+
+A script for an interpreter that ships `test.test_concurrent_futures` (3.13 and
+later installations do); needs nothing but the standard library and lightwork on
+the path. Called by test_judge.py; prints unittest's report.
+
+The adapters below give the suite the private names that it looks at
+(`_processes`), so that it judges behaviour. What we do otherwise on purpose
+stands in DEVIATIONS with its reason; everything else must pass.
+"""
+
+import multiprocessing
+import sys
+import threading
+import unittest
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from test.test_concurrent_futures import (  # type: ignore[import-not-found, unused-ignore]
+    executor,
+    test_as_completed,
+    test_deadlock,
+    test_init,
+    test_process_pool,
+    test_shutdown,
+    test_thread_pool,
+    test_wait,
+    util,
+)
+
+from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.thread import ThreadExecutor
+
+DEVIATIONS = {
+    "Process": {
+        "test_killed_child": "a killed child costs its call; the pool goes on",
+        "test_error_at_task_unpickle": "an error costs its call and arrives as itself",
+        "test_exit_at_task_unpickle": "an error costs its call and arrives as itself",
+        "test_error_during_result_unpickle_in_result_handler": "the same for a result",
+        "test_exit_during_result_unpickle_in_result_handler": "the same for a result",
+        "test_cancel_futures": "calls that were sent ahead and not begun are cancelled too",
+        "test_saturation": "calls that cannot be pickled start no child",
+        "test_processes_terminate": "calls that cannot be pickled start no child",
+        "test_python_finalization_error": "mocks the thread that the standard library starts",
+        "test_max_tasks_per_child_defaults_to_spawn_context": "there is one start method",
+    },
+    "Thread": {},
+}
+
+
+class Child:
+    """What the suite asks of a process of the pool."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def join(self) -> None:
+        """Children have ended when shutdown returns."""
+
+
+class JudgedProcessExecutor(ProcessExecutor):
+    """ProcessExecutor with the private names of the standard library's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._mp_context = multiprocessing.get_context("forkserver")
+
+    @property
+    def _processes(self) -> dict[int, Child]:
+        children = self._pool._children
+        return {child.serial: Child(child.pid) for child in children if not child.is_told_to_stop}
+
+    @property
+    def _broken(self) -> bool:
+        return self._pool._error is not None
+
+    @property
+    def _executor_manager_thread(self) -> threading.Thread:
+        return self._thread
+
+
+class ProcessMixin(util.ExecutorMixin):  # type: ignore[misc]
+    executor_type = JudgedProcessExecutor
+    ctx = "forkserver"
+
+
+class ThreadMixin(util.ExecutorMixin):  # type: ignore[misc]
+    executor_type = ThreadExecutor
+
+
+class FailingInitializer(test_init.FailingInitializerMixin):  # type: ignore[misc]
+    """The suite's own, less one thing: ours says what failed in the error, not in a log."""
+
+    def _assert_logged(self, msg: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def run_in_child(*args: str, **environment: str) -> Any:
+    """Let the scripts that the suite runs import our executors instead of its own."""
+    *flags, script = args
+    for name, module in (
+        ("JudgedProcessExecutor", "lightwork.pool.process import ProcessExecutor"),
+        ("ThreadExecutor", "lightwork.pool.thread import ThreadExecutor"),
+    ):
+        script = script.replace(
+            f"from concurrent.futures import {name}",
+            f"import multiprocessing, sys; sys.path[:] = {sys.path!r}; from {module} as {name}",
+        )
+    return assert_python_ok(*flags, script, **environment)
+
+
+assert_python_ok = test_shutdown.assert_python_ok
+test_shutdown.assert_python_ok = run_in_child
+
+SHARED = {
+    "Executor": executor.ExecutorTest,
+    "Wait": test_wait.WaitTests,
+    "AsCompleted": test_as_completed.AsCompletedTests,
+}
+OWN = {
+    "Process": {
+        "Pool": test_process_pool.ProcessPoolExecutorTest,
+        "Shutdown": test_shutdown.ProcessPoolShutdownTest,
+        "Deadlock": test_deadlock.ExecutorDeadlockTest,
+        "Initializer": test_init.InitializerMixin,
+        "FailingInitializer": FailingInitializer,
+    },
+    "Thread": {
+        "Pool": test_thread_pool.ThreadPoolExecutorTest,
+        "Shutdown": test_shutdown.ThreadPoolShutdownTest,
+        "Initializer": test_init.InitializerMixin,
+        "FailingInitializer": test_init.FailingInitializerMixin,
+    },
+}
+MIXINS = {"Process": ProcessMixin, "Thread": ThreadMixin}
+
+
+def suite(kind: str) -> unittest.TestSuite:
+    """Return all tests for one kind of executor, less the deviations."""
+    tests = unittest.TestSuite()
+    for name, base in {**SHARED, **OWN[kind]}.items():
+        case = type(f"{kind}{name}", (base, MIXINS[kind], util.BaseTestCase), {})
+        for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
+            if test._testMethodName not in DEVIATIONS[kind]:  # type: ignore[union-attr]
+                tests.addTest(test)
+    return tests
+
+
+if __name__ == "__main__":
+    outcome = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite(sys.argv[1]))
+    sys.exit(not outcome.wasSuccessful())

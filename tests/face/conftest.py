@@ -1,0 +1,28 @@
+"""Executors on real SQLite files, with real children."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lightwork.durable import DurableExecutor
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DurableExecutor]:
+    """Two children, for tests that leave nothing running."""
+    path = tmp_path_factory.mktemp("face") / "shared.db"
+    with DurableExecutor(f"sqlite:///{path}", workers=2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/work.db"
+
+
+@pytest.fixture
+def kept(url: str) -> Iterator[DurableExecutor]:
+    """No worker: jobs are only kept."""
+    with DurableExecutor(url) as executor:
+        yield executor

@@ -1,0 +1,57 @@
+"""Steps that tests of stores share: make jobs and workers, move the database's clock."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine, text
+
+from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, State, WorkerInfo
+from lightwork.store.contract import Store
+
+ERROR = ErrorInfo(type="ValueError", text="no", traceback="Traceback: no")
+
+
+def new_job(*, payload: bytes = b"payload", **policy: Any) -> NewJob:
+    return NewJob(id=uuid.uuid4(), task="jobs:work", payload=payload, policy=Policy(**policy))
+
+
+def submitted(store: Store, **policy: Any) -> uuid.UUID:
+    job = new_job(**policy)
+    store.submit([job])
+    return job.id
+
+
+def registered(store: Store, *, name: str = "worker", lease: float = 60.0) -> uuid.UUID:
+    worker = WorkerInfo(id=uuid.uuid4(), name=name, host="host", pid=1, slots=4)
+    store.register(worker, lease=lease)
+    return worker.id
+
+
+def claim_one(store: Store, worker_id: uuid.UUID) -> Attempt:
+    (attempt,) = store.claim(worker_id, queues=["default"], limit=1)
+    return attempt
+
+
+def state_of(store: Store, job_id: uuid.UUID) -> State:
+    return store.states([job_id])[job_id]
+
+
+def execute(store: Store, statement: str, values: Mapping[str, Any] | None = None) -> None:
+    """Change the database behind the store's back: the only way to move its clock."""
+    engine = create_engine(store.url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(statement), values or {})
+
+
+def end_lease(store: Store, worker_id: uuid.UUID) -> None:
+    execute(store, "UPDATE worker SET lease_until = 1 WHERE id = :id", {"id": worker_id.bytes})
+
+
+def make_due(store: Store, job_id: uuid.UUID) -> None:
+    execute(store, "UPDATE job SET due_at = 1 WHERE id = :id", {"id": job_id.bytes})
+
+
+def rescue_from(store: Store, worker_id: uuid.UUID) -> None:
+    end_lease(store, worker_id)
+    store.rescue()

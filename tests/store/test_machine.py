@@ -1,0 +1,230 @@
+"""Random histories of jobs and workers, against a model that fits on a page.
+
+The model knows for each job what the contract says; after every step the store
+must say the same. Leases end and jobs become due by changing the database, so
+nothing waits.
+"""
+
+import dataclasses
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from lightwork.lifecycle import (
+    AttemptEnd,
+    Cancelled,
+    Failed,
+    Lost,
+    Quarantined,
+    Released,
+    Retried,
+    Succeeded,
+)
+from lightwork.model import Attempt, State
+from lightwork.store.sqlstore import SqlStore
+from store.steps import ERROR, end_lease, make_due, new_job, registered
+
+MAX_CRASHES = 2
+AFTER: dict[type[AttemptEnd], tuple[State, int, int]] = {
+    Succeeded: (State.SUCCEEDED, 0, 0),
+    Failed: (State.FAILED, 1, 0),
+    Retried: (State.SCHEDULED, 1, 0),
+    Cancelled: (State.CANCELLED, 0, 0),
+    Released: (State.READY, 0, 0),
+    Lost: (State.READY, 0, 1),
+    Quarantined: (State.FAILED, 0, 1),
+}
+ENDS = [
+    Succeeded(b"result"),
+    Failed(ERROR),
+    Retried(ERROR, 3600.0),
+    Cancelled(),
+    Released(),
+    Lost(ERROR),
+    Quarantined(ERROR),
+]
+
+
+@dataclasses.dataclass
+class Job:
+    order: int
+    priority: int
+    state: State
+    attempt: int = 0
+    failures: int = 0
+    crashes: int = 0
+    worker: uuid.UUID | None = None
+    is_unwanted: bool = False
+
+    def end(self, kind: type[AttemptEnd]) -> None:
+        self.state, failures, crashes = AFTER[kind]
+        if self.is_unwanted and not self.state.is_final:
+            self.state = State.CANCELLED
+        self.failures += failures
+        self.crashes += crashes
+        self.worker = None
+
+
+class Histories(RuleBasedStateMachine):
+    jobs: Bundle[uuid.UUID] = Bundle("jobs")
+    workers: Bundle[uuid.UUID] = Bundle("workers")
+    claimed: Bundle[tuple[uuid.UUID, Attempt]] = Bundle("claimed")
+    folder: tempfile.TemporaryDirectory[str]
+    empty: Path
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "work.db"
+        shutil.copy(self.empty, path)
+        self.store = SqlStore(f"sqlite:///{path}")
+        self.model: dict[uuid.UUID, Job] = {}
+        self.live: set[uuid.UUID] = set()
+
+    def teardown(self) -> None:
+        assert self.store.check() == []
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(target=jobs, priority=st.integers(-1, 1), is_delayed=st.booleans())
+    def submit(self, priority: int, is_delayed: bool) -> uuid.UUID:
+        delay = 3600.0 if is_delayed else 0.0
+        job = new_job(priority=priority, delay=delay, max_crashes=MAX_CRASHES)
+        assert self.store.submit([job, job]) == [True, False]
+        state = State.SCHEDULED if is_delayed else State.READY
+        self.model[job.id] = Job(len(self.model), priority, state)
+        return job.id
+
+    @rule(target=workers)
+    def register(self) -> uuid.UUID:
+        worker = registered(self.store, lease=3600)
+        self.live.add(worker)
+        return worker
+
+    @rule(target=claimed, worker=workers, limit=st.integers(1, 3))
+    def claim(self, worker: uuid.UUID, limit: int) -> Any:
+        ready = [(key, job) for key, job in self.model.items() if job.state == State.READY]
+        ready.sort(key=lambda item: (-item[1].priority, item[1].order))
+        expected = ready[:limit] if worker in self.live else []
+        attempts = self.store.claim(worker, queues=["default"], limit=limit)
+        for _key, job in expected:
+            job.state, job.worker, job.attempt = State.RUNNING, worker, job.attempt + 1
+            job.is_unwanted = False
+        assert [(a.job_id, a.number, a.failures, a.crashes) for a in attempts] == [
+            (key, job.attempt, job.failures, job.crashes) for key, job in expected
+        ]
+        return multiple(*((worker, attempt) for attempt in attempts))
+
+    @rule(
+        attempts=st.lists(claimed, min_size=1, max_size=3),
+        ends=st.lists(st.sampled_from(ENDS), min_size=3, max_size=3),
+        worker=workers,
+    )
+    def ack(
+        self, attempts: list[tuple[uuid.UUID, Attempt]], ends: list[AttemptEnd], worker: uuid.UUID
+    ) -> None:
+        # Mostly as its owner; a stranger's acks are refused like any late one.
+        acker = attempts[0][0] if attempts[0][0] in self.live else worker
+        pairs = [(attempt, end) for (_owner, attempt), end in zip(attempts, ends, strict=False)]
+        refused = []
+        for attempt, end in pairs:
+            job = self.model[attempt.job_id]
+            if (job.state, job.attempt, job.worker) == (State.RUNNING, attempt.number, acker):
+                job.end(type(end))
+            else:
+                refused.append(attempt)
+        assert self.store.ack(acker, pairs) == refused
+
+    @rule(worker=workers)
+    def lose(self, worker: uuid.UUID) -> None:
+        end_lease(self.store, worker)
+        self.live.discard(worker)
+        assert self.store.renew(worker, lease=3600) is False
+
+    @rule()
+    def rescue(self) -> None:
+        lost = {
+            key: job
+            for key, job in self.model.items()
+            if job.state == State.RUNNING and job.worker not in self.live
+        }
+        for job in lost.values():
+            job.end(Quarantined if job.crashes + 1 >= MAX_CRASHES else Lost)
+        rescued = self.store.rescue()
+        assert {r.job_id: (r.number, r.state_after) for r in rescued} == {
+            key: (job.attempt, job.state) for key, job in lost.items()
+        }
+
+    @rule(worker=workers)
+    def sign_off(self, worker: uuid.UUID) -> None:
+        self.store.sign_off(worker)
+        self.live.discard(worker)
+        for job in self.model.values():
+            if job.worker == worker:
+                job.end(Released)
+
+    @rule(key=jobs)
+    def promote(self, key: uuid.UUID) -> None:
+        make_due(self.store, key)
+        self.store.promote()
+        for other in self.model.values():
+            if other is self.model[key] and other.state == State.SCHEDULED:
+                other.state = State.READY
+
+    @rule(key=jobs)
+    def cancel(self, key: uuid.UUID) -> None:
+        job = self.model[key]
+        if job.state == State.RUNNING:
+            job.is_unwanted = True
+        elif not job.state.is_final:
+            job.state = State.CANCELLED
+        assert self.store.cancel([key]) == {key: job.state}
+
+    @rule(key=jobs)
+    def retry(self, key: uuid.UUID) -> None:
+        job = self.model[key]
+        if job.state in {State.FAILED, State.CANCELLED}:
+            job.state, job.failures, job.crashes = State.READY, 0, 0
+            job.is_unwanted = False
+        assert self.store.retry([key]) == {key: job.state}
+
+    @invariant()
+    def store_agrees(self) -> None:
+        assert self.store.states(self.model) == {key: job.state for key, job in self.model.items()}
+        assert set(self.store.outcomes(self.model)) == {
+            key for key, job in self.model.items() if job.state.is_final
+        }
+
+
+def test_random_histories_agree_with_the_model(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    SqlStore(f"sqlite:///{empty}").close()
+
+    class HistoriesHere(Histories):
+        pass
+
+    HistoriesHere.empty = empty
+    from hypothesis.stateful import run_state_machine_as_test
+
+    run_state_machine_as_test(
+        HistoriesHere,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

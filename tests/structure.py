@@ -1,0 +1,258 @@
+"""Structure: what the sources must look like, as functions from sources to problems.
+
+Pure: they see parsed files, never the disk, so that test_layers.py can show
+each rule a file that breaks it. A problem reads `file:line: what, and what to do`.
+"""
+
+import ast
+import graphlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import layers
+
+PACKAGE: Final = Path(__file__).parents[1] / "src" / "lightwork"
+MAX_FILE_LINES: Final = 500
+MAX_FUNCTION_LINES: Final = 50
+MAX_POSITIONAL: Final = 5
+# Alembic owns the shape of a revision: one function per direction, as long as the tables are.
+GENERATED: Final = "store/migrations/versions/"
+# Any of these in a rule means that it looks at the world instead of being told.
+IMPURE_MODULES: Final = frozenset(
+    {
+        "alembic",
+        "asyncio",
+        "lightwork.clock",
+        "multiprocessing",
+        "os",
+        "random",
+        "secrets",
+        "select",
+        "selectors",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlalchemy",
+        "sqlite3",
+        "subprocess",
+        "tempfile",
+        "threading",
+        "time",
+    }
+)
+IMPURE_CALLS: Final = frozenset({"open", "print", "input", "now", "utcnow", "today"})
+# (file, function) that may import late, with the reason; cli/ always may: --help must be quick.
+LATE_IMPORTS: Final = {
+    ("pool/current.py", "current"): "errors.py costs a child's start 28 ms; only misuse needs it",
+    ("pool/child.py", "_send_logs"): "logging: only for a pool with logs=True",
+    ("pool/child.py", "_set_authkey"): "multiprocessing: only for programs with managers",
+    ("pool/endings.py", "_log_failure"): "logging: only for a finalizer that fails",
+    ("pool/inherit.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
+    ("pool/pickling.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
+    ("pool/show.py", "_with_bar"): "rich: only for progress=True on a terminal",
+    ("store/schema.py", "upgrade"): "Alembic: only when a schema is made or changed",
+}
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: its path below src/lightwork, and what it says."""
+
+    path: str
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        """The parsed file."""
+        return ast.parse(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported module of `path`, at `line`."""
+
+    path: str
+    line: int
+    module: str
+
+
+def read_sources() -> list[Source]:
+    """Return every Python file of the package."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [Source(path.relative_to(PACKAGE).as_posix(), path.read_text("utf-8")) for path in paths]
+
+
+def find_imports(source: Source, files: frozenset[str]) -> list[Import]:
+    """Return each import once, also those inside functions and under TYPE_CHECKING."""
+    found = dict.fromkeys(
+        Import(source.path, node.lineno, module)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in _imported_modules(node, files)
+    )
+    return list(found)
+
+
+def _imported_modules(node: ast.Import | ast.ImportFrom, files: frozenset[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    origin = "." * node.level + (node.module or "")
+    for alias in node.names:
+        submodule = f"{origin}.{alias.name}"
+        is_module = origin.startswith("lightwork") and layers.module_path(submodule, files)
+        yield submodule if is_module else origin
+
+
+def placement_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """Every file has its row."""
+    for source in sources:
+        if layers.row_of(source.path) < 0:
+            yield f"{source.path}:1: belongs to no layer; add it to LAYERS in tests/layers.py"
+
+
+def import_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """A file imports only from rows above its own; nothing imports the face; rules are pure."""
+    files = frozenset(source.path for source in sources)
+    for source in sources:
+        row = layers.row_of(source.path)
+        for found in find_imports(source, files):
+            where = f"{found.path}:{found.line}"
+            if found.module.startswith("."):
+                yield f"{where}: relative import; write the full name of the module"
+            elif found.module == "lightwork":
+                yield f"{where}: imports the package's face; import from the defining module"
+            elif layers.LAYERS[row].is_pure and _is_within(found.module, IMPURE_MODULES):
+                yield f"{where}: a rule imports {found.module}; let the caller pass in what it needs"
+            elif found.module.startswith("lightwork."):
+                yield from _order_problems(found, files)
+
+
+def _order_problems(found: Import, files: frozenset[str]) -> Iterator[str]:
+    where, target = f"{found.path}:{found.line}", layers.module_path(found.module, files)
+    # A module without a file is mypy's business.
+    if not target or layers.are_of_one_part(found.path, target):
+        return
+    if layers.row_of(target) == layers.row_of(found.path):
+        yield f"{where}: imports its sibling {target}; move what both need one row up"
+    elif layers.row_of(target) > layers.row_of(found.path):
+        yield f"{where}: imports {target} from a row below; pass it in, or move the noun up"
+
+
+def _is_within(module: str, names: frozenset[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def purity_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """Rules do not read the clock or touch files through builtins either."""
+    for source in sources:
+        if not layers.LAYERS[layers.row_of(source.path)].is_pure:
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if called in IMPURE_CALLS:
+                    yield f"{source.path}:{node.lineno}: a rule calls {called}(); pass the value in"
+
+
+def cycle_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """No file needs itself, however far around."""
+    files = frozenset(source.path for source in sources)
+    graph = {
+        source.path: {
+            target
+            for found in find_imports(source, files)
+            if (target := layers.module_path(found.module, files))
+        }
+        for source in sources
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle = " <- ".join(error.args[1])
+        yield f"{error.args[1][0]}:1: import cycle {circle}; move what they share to a file above"
+
+
+def size_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """Files and functions stay readable; a function's docstring is not counted."""
+    for source in sources:
+        if source.path.startswith(GENERATED):
+            continue
+        lines = source.text.count("\n")
+        if lines > MAX_FILE_LINES:
+            yield f"{source.path}:{lines}: over {MAX_FILE_LINES} lines; split it by noun"
+        for node, _ in functions(source):
+            length = _function_lines(node)
+            if length > MAX_FUNCTION_LINES:
+                where = f"{source.path}:{node.lineno}: {node.name}"
+                yield f"{where} has {length} lines, over {MAX_FUNCTION_LINES}; extract steps"
+
+
+def parameter_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """A call that can be read at its call site: few positional parameters."""
+    for source in sources:
+        for node, is_method in functions(source):
+            count = len(node.args.posonlyargs) + len(node.args.args)
+            count -= is_method and not any(
+                isinstance(mark, ast.Name) and mark.id == "staticmethod"
+                for mark in node.decorator_list
+            )
+            if count > MAX_POSITIONAL:
+                where = f"{source.path}:{node.lineno}: {node.name}"
+                yield f"{where} takes {count} positional parameters; make some keyword-only"
+
+
+def late_import_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """What a file needs stands at its top."""
+    for path, name, line in late_imports(sources):
+        if not path.startswith("cli/") and (path, name) not in LATE_IMPORTS:
+            yield (
+                f"{path}:{line}: {name} imports late; move the import to the top, or add the"
+                " function with its reason to LATE_IMPORTS in tests/structure.py"
+            )
+
+
+def late_imports(sources: Sequence[Source]) -> Iterator[tuple[str, str, int]]:
+    """Yield file, function and line of every import inside a function."""
+    for source in sources:
+        for node, _ in functions(source):
+            for inner in _own_nodes(node):
+                if isinstance(inner, ast.Import | ast.ImportFrom):
+                    yield source.path, node.name, inner.lineno
+
+
+def docstring_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """Every file says what it owns."""
+    for source in sources:
+        if not ast.get_docstring(source.tree):
+            yield f"{source.path}:1: no docstring; say what it owns, what it must never do"
+
+
+def functions(source: Source) -> Iterator[tuple[FunctionNode, bool]]:
+    """Yield every function, and whether it is a method."""
+    for node in ast.walk(source.tree):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, FunctionNode):
+                yield child, isinstance(node, ast.ClassDef)
+
+
+def _own_nodes(function: FunctionNode) -> Iterator[ast.AST]:
+    """Yield what the function holds, except what belongs to a function inside it."""
+    waiting: list[ast.AST] = [*function.body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, FunctionNode):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _function_lines(node: FunctionNode) -> int:
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    first = node.body[0]
+    if ast.get_docstring(node) is not None and first.end_lineno:
+        lines -= first.end_lineno - first.lineno + 1
+    return lines

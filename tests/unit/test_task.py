@@ -1,0 +1,287 @@
+"""Task: calls like its function, carries policy, and travels."""
+
+import inspect
+import math
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import importable
+import pytest
+
+from lightwork.errors import UsageError
+from lightwork.model import Backoff, Policy
+from lightwork.tasks import Task, find_by_reference, parse_size, task, task_name
+
+
+def double(n: int, *, by: int = 2) -> int:
+    """Double."""
+    return n * by
+
+
+def run(script: Path) -> str:
+    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_task_calls_like_its_function() -> None:
+    assert task(double)(3, by=5) == 15
+
+
+def test_a_task_looks_like_its_function() -> None:
+    decorated = task(double)
+
+    assert (decorated.__name__, decorated.__doc__) == ("double", "Double.")  # type: ignore[attr-defined]
+    assert inspect.signature(decorated) == inspect.signature(double)
+
+
+def test_options_in_the_decorator_become_policy() -> None:
+    decorated = task(queue="mail", retries=2, timeout=3, priority=-1, idempotent=False)(double)
+
+    assert decorated.policy == Policy(
+        queue="mail", retries=2, timeout=3, priority=-1, idempotent=False
+    )
+
+
+def test_options_return_a_copy() -> None:
+    original = task(retries=1)(double)
+
+    copy = original.options(delay=60)
+
+    assert copy.policy == Policy(retries=1, delay=60)
+    assert original.policy == Policy(retries=1)
+
+
+def test_a_number_as_backoff_is_its_starting_delay() -> None:
+    assert task(backoff=5)(double).policy.backoff == Backoff(base=5.0)
+
+
+def test_classes_to_retry_are_kept_by_name() -> None:
+    decorated = task(retry_on=(OSError, "shop.CardRefused"))(double)
+
+    assert decorated.policy.retry_on == ("builtins.OSError", "shop.CardRefused")
+
+
+def test_a_functions_own_attributes_do_not_replace_the_tasks() -> None:
+    def named() -> None: ...
+
+    named.name = "other"  # type: ignore[attr-defined]
+    named.policy = "other"  # type: ignore[attr-defined]
+    named.fn = "other"  # type: ignore[attr-defined]
+
+    decorated = task(retries=2)(named)
+
+    assert decorated.fn is named
+    assert decorated.policy == Policy(retries=2)
+    assert decorated.name.endswith("named")
+
+
+def test_the_outer_policy_of_a_task_of_a_task_counts() -> None:
+    assert task(retries=2)(task(double)).policy == Policy(retries=2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"queue": ""},
+        {"queue": "q" * 101},
+        {"queue": 5},
+        {"priority": 2**31},
+        {"priority": 1.5},
+        {"priority": True},
+        {"retries": -1},
+        {"retries": True},
+        {"retries": "3"},
+        {"backoff": "fast"},
+        {"backoff": None},
+        {"backoff": True},
+        {"backoff": -1},
+        {"backoff": math.nan},
+        {"backoff": Backoff(factor=-1)},
+        {"backoff": Backoff(cap=math.inf)},
+        {"retry_on": "OSError"},
+        {"retry_on": OSError},
+        {"retry_on": None},
+        {"retry_on": (int,)},
+        {"retry_on": (OSError("x"),)},
+        {"timeout": -1},
+        {"timeout": math.nan},
+        {"timeout": math.inf},
+        {"timeout": "5"},
+        {"timeout": None},
+        {"max_memory": "much"},
+        {"max_memory": -1},
+        {"max_memory": 2**63},
+        {"max_memory": "9" * 400},
+        {"max_memory": "9e9"},
+        {"max_memory": 1.5},
+        {"max_memory": True},
+        {"max_crashes": 0},
+        {"idempotent": "no"},
+        {"delay": -0.5},
+    ],
+    ids=str,
+)
+def test_an_option_that_makes_no_sense_is_named(options: dict[str, Any]) -> None:
+    (name,) = options
+    expected = "size" if name == "max_memory" else name
+
+    with pytest.raises(UsageError, match=expected):
+        task(**options)
+
+
+def test_an_unknown_option_is_named_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"'retrys'; expected one of .*retries"):
+        task(retrys=3)  # type: ignore[call-overload]
+
+
+def test_a_bad_option_leaves_the_task_as_it_was() -> None:
+    decorated = task(double)
+
+    with pytest.raises(UsageError):
+        decorated.options(retries=-1)
+
+    assert decorated.policy == Policy()
+
+
+@pytest.mark.parametrize("thing", [5, "text", [double]])
+def test_only_something_callable_becomes_a_task(thing: Any) -> None:
+    with pytest.raises(UsageError, match="expects a function"):
+        task(thing)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (0, 0),
+        (512, 512),
+        ("512", 512),
+        ("512M", 512 << 20),
+        ("1.5 GiB", 3 << 29),
+        ("2kb", 2048),
+        (" 1T ", 1 << 40),
+        ("999999999999", 999_999_999_999),
+    ],
+)
+def test_a_size_is_bytes(text: int | str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("name", ["plain", "declared"])
+def test_what_can_be_imported_travels_by_reference(name: str) -> None:
+    original = task(importable.plain) if name == "plain" else importable.declared
+
+    data = pickle.dumps(original)
+
+    assert pickle.loads(data).fn is original.fn
+    assert b"importable" in data
+
+
+def test_a_task_inside_a_class_travels_by_reference() -> None:
+    back = pickle.loads(pickle.dumps(importable.Shop.sell))
+
+    assert back.fn is importable.Shop.sell.fn
+
+
+def test_policy_travels_with_the_task() -> None:
+    changed = importable.declared.options(timeout=9)
+
+    back = pickle.loads(pickle.dumps(changed))
+
+    assert back.policy == Policy(retries=2, timeout=9)
+
+
+def test_a_local_function_travels_by_value() -> None:
+    offset = 4
+
+    def add(n: int) -> int:
+        return n + offset
+
+    data = cloudpickle.dumps(task(retries=1)(add))
+    back = pickle.loads(data)
+
+    assert (back(1), back.policy) == (5, Policy(retries=1))
+
+
+def test_a_task_of_main_travels_by_value(tmp_path: Path) -> None:
+    script = tmp_path / "sender.py"
+    script.write_text(
+        "import cloudpickle\n"
+        "from lightwork.tasks import task\n"
+        "@task(retries=1)\n"
+        "def triple(n):\n"
+        "    return 3 * n\n"
+        "print(cloudpickle.dumps(triple).hex())\n"
+    )
+
+    back = pickle.loads(bytes.fromhex(run(script)))
+
+    assert (back(2), back.policy) == (6, Policy(retries=1))
+
+
+def test_a_task_of_a_script_goes_by_the_scripts_name(tmp_path: Path) -> None:
+    script = tmp_path / "shop.py"
+    script.write_text(
+        "from lightwork.tasks import task\n@task\ndef send(): pass\nprint(send.name)\n"
+    )
+
+    assert run(script).strip() == "shop:send"
+
+
+def test_a_task_of_a_module_that_is_run_goes_by_the_modules_name(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        "from lightwork.tasks import task\n@task\ndef send(): pass\nprint(send.name)\n"
+    )
+
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "shop"],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.strip() == "shop:send"
+
+
+def test_a_program_without_file_has_no_other_name() -> None:
+    code = "from lightwork.tasks import main_module_name; print(main_module_name())"
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert done.stdout.strip() == "__main__"
+
+
+def test_an_imported_function_goes_by_module_and_qualified_name() -> None:
+    assert importable.Shop.sell.name == "importable:Shop.sell"
+
+
+def test_a_callable_object_goes_by_its_class() -> None:
+    class Ready:
+        def __call__(self) -> None: ...
+
+    assert task_name(Ready()).endswith("Ready")
+
+
+@pytest.mark.parametrize("fn", [importable.plain, importable.declared.fn, len], ids=repr)
+def test_a_reference_is_found_only_where_it_leads_back(fn: Any) -> None:
+    assert find_by_reference(fn) is not None
+
+
+@pytest.mark.parametrize(
+    "fn", [lambda: 0, Task.options.__get__(importable.declared)], ids=["lambda", "method"]
+)
+def test_what_has_no_name_of_its_own_has_no_reference(fn: Any) -> None:
+    assert find_by_reference(fn) is None
+
+
+def test_a_task_shows_its_name() -> None:
+    assert repr(importable.declared) == "<Task importable:declared>"

@@ -1,0 +1,155 @@
+"""Catalog: a row never decides by itself which code runs."""
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lightwork.errors import TaskNotFound, UsageError
+from lightwork.tasks import Task, main_module_name, task
+from lightwork.work.catalog import Catalog
+
+
+@task
+def known(n: int) -> int:
+    return n
+
+
+def plain(n: int) -> int:
+    return n
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path; what was imported from it is forgotten."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("lw_"):
+            del sys.modules[name]
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(textwrap.dedent(text))
+
+
+def test_a_task_that_was_given_is_found() -> None:
+    assert Catalog([known]).find(known.name) is known
+
+
+def test_an_unknown_name_is_refused_by_name() -> None:
+    with pytest.raises(TaskNotFound) as refusal:
+        Catalog([known]).find("os:system")
+
+    assert refusal.value.name == "os:system"
+
+
+def test_the_module_of_an_unknown_name_is_not_imported(folder: Path) -> None:
+    write(folder, "lw_trap.py", "import pathlib; pathlib.Path(__file__ + '.ran').touch()")
+
+    for catalog in (Catalog([known]), Catalog([known], imported=True)):
+        with pytest.raises(TaskNotFound):
+            catalog.find("lw_trap:run")
+
+    assert "lw_trap" not in sys.modules
+    assert not (folder / "lw_trap.py.ran").exists()
+
+
+def test_a_module_on_the_path_of_a_name_is_not_imported_for_an_allowed_prefix(folder: Path) -> None:
+    write(folder, "lw_shop.py", "")
+    write(folder, "lw_shopping.py", "import pathlib; pathlib.Path(__file__ + '.ran').touch()")
+
+    with pytest.raises(TaskNotFound):
+        Catalog(allow=["lw_shop"]).find("lw_shopping:run")
+
+    assert not (folder / "lw_shopping.py.ran").exists()
+
+
+def test_tasks_of_a_named_module_are_found(folder: Path) -> None:
+    write(folder, "lw_mine.py", "import lightwork.tasks as t\n@t.task\ndef run(): pass\n")
+
+    assert Catalog(modules=["lw_mine"]).names == ["lw_mine:run"]
+
+
+def test_plain_functions_of_a_named_module_are_not(folder: Path) -> None:
+    write(folder, "lw_mine.py", "def run(): pass\n")
+
+    with pytest.raises(TaskNotFound):
+        Catalog(modules=["lw_mine"]).find("lw_mine:run")
+
+
+def test_plain_functions_of_an_allowed_module_are_found(folder: Path) -> None:
+    write(folder, "lw_free.py", "def run(): return 7\n")
+
+    found = Catalog(allow=["lw_free"]).find("lw_free:run")
+
+    assert isinstance(found, Task)
+    assert found() == 7
+
+
+def test_what_an_allowed_module_merely_imported_is_refused(folder: Path) -> None:
+    write(folder, "lw_free.py", "import os\nfrom os import system\n")
+    catalog = Catalog(allow=["lw_free"])
+
+    for name in ("lw_free:os.system", "lw_free:system", "lw_free:os.path.join"):
+        with pytest.raises(TaskNotFound):
+            catalog.find(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ":", "lw_free", "lw_free:", "lw_free:.", "lw_free:run.", "lw_free:a..b", "lw_free.no:x"],
+)
+def test_a_senseless_name_is_refused_and_nothing_worse(folder: Path, name: str) -> None:
+    write(folder, "lw_free.py", "def run(): pass\n")
+
+    with pytest.raises(TaskNotFound):
+        Catalog(allow=["lw_free"], imported=True).find(name)
+
+
+def test_a_module_that_cannot_be_imported_ends_the_job_and_not_the_worker(folder: Path) -> None:
+    (folder / "lw_pack").mkdir()
+    write(folder, "lw_pack/__init__.py", "")
+    write(folder, "lw_pack/broken.py", "1 / 0")
+
+    with pytest.raises(TaskNotFound, match="ZeroDivisionError"):
+        Catalog(allow=["lw_pack"]).find("lw_pack.broken:run")
+
+
+def test_an_attribute_that_raises_ends_the_job_and_not_the_worker(folder: Path) -> None:
+    write(folder, "lw_free.py", "def __getattr__(name): raise RuntimeError(name)\n")
+
+    with pytest.raises(TaskNotFound, match="RuntimeError"):
+        Catalog(allow=["lw_free"]).find("lw_free:run")
+
+
+def test_a_task_of_an_imported_module_is_found_only_where_that_was_asked() -> None:
+    assert Catalog(imported=True).find(known.name) is known
+    with pytest.raises(TaskNotFound):
+        Catalog().find(known.name)
+
+
+def test_a_plain_function_of_an_imported_module_is_never_found() -> None:
+    with pytest.raises(TaskNotFound):
+        Catalog(imported=True).find(f"{__name__}:plain")
+
+
+def test_a_task_of_the_main_script_goes_by_the_name_of_the_script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run() -> None: ...
+
+    run.__module__, run.__qualname__ = "__main__", "run"
+    declared = task(run)
+    monkeypatch.setattr(sys.modules["__main__"], "run", declared, raising=False)
+
+    assert declared.name == f"{main_module_name()}:run"
+    assert Catalog(imported=True).find(declared.name) is declared
+
+
+def test_a_module_that_a_person_named_wrongly_is_told_at_once() -> None:
+    with pytest.raises(UsageError, match="lw_absent"):
+        Catalog(modules=["lw_absent"])

@@ -1,0 +1,49 @@
+"""Pace: how far ahead a worker claims."""
+
+import pytest
+
+from lightwork.work.pace import HELD_MAX, claim_limit, held_target, next_mean
+
+
+def test_a_worker_that_knows_nothing_claims_one_job_a_slot() -> None:
+    assert claim_limit(4, 0, -1.0) == 4
+
+
+def test_long_jobs_are_not_claimed_ahead() -> None:
+    assert held_target(2, 10.0) == 2
+
+
+def test_short_jobs_are_claimed_ahead_for_a_twentieth_of_a_second() -> None:
+    assert held_target(2, 0.01) == 2 + 10
+
+
+def test_no_duration_is_short_enough_to_hold_more_than_the_most() -> None:
+    assert held_target(2, 0.0) == HELD_MAX
+
+
+def test_many_slots_may_exceed_the_most() -> None:
+    assert held_target(HELD_MAX + 24, 0.0) == HELD_MAX + 24
+
+
+def test_no_claim_is_made_for_less_than_half_a_batch() -> None:
+    target = held_target(2, 0.0001)
+
+    assert claim_limit(2, target // 2 + 1, 0.0001) == 0
+    assert claim_limit(2, target // 2, 0.0001) == target - target // 2
+
+
+def test_a_free_slot_is_filled_at_once() -> None:
+    assert claim_limit(4, 3, 10.0) == 1
+
+
+@pytest.mark.parametrize("held", [4, 5, 5000])
+def test_a_full_worker_claims_nothing(held: int) -> None:
+    assert claim_limit(4, held, 10.0) == 0
+
+
+def test_the_first_duration_is_the_mean() -> None:
+    assert next_mean(-1.0, 3.0) == 3.0
+
+
+def test_one_outlier_moves_the_mean_by_a_tenth() -> None:
+    assert next_mean(1.0, 11.0) == pytest.approx(2.0)
