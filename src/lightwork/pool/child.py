@@ -46,7 +46,7 @@ from lightwork.pool.hooks import Hooks
 from lightwork.pool.inbox import RING_SIZE, InboxReader
 from lightwork.pool.outbox import AnyOutbox, Outbox
 from lightwork.pool.page import CANCEL, PACKETS, PEEKING, STARTED, STARTED_NS, TRACE_START, Page
-from lightwork.pool.pickling import dump, dump_apart, load, load_apart
+from lightwork.pool.pickling import dump, dump_result, load, load_apart
 from lightwork.pool.shelf import Shelf
 
 FLUSH_NS: Final = 500_000 if PEEKING else 0
@@ -214,7 +214,7 @@ class Child:
         return split(memory, bulk.sizes)
 
     def _pack_value(self, value: object) -> tuple[bytes, int]:
-        data, apart = dump_apart(value)
+        data, apart = dump_result(value)
         if not apart and len(data) < BULK_MIN:
             return data, 0
         place = self._shelf.put([data, *apart])

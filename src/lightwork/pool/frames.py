@@ -111,19 +111,34 @@ class FrameReader:
     """Cuts a stream of bytes into frames, however the bytes arrive."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        # The beginning of a frame, in pieces: a long one arrives in thousands.
+        self._rest: list[bytes] = []
+        self._size = 0
+        self._needed = HEADER.size
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Yield every frame that is complete with these bytes."""
-        self._rest += data
-        start, end = 0, len(self._rest)
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return every frame that is complete with these bytes."""
+        if self._rest:
+            self._rest.append(data)
+            if self._size + len(data) < self._needed:
+                self._size += len(data)
+                return []
+            data = b"".join(self._rest)
+            self._rest = []
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        start, end = 0, len(data)
+        self._needed = HEADER.size
         while end - start >= HEADER.size:
-            kind, flags, _, micros, seq, size = HEADER.unpack_from(self._rest, start)
+            kind, flags, _, micros, seq, size = HEADER.unpack_from(data, start)
             body = start + HEADER.size
             if end - body < size:
+                self._needed = HEADER.size + size
                 break
             start = body + size
-            whole = bytes(memoryview(self._rest)[body:start])
-            yield Frame(kind, seq, micros, whole, bool(flags & IS_BULK))
-        if start:
-            del self._rest[:start]
+            frames.append(Frame(kind, seq, micros, data[body:start], flags & IS_BULK != 0))
+        if start < end:
+            self._rest, self._size = [data[start:]], end - start
+        return frames

@@ -41,6 +41,7 @@ _READ_SIZE: Final = 1 << 16
 _READS_MAX: Final = 64
 # Functions that a child remembers; beyond, the oldest makes room.
 _FUNCTIONS_MAX: Final = 512
+_CALL: Final = int(Kind.CALL)
 
 
 class Call:
@@ -63,6 +64,14 @@ class Call:
         "seconds",
         "seq",
     )
+
+    # Set when it is sent: what the plan expected ...
+    seconds: float
+    # ... and its stretch of the inbox's ring: a function sent along, then the body.
+    ring_start: int
+    body_start: int
+    ring_end: int
+    inbox_offset: int
 
     def __init__(
         self,
@@ -87,11 +96,6 @@ class Call:
         self.link: ChildLink | None = None
         # Its end is decided: nothing else may decide it.
         self.is_answered = False
-        # What the plan expected when it was sent.
-        self.seconds = 0.0
-        # Its stretch of the inbox's ring: a function sent along, then the body.
-        self.ring_start = self.body_start = self.ring_end = 0
-        self.inbox_offset = -1
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
@@ -168,14 +172,14 @@ class ChildLink:
         call.body_start = self.inbox.head
         flags = IS_BULK if call.extent is not None else 0
         packet, call.inbox_offset = self._pack(
-            Kind.CALL, function.number, call.seq, call.body, flags=flags
+            _CALL, function.number, call.seq, call.body, flags=flags
         )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
         call.link = self
-        call.seconds = max(function.seconds, 0.0)
+        call.seconds = seconds = max(function.seconds, 0.0)
         self.calls[call.seq] = call
-        self.held_seconds += call.seconds
+        self.held_seconds += seconds
         self.held_bytes += len(call.body)
         self.sent_total += 1
 
@@ -218,9 +222,9 @@ class ChildLink:
         """The child does not look at the arguments of this call, or at this reference, any more."""
         self._looked_at.pop(seq, None)
 
-    def open_result(self, frame: Frame) -> Frame | Delivery:
-        """Return the answer, taken off the shelf if it lies there."""
-        return self.shelf.open(frame.body) if frame.is_bulk else frame
+    def open_result(self, frame: Frame) -> Delivery:
+        """Return the answer that lies on the shelf."""
+        return self.shelf.open(frame.body)
 
     def recall(self) -> list[Call]:
         """Take back every call that the child has not taken, oldest first."""
@@ -248,13 +252,15 @@ class ChildLink:
         frames: list[Frame] = []
         for _ in range(_READS_MAX):
             data = self._read_pipe()
-            # The first bytes may have been read from the page already.
-            known = min(self._ahead, len(data))
-            self._ahead -= known
-            fresh = memoryview(data)[known:]
-            self._received += len(fresh)
-            frames += self._frames.feed(fresh)
-            if len(data) < _READ_SIZE:
+            is_last = len(data) < _READ_SIZE
+            if self._ahead:
+                # The first bytes have been read from the page already.
+                known = min(self._ahead, len(data))
+                self._ahead -= known
+                data = data[known:]
+            self._received += len(data)
+            frames += self._frames.feed(data)
+            if is_last:
                 break
         return frames
 
@@ -305,7 +311,7 @@ class ChildLink:
     def _take_ahead(self, data: bytes) -> list[Frame]:
         self._received += len(data)
         self._ahead += len(data)
-        return list(self._frames.feed(data))
+        return self._frames.feed(data)
 
     def _stage_function(self, function: Function) -> None:
         replaced = 0
@@ -318,7 +324,7 @@ class ChildLink:
         self._staged.append((packet, function.number))
 
     def _pack(
-        self, kind: Kind, function: int, seq: int, body: bytes, *, flags: int = 0
+        self, kind: int, function: int, seq: int, body: bytes, *, flags: int = 0
     ) -> tuple[bytes, int]:
         size = len(body)
         if size <= INLINE_MAX:

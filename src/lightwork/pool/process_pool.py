@@ -70,6 +70,8 @@ T = TypeVar("T")
 
 # A child that neither begins nor answers a call for so long is stopped or frozen.
 _FROZEN_SECONDS: Final = 0.1
+# As numbers: every frame is compared with them.
+_ANSWERS: Final = (int(Kind.VALUE), int(Kind.ERROR))
 
 
 class ProcessPool:
@@ -113,13 +115,13 @@ class ProcessPool:
             raise self._refusal()
         try:
             function = self._functions.find(fn)
-            arguments = pack_arguments(self._arena, (args, kwargs))
+            body, extent, refs = pack_arguments(self._arena, args, kwargs)
         except Exception as error:
             failed: Future[Any] = Future()
             failed.set_exception(error)
             return failed
-        call = Call(next(self._seqs), function, arguments.body, options, self._withdraw)
-        call.extent, call.refs = arguments.extent, arguments.refs
+        call = Call(next(self._seqs), function, body, options, self._withdraw)
+        call.extent, call.refs = extent, refs
         self._calls.incoming.append(call)
         if self._children.idle:
             self._send_now()
@@ -330,11 +332,11 @@ class ProcessPool:
 
     def _answer(self, link: ChildLink, frames: list[Frame]) -> None:
         for frame in frames:
-            if frame.kind in (Kind.VALUE, Kind.ERROR):
+            if frame.kind in _ANSWERS:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, _opened(link, frame))
+                    self._calls.decide(call, _opened(link, frame) if frame.is_bulk else frame)
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:

@@ -7,7 +7,7 @@ value, an exception or a callback does may reach the caller: it is a dispatcher.
 import contextlib
 import logging
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Final
 
 from lightwork.model import Progress
 from lightwork.pool.frames import Frame, Kind
@@ -19,11 +19,15 @@ from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
 
+# As numbers: these are compared for every call.
+_VALUE: Final = int(Kind.VALUE)
+_PROGRESS: Final = int(Kind.PROGRESS)
+
 
 def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
     """Give the call's future its value, its exception or a progress report."""
     try:
-        if isinstance(decided, Frame) and decided.kind == Kind.PROGRESS:
+        if isinstance(decided, Frame) and decided.kind == _PROGRESS:
             _report(call, decided.body)
         else:
             _settle(call.future, decided)
@@ -41,8 +45,13 @@ def _report(call: Call, body: bytes) -> None:
 
 def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> None:
     try:
-        if isinstance(decided, Frame | Delivery):
-            _load_outcome(future, decided)
+        if isinstance(decided, Frame):
+            if decided.kind == _VALUE:
+                _load_value(future, decided)
+            else:
+                future.set_exception(unpack_exception(decided.body))
+        elif isinstance(decided, Delivery):
+            _load_value(future, decided)
         elif isinstance(decided, CancelledError):
             future._end_cancelled()
         else:
@@ -50,13 +59,6 @@ def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> N
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
-
-
-def _load_outcome(future: Future[Any], answer: Frame | Delivery) -> None:
-    if isinstance(answer, Frame) and answer.kind == Kind.ERROR:
-        future.set_exception(unpack_exception(answer.body))
-    else:
-        _load_value(future, answer)
 
 
 def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:
