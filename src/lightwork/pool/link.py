@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lightwork.pool.arena import Extent
+from lightwork.pool.board import Board
 from lightwork.pool.call import CallOptions
 from lightwork.pool.channel import PoolEnds
 from lightwork.pool.frames import (
@@ -51,7 +52,9 @@ class Call:
         "_withdraw",
         "body",
         "body_start",
+        "end",
         "extent",
+        "first",
         "function",
         "future",
         "inbox_offset",
@@ -63,6 +66,7 @@ class Call:
         "ring_start",
         "seconds",
         "seq",
+        "stumbles",
     )
 
     # Set when it is sent: what the plan expected ...
@@ -96,6 +100,11 @@ class Call:
         self.link: ChildLink | None = None
         # Its end is decided: nothing else may decide it.
         self.is_answered = False
+        # Of a bundle, the items from here to there are this call's; else both are 0.
+        self.first = 0
+        self.end = options.items
+        # How many children died with it before they began the first item.
+        self.stumbles = 0
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
@@ -104,6 +113,14 @@ class Call:
     def is_running(self) -> bool:
         """Whether a child was given the call."""
         return self.link is not None
+
+    def part(self, at: int, seq: int) -> "Call":
+        """Return a new call for the items of this bundle from `at` on, which this one gives up."""
+        rest = Call(seq, self.function, self.body, self.options, self._withdraw)
+        rest.extent, rest.refs = self.extent, self.refs
+        rest.first, rest.end = at, self.end
+        self.end = at
+        return rest
 
 
 class ChildLink:
@@ -114,6 +131,7 @@ class ChildLink:
         self.name = name
         self.ends = ends
         self.page = Page(ends.page)
+        self.board = Board(self.page)
         self.inbox = Inbox(ends.inbox)
         self.shelf = ShelfReader(ends.shelf, self.page.words)
         self.pid = 0
@@ -131,6 +149,8 @@ class ChildLink:
         self.held_seconds = 0.0
         self.held_bytes = 0
         self.sent_total = 0
+        # How many of the calls are bundles.
+        self.bundles = 0
         self.peek_at = 0.0
         self.idle_since = time.monotonic()
         self.looks = 0
@@ -171,9 +191,12 @@ class ChildLink:
             self._stage_function(function)
         call.body_start = self.inbox.head
         flags = IS_BULK if call.extent is not None else 0
-        packet, call.inbox_offset = self._pack(
-            _CALL, function.number, call.seq, call.body, flags=flags
-        )
+        if call.end:
+            packet = self._pack_bundle(call, flags)
+        else:
+            packet, call.inbox_offset = self._pack(
+                _CALL, function.number, call.seq, call.body, flags=flags
+            )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
         call.link = self
@@ -182,6 +205,20 @@ class ChildLink:
         self.held_seconds += seconds
         self.held_bytes += len(call.body)
         self.sent_total += 1
+
+    def _pack_bundle(self, call: Call, flags: int) -> bytes:
+        self.bundles += 1
+        call.inbox_offset = self.inbox.put(call.body)
+        return pack_inbox_packet(
+            _CALL,
+            call.function.number,
+            call.seq,
+            offset=call.inbox_offset,
+            size=len(call.body),
+            flags=flags,
+            first=call.first,
+            end=call.end,
+        )
 
     def flush(self) -> list[Call]:
         """Send what was staged; return the calls for which its pipe had no room."""
@@ -222,9 +259,13 @@ class ChildLink:
         """The child does not look at the arguments of this call, or at this reference, any more."""
         self._looked_at.pop(seq, None)
 
-    def open_result(self, frame: Frame) -> Delivery:
-        """Return the answer that lies on the shelf."""
-        return self.shelf.open(frame.body)
+    def open_result(self, frame: Frame) -> Delivery | BaseException:
+        """Return the answer that lies on the shelf, or why it cannot be had."""
+        try:
+            return self.shelf.open(frame.body)
+        except (OSError, MemoryError) as error:
+            # There is no memory for this result: its call's misfortune, not the pool's.
+            return error
 
     def recall(self) -> list[Call]:
         """Take back every call that the child has not taken, oldest first."""
@@ -269,7 +310,7 @@ class ChildLink:
         if len(self.calls) == 1 and self.was_recalled and self.page.words[STARTED] in self.calls:
             # The one call runs; its own answer will be sent at once.
             self.was_recalled = False
-        return len(self.calls) > 1 or (self.was_recalled and bool(self.calls))
+        return len(self.calls) > 1 or self.bundles > 0 or (self.was_recalled and bool(self.calls))
 
     def peek(self) -> list[Frame]:
         """Return answers that a living child keeps behind a call it is running."""
@@ -356,6 +397,8 @@ class ChildLink:
     def _drop(self, call: Call) -> None:
         del self.calls[call.seq]
         call.link = None
+        if call.end:
+            self.bundles -= 1
         self.held_bytes -= len(call.body)
         # Sums of floats drift; an empty table is exactly zero.
         self.held_seconds = self.held_seconds - call.seconds if self.calls else 0.0

@@ -62,7 +62,6 @@ from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.resolve import resolve
-from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class ProcessPool:
         # All that follows is guarded by _lock.
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
-        self._calls = Placement(self._children, self.poller)
+        self._calls = Placement(self._children, self.poller, self._seqs)
         self._start_failures = 0
         self._was_ready = False
         self._is_closing = False
@@ -336,7 +335,9 @@ class ProcessPool:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, _opened(link, frame) if frame.is_bulk else frame)
+                    if frame.done and call.first + frame.done < call.end:
+                        self._calls.part(call, call.first + frame.done)
+                    self._calls.decide(call, link.open_result(frame) if frame.is_bulk else frame)
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:
@@ -398,6 +399,8 @@ class ProcessPool:
         self._answer(link, frames)
         link.looks = 0 if frames else link.looks + 1
         link.peek_at = now + next_peek_delay(link.looks)
+        if link.bundles:
+            self._split_stalled(link, now)
         if len(link.calls) < 2:
             return
         seq, seconds = link.started()
@@ -406,6 +409,12 @@ class ProcessPool:
             # What waits there can run elsewhere, or soon can.
             self._calls.take_back(link)
             self._calls.roomy[link.serial] = link
+
+    def _split_stalled(self, link: ChildLink, now: float) -> None:
+        """Take back the items behind one that turns out to be long."""
+        call = link.calls.get(link.board.stalled_call(now, STALLED_SECONDS))
+        if call is not None and (at := link.board.forbid_rest(call)):
+            self._calls.part(call, at)
 
     # --- what became of children; by the dispatcher
 
@@ -453,7 +462,7 @@ class ProcessPool:
             call = link.forget(seq)
             assert call is not None
             if seq == started:
-                self._calls.decide(call, _worker_lost(link, exitcode, call.function.name))
+                self._calls.lose(call, link.board, _worker_lost(link, exitcode, call))
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)
@@ -482,15 +491,7 @@ class ProcessPool:
             log.info(*self._children.notes.popleft())
 
 
-def _opened(link: ChildLink, frame: Frame) -> Frame | Delivery | BaseException:
-    try:
-        return link.open_result(frame)
-    except (OSError, MemoryError) as error:
-        # There is no memory for this result: its call's misfortune, not the pool's.
-        return error
-
-
-def _worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
+def _worker_lost(link: ChildLink, exitcode: int, call: Call) -> WorkerLost:
     trace = link.page.read_trace()
-    text = death_text(link.name, link.pid, exitcode, function, trace)
+    text = death_text(link.name, link.pid, exitcode, call.function.name, trace)
     return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
