@@ -93,8 +93,9 @@ class Local(Generic[T]):
         # The main script is another module in a child.
         if self._home == "__main__" or self._home not in sys.modules:
             return ""
-        names = vars(sys.modules[self._home])
-        return next((name for name, value in names.items() if value is self), "")
+        # A copy, made at once: other threads may add names meanwhile.
+        names = list(vars(sys.modules[self._home]).items())
+        return next((name for name, value in names if value is self), "")
 
 
 def _find(home: str, name: str) -> Any:

@@ -42,6 +42,7 @@ from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
 from lightwork.pool.progress import reporter_for
 
@@ -63,8 +64,8 @@ class _ThreadFuture(Future[T]):
         """Cancel the call if it has not started; else "ask" and "kill" ask it to stop."""
         if running != "no":
             self._is_stop_asked = True
-            if self._tell_unwanted is not None:
-                self._tell_unwanted()
+            if (tell := self._tell_unwanted) is not None:
+                tell()
         return super().cancel(running=running)
 
     def is_unwanted(self) -> bool:
@@ -230,7 +231,7 @@ class ThreadExecutor(Executor):
         UsageError: max_workers is not positive.
     """
 
-    _counter = itertools.count()
+    _counter = numbers()
 
     def __init__(
         self,
