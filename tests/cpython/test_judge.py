@@ -25,7 +25,7 @@ def judge() -> str:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("kind", ["Thread", "Process"])
+@pytest.mark.parametrize("kind", ["Thread", "Process", "Interpreter"])
 def test_the_standard_library_finds_no_fault(judge: str, kind: str) -> None:
     done = subprocess.run(
         [judge, "-X", "faulthandler", str(HERE / "judge.py"), kind],

@@ -112,6 +112,7 @@ class InterpreterExecutor(ThreadExecutor):
             ThreadPoolError: An initializer failed.
         """
         self._check_open()
+        function: Any  # No callable: what _Lodging runs.
         try:
             function = self._functions.find(fn)
             data = dump((args, kwargs))
@@ -119,7 +120,7 @@ class InterpreterExecutor(ThreadExecutor):
             failed: Future[T] = Future()
             failed.set_exception(error)
             return failed
-        return self._take(_Call(function, (data,), {}, options))
+        return super().start_call(function, (data,), {}, options)
 
     def _make_place(self, name: str) -> _Place:
         return _Lodging(Setup(name, list(sys.argv), self._packed_hooks))

@@ -274,10 +274,8 @@ class ThreadExecutor(Executor):
             RuntimeError: The executor was shut down, or the interpreter ends.
             ThreadPoolError: An initializer failed.
         """
-        return self._take(_Call(fn, args, kwargs, options))
-
-    def _take(self, call: _Call) -> Future[Any]:
         calls = self._calls
+        call = _Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
             if not calls.take_idle() and len(calls.threads) < self._max_workers:
