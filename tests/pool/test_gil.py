@@ -1,5 +1,6 @@
 """What must hold however threads are interleaved, and where there is no GIL at all."""
 
+import logging
 import mmap
 import os
 import sys
@@ -23,6 +24,7 @@ from lightwork.pool.inline import InlineExecutor
 from lightwork.pool.local import Local
 from lightwork.pool.pickling import dump
 from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.relog import known_levels
 from lightwork.store.sqlstore import open_store
 from lightwork.tasks import Task
 from lightwork.work.catalog import Catalog, tasks_of
@@ -107,6 +109,18 @@ def test_tasks_are_found_while_their_module_gets_new_names(busy_module: ModuleTy
 
     for _ in range(300):
         assert list(tasks_of(busy_module)) == ["builtins:abs"]
+
+
+def test_levels_are_read_while_threads_make_loggers() -> None:
+    names = [f"lightwork.tests.gil.{number}" for number in range(3000)]
+    thread = threading.Thread(target=lambda: [logging.getLogger(name) for name in names])
+
+    thread.start()
+    while thread.is_alive():
+        known_levels()
+    thread.join()
+    for name in names:
+        del logging.root.manager.loggerDict[name]
 
 
 @pytest.mark.process

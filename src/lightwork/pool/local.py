@@ -93,9 +93,10 @@ class Local(Generic[T]):
         # The main script is another module in a child.
         if self._home == "__main__" or self._home not in sys.modules:
             return ""
-        # A copy, made at once: other threads may add names meanwhile.
-        names = list(vars(sys.modules[self._home]).items())
-        return next((name for name, value in names if value is self), "")
+        # A copy, made at once: other threads may add names meanwhile. (A list of items would
+        # not do: it makes tuples, for which the garbage collector may run, and others with it.)
+        names = vars(sys.modules[self._home]).copy()
+        return next((name for name, value in names.items() if value is self), "")
 
 
 def _find(home: str, name: str) -> Any:
