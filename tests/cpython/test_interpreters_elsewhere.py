@@ -25,6 +25,7 @@ def can_run(python: str) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.process
 @pytest.mark.skipif(why_no_interpreters() == "", reason="this Python runs these tests itself")
 def test_sub_interpreters_work_where_they_are_offered() -> None:
     python = next(filter(can_run, interpreters()), "")
