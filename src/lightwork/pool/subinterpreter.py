@@ -4,7 +4,8 @@ The one place that knows how an interpreter offers them; all that a pool needs i
 to make one, to run source in it, and to end it:
 
     CPython 3.14 and later   `concurrent.interpreters`, public and documented. Written by its
-                             documentation alone: NOT yet run on such an interpreter.
+                             documentation: NOT yet run on such an interpreter, only on 3.13 with
+                             `test.support.interpreters`, which offers the same functions.
     CPython 3.13             `_interpreters`, private. All tests run with 3.13.0.
     CPython 3.12             `_xxsubinterpreters`: not used. With 3.12.1 the process aborted at its
                              exit, once such an interpreter had imported extension modules.
