@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lightwork.pool.executor import Executor
     from lightwork.pool.future import Future
     from lightwork.pool.inline import InlineExecutor
+    from lightwork.pool.interpreter import InterpreterExecutor
     from lightwork.pool.local import Local
     from lightwork.pool.process import ProcessExecutor
     from lightwork.pool.thread import ThreadExecutor
@@ -71,6 +72,7 @@ _PLACES = {
     "lightwork.pool.executor": ("Executor",),
     "lightwork.pool.future": ("Future",),
     "lightwork.pool.inline": ("InlineExecutor",),
+    "lightwork.pool.interpreter": ("InterpreterExecutor",),
     "lightwork.pool.local": ("Local",),
     "lightwork.pool.process": ("ProcessExecutor",),
     "lightwork.pool.thread": ("ThreadExecutor",),
@@ -89,6 +91,7 @@ __all__ = [
     "Executor",
     "Future",
     "InlineExecutor",
+    "InterpreterExecutor",
     "Job",
     "JobCancelled",
     "JobError",

@@ -33,8 +33,8 @@ class Deadlines:
 
     def arm(self, future: futures.Future[Any], timeout: float) -> int:
         """Fail the future in `timeout` seconds; return the number for `disarm`."""
-        serial = next(self._serial)
         with self._changed:
+            serial = next(self._serial)
             self._armed[serial] = (future, timeout)
             heapq.heappush(self._heap, (monotonic() + timeout, serial))
             if self._thread is None:

@@ -8,6 +8,8 @@ Who owns what:
   reference, so that a dropped executor ends its threads.
 - `_Calls.lock` guards the heap, the set of threads, the count of idle ones and
   the flags. User code (a call, a callback of a future) never runs under it.
+- Each thread has a *place* where its calls run: this interpreter, or a
+  sub-interpreter of its own (interpreter.py).
 - *Tokens* are the wake-ups. Their queue is reentrant, which a condition is not:
   the garbage collector may drop an executor in a thread that holds the lock.
   Every call puts one token; one without a call means: look at the flags.
@@ -31,7 +33,7 @@ from concurrent.futures._base import LOGGER
 from concurrent.futures.thread import BrokenThreadPool
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lightwork.errors import PoolError, UsageError
 from lightwork.pool.call import CallOptions
@@ -40,6 +42,7 @@ from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
 from lightwork.pool.progress import reporter_for
 
@@ -54,11 +57,15 @@ class _ThreadFuture(Future[T]):
     """A future whose running call can be asked to stop, though not made to."""
 
     _is_stop_asked = False
+    # For a place that cannot look at this object: what tells it.
+    _tell_unwanted: Callable[[], object] | None = None
 
     def cancel(self, *, running: CancelMode = "no") -> bool:
         """Cancel the call if it has not started; else "ask" and "kill" ask it to stop."""
         if running != "no":
             self._is_stop_asked = True
+            if (tell := self._tell_unwanted) is not None:
+                tell()
         return super().cancel(running=running)
 
     def is_unwanted(self) -> bool:
@@ -67,13 +74,13 @@ class _ThreadFuture(Future[T]):
 
 
 class _Call:
-    """One submitted call."""
+    """One submitted call; `fn`, `args` and `kwargs` in the form that the place runs."""
 
     __slots__ = ("args", "fn", "future", "kwargs", "options")
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Any,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         options: CallOptions,
@@ -84,14 +91,14 @@ class _Call:
         self.options = options
         self.future: _ThreadFuture[Any] = _ThreadFuture()
 
-    def run(self, deadlines: Deadlines) -> None:
+    def run(self, place: "_Place", deadlines: Deadlines) -> None:
         if not self.future.set_running_or_notify_cancel():
             return
         timer = 0
         try:
             if self.options.timeout:
                 timer = deadlines.arm(self.future, self.options.timeout)
-            result = run_with(self._current(), self.fn, self.args, self.kwargs)
+            result = place.run(self)
         except BaseException as error:  # As in the standard library: it belongs to the caller.
             with suppress(InvalidStateError):  # Its deadline came first.
                 self.future.set_exception(error)
@@ -104,11 +111,6 @@ class _Call:
             # The error's traceback holds this frame, and the future holds the error.
             del self
 
-    def _current(self) -> Current:
-        name = threading.current_thread().name
-        report = reporter_for(self.options.on_progress)
-        return Current(name, report, self.future.is_unwanted)
-
     def drop(self) -> None:
         """Cancel it; nobody will run it."""
         if self.future.cancel():
@@ -118,6 +120,48 @@ class _Call:
     def fail(self, error: BaseException) -> None:
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
+
+
+class _Place(Protocol):
+    """Where a thread runs its calls; only that thread uses it."""
+
+    def begin(self) -> None:
+        """Make it ready; whatever this raises, no call may run without it."""
+
+    def run(self, call: _Call) -> Any:
+        """Return what the call returns, or raise what it raises."""
+
+    def end(self) -> None:
+        """End it, and what belongs to it; errors are logged."""
+
+
+class _Here:
+    """This interpreter."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+
+    def begin(self) -> None:
+        try:
+            self._hooks.begin()
+        except BaseException:
+            run_endings()
+            raise
+
+    def run(self, call: _Call) -> Any:
+        current = Current(
+            threading.current_thread().name,
+            reporter_for(call.options.on_progress),
+            call.future.is_unwanted,
+        )
+        try:
+            return run_with(current, call.fn, call.args, call.kwargs)
+        finally:
+            # The same as in _Call.run.
+            del call, current
+
+    def end(self) -> None:
+        self._hooks.end()
 
 
 class _Calls:
@@ -187,7 +231,7 @@ class ThreadExecutor(Executor):
         UsageError: max_workers is not positive.
     """
 
-    _counter = itertools.count()
+    _counter = numbers()
 
     def __init__(
         self,
@@ -254,6 +298,11 @@ class ThreadExecutor(Executor):
                 thread.join()
             calls.deadlines.stop()
 
+    def _make_place(self, name: str) -> _Place:
+        """Return where the thread of this name runs its calls; a lock is held."""
+        del name
+        return _Here(self._hooks)
+
     def _check_open(self) -> None:
         if self._calls.broken is not None:
             raise _broken(self._calls.broken)
@@ -267,10 +316,9 @@ class ThreadExecutor(Executor):
         tokens = calls.tokens
         # The callback must not refer to self.
         reference = weakref.ref(self, lambda _: tokens.put(None))
+        name = f"{self._prefix}_{len(calls.threads)}"
         thread = threading.Thread(
-            name=f"{self._prefix}_{len(calls.threads)}",
-            target=_work,
-            args=(reference, calls, self._hooks),
+            name=name, target=_work, args=(reference, calls, self._make_place(name))
         )
         try:
             thread.start()
@@ -283,25 +331,24 @@ class ThreadExecutor(Executor):
         _exit.tokens[thread] = tokens
 
 
-def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, hooks: Hooks) -> None:
+def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, place: _Place) -> None:
     try:
-        hooks.begin()
+        place.begin()
     except BaseException as error:  # Whatever it raised, no call may run without it.
         # The standard library's logger and text: programs watch for them.
         LOGGER.critical("Exception in initializer:", exc_info=True)
         calls.break_down(error)
-        run_endings()
         return
-    _run_calls(executor, calls)
-    hooks.end()
+    _run_calls(executor, calls, place)
+    place.end()
 
 
-def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls) -> None:
+def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, place: _Place) -> None:
     while True:
         calls.tokens.get()
         call = calls.take()
         if call is not None:
-            call.run(calls.deadlines)
+            call.run(place, calls.deadlines)
             del call  # An idle thread must not keep arguments alive.
             calls.note_idle()
         elif _exit.has_begun or calls.is_closed or executor() is None:
