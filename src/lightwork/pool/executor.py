@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.mapping import MapOptions, map_calls
@@ -28,12 +29,25 @@ def shown(
     return show_progress(results, count_items(iterables), title=title)
 
 
+def check_async_calls(count: object) -> int:
+    """Return how many coroutine calls a loop may run at a time.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    if type(count) is not int or count < 1:
+        raise UsageError(f"async_calls must be an integer of at least 1; seen: {count!r}")
+    return count
+
+
 class Executor(futures.Executor, abc.ABC):
     """Runs calls; see `concurrent.futures.Executor` for the shared meaning."""
 
     # How many calls run at once, which map must know; 0: one per CPU. The name
     # is that of the standard library's executors.
     _max_workers: int = 0
+    # How many coroutine calls run at once.
+    _async_slots: int = 1
 
     @abc.abstractmethod
     def start_call(
@@ -56,10 +70,11 @@ class Executor(futures.Executor, abc.ABC):
         return Ref(value)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run `fn(*args, **kwargs)` and return its future.
+        """Run `fn(*args, **kwargs)` and return its future; a coroutine function is awaited.
 
         Raises:
             RuntimeError: The executor was shut down.
+            UsageError: An async generator function has no result.
         """
         return self.start_call(fn, args, kwargs, call_options(fn))
 
@@ -77,7 +92,7 @@ class Executor(futures.Executor, abc.ABC):
         """Call `fn` with items taken from the iterables in parallel, lazily.
 
         Args:
-            fn: Called once per item.
+            fn: Called once per item; a coroutine function is awaited, each item by itself.
             iterables: Zipped; may be infinite when the results are consumed lazily.
             timeout: Seconds after this call at which waiting raises TimeoutError.
             chunksize: Items per call to a child; "auto" adapts to their duration.
@@ -94,6 +109,7 @@ class Executor(futures.Executor, abc.ABC):
             ordered=ordered,
             errors=errors,
             slots=self._max_workers,
+            async_slots=self._async_slots,
         )
         results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results

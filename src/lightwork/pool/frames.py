@@ -41,6 +41,11 @@ class Kind(IntEnum):
     CALL = 1
     FUNCTION = 2
     STOP = 3
+    # As CALL, of a coroutine function.
+    ASYNC_CALL = 4
+    # Let a coroutine call see that it is cancelled; cancel it.
+    ASK = 5
+    CANCEL = 6
     # Child to pool.
     READY = 10
     VALUE = 11
@@ -49,6 +54,9 @@ class Kind(IntEnum):
     INIT_FAILED = 14
     # The child has let go of the large arguments of a call.
     LET_GO = 15
+    # A coroutine call has begun (the body says when); it has ended as cancelled.
+    BEGUN = 16
+    CANCELLED = 17
     LOG = 20
 
 

@@ -5,13 +5,21 @@ submitter is, and every future is done when `submit` returns. Whatever a call
 raises is its outcome, as with every executor, with one exception:
 KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
 one that runs the call. Time-outs and memory caps are not enforced.
+
+A coroutine function is run to its end by `asyncio.run`. Where an event loop runs
+already, which refuses another one, that happens in a thread of its own: submit
+blocks that loop meanwhile, since its future is to be done.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from contextvars import copy_context
 from typing import Any, Literal, TypeVar
 
 from lightwork.pool.call import CallOptions
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
@@ -40,14 +48,19 @@ class InlineExecutor(Executor):
         Raises:
             RuntimeError: The executor was shut down.
             KeyboardInterrupt: The call was interrupted.
+            UsageError: An async generator function has no result.
         """
         if self._is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        is_async = is_coroutine_function(fn)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         call = Current(threading.current_thread().name, reporter_for(options.on_progress))
         try:
-            result = run_with(call, fn, args, kwargs)
+            if is_async:
+                result = run_with(call, _run_to_end, (fn, args, kwargs), {})
+            else:
+                result = run_with(call, fn, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # It belongs to whoever asks for the result.
@@ -90,3 +103,18 @@ class InlineExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""
         self._is_closed = True
+
+
+async def _call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return await fn(*args, **kwargs)
+
+
+def _run_to_end(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return what the coroutine function returns."""
+    call = _call(fn, args, kwargs)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(call)
+    with futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, asyncio.run, call).result()

@@ -35,7 +35,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import CancelledError
 from concurrent.futures.process import _RemoteTraceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from os import cpu_count
@@ -51,11 +51,13 @@ from lightwork.pool.chunk import (
     run_chunk,
     run_star_chunk,
 )
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.future import Future
 from lightwork.pool.pace import (
     SAMPLE,
     WINDOW_BYTES,
     approximate_size,
+    async_slots,
     auto_window,
     calls_in_flight,
     limit_size,
@@ -76,7 +78,8 @@ EAGER_ITEMS: Final = 1024
 class MapOptions:
     """How a map is run; see `Executor.map` for the meanings.
 
-    `slots` is how many calls the executor runs at once; 0 means one per CPU.
+    `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
+    calls of a coroutine function are `async_slots`.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -88,6 +91,7 @@ class MapOptions:
     ordered: bool = True
     errors: Literal["raise", "return"] = "raise"
     slots: int = 0
+    async_slots: int = 1
 
     def __post_init__(self) -> None:
         if self.chunksize != "auto":
@@ -113,9 +117,13 @@ def map_calls(
     and warns if that was not everything. No result is kept once it was yielded.
 
     Raises:
-        UsageError: A chunk size above 1 for a task with a time-out or memory cap.
+        UsageError: A chunk size above 1 for a coroutine function or for a task with a
+            time-out or memory cap; an async generator function.
     """
-    chunksize = _allowed_chunksize(options.chunksize, call_options(fn))
+    is_async = is_coroutine_function(fn)
+    if is_async:
+        options = replace(options, slots=async_slots(options.async_slots))
+    chunksize = _allowed_chunksize(options.chunksize, call_options(fn), is_async=is_async)
     start_chunk = _chunk_starter(start_call, fn, len(iterables), chunksize)
     source = iter(iterables[0]) if len(iterables) == 1 else zip(*iterables, strict=False)
     running = _Map(start_chunk, source, _known_length(iterables), chunksize, options)
@@ -341,12 +349,14 @@ def _chunk_starter(
     return lambda items: start_call(chunk_fn, (items,), {}, policy)
 
 
-def _allowed_chunksize(chunksize: int | Literal["auto"], policy: CallOptions) -> int:
+def _allowed_chunksize(
+    chunksize: int | Literal["auto"], policy: CallOptions, *, is_async: bool
+) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if policy.timeout or policy.max_memory:
+    if is_async or policy.timeout or policy.max_memory:
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a task with a timeout or max_memory runs one item per call: "
+                "a coroutine function, or a task with a timeout or max_memory, runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1

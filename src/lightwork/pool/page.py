@@ -7,6 +7,7 @@ system calls: which call it had started, and the results it had not yet sent.
            8    started_ns monotonic clock when it started             (child writes)
           16    produced   bytes of the result stream made so far      (child writes)
           24    ring_from  where the part of it that is in the ring begins  (child writes)
+          32    loop_ns    since when its event loop is at a step, 0 when it waits  (child writes)
           64    packets    packets put into the pipe, less recalled    (pool writes)
           72    cancel     number of the call asked to stop            (pool writes)
         1024    let_go     for each place of the shelf, which result is done with (pool writes)
@@ -52,6 +53,7 @@ STARTED: Final = 0
 STARTED_NS: Final = 1
 PRODUCED: Final = 2
 RING_FROM: Final = 3
+LOOP_NS: Final = 4
 PACKETS: Final = 8
 CANCEL: Final = 9
 LET_GO: Final = 128

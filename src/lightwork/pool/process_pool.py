@@ -23,14 +23,15 @@ the middle of this file may submit.
 
 A call is in exactly one place: `incoming`, `waiting`, one link's table, or
 nowhere because its future is decided. It is blamed for a child's death only if
-the page says that it had started (page.py); all others go back to `waiting`.
+the child has left word that it had begun (blame.py); all others go back to `waiting`.
 Whoever is about to kill a child first takes back what it has not begun and then
 looks at what it runs: no other call can begin in between.
 
 Failure handling: a child that dies costs one call. A pool ends ("is broken")
 only when its initializer fails, when one child after the other dies before it
 is ready (plan.py), or when the pool itself fails; then every future gets a
-PoolError, because a future must never hang.
+PoolError, because a future must never hang. Calls of coroutine functions, which
+share their child, are different in that: see coroutines.py.
 """
 
 import itertools
@@ -43,12 +44,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from lightwork.errors import PoolError, WorkerLost
+from lightwork.errors import PoolError, UsageError, WorkerLost
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
+from lightwork.pool.blame import lost_calls, worker_lost
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
-from lightwork.pool.deaths import death_text, describe_exit, memory_text, timeout_text
+from lightwork.pool.coroutines import Coroutines
+from lightwork.pool.deaths import describe_exit, memory_text, timeout_text
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
@@ -56,13 +59,12 @@ from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.memory import resident_bytes
 from lightwork.pool.placement import MEMORY_SECONDS, Placement
-from lightwork.pool.plan import STALLED_SECONDS, is_start_hopeless, next_peek_delay
+from lightwork.pool.plan import is_start_hopeless, next_peek_delay
 from lightwork.pool.poller import FOREVER, Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.resolve import resolve
-from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class ProcessPool:
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
         self._calls = Placement(self._children, self.poller)
+        self._coroutines = Coroutines(self._calls, self._children, self._answer)
         self._start_failures = 0
         self._was_ready = False
         self._is_closing = False
@@ -108,12 +111,16 @@ class ProcessPool:
 
         Raises:
             RuntimeError: The pool is closed, or broken (PoolError).
+            UsageError: An async generator function has no result.
         """
         if self._is_closing:
             raise self._refusal()
         try:
             function = self._functions.find(fn)
-            arguments = pack_arguments(self._arena, (args, kwargs))
+            sent = (args, kwargs, options.timeout) if function.is_async else (args, kwargs)
+            arguments = pack_arguments(self._arena, sent)
+        except UsageError:
+            raise
         except Exception as error:
             failed: Future[Any] = Future()
             failed.set_exception(error)
@@ -124,6 +131,9 @@ class ProcessPool:
         if self._children.idle:
             self._send_now()
         elif self._children.places > 0:
+            self.poller.wake_before(0.0)
+        if function.is_async and self._calls.incoming:
+            # Needs no idle child, only one with room.
             self.poller.wake_before(0.0)
         if self._is_over:
             self._refuse_late()
@@ -150,7 +160,7 @@ class ProcessPool:
             if self._calls.cancels_waiting:
                 for link in self._children:
                     self._calls.take_back(link)
-                for call in self._calls.waiting.clear():
+                for call in self._calls.clear_waiting():
                     self._calls.put_back(call)
         self.poller.wake()
 
@@ -177,7 +187,7 @@ class ProcessPool:
         """Return how long the dispatcher may sleep, having said so to the other threads."""
         with self._lock:
             self._calls.hand_out(may_start=True)
-            if self._is_closing and not self._calls.waiting:
+            if self._is_closing and not self._calls.are_waiting:
                 self._stop_free_children()
             until = self._calls.next_look()
         self.poller.announce(until)
@@ -190,7 +200,8 @@ class ProcessPool:
         if self._error is not None:
             return True
         with self._lock:
-            is_empty = not (self._calls.incoming or self._calls.waiting or self._calls.decided)
+            calls = self._calls
+            is_empty = not (calls.incoming or calls.are_waiting or calls.decided)
             return self._is_closing and is_empty and not len(self._children)
 
     def handle_ready(self, fds: list[int]) -> None:
@@ -213,7 +224,8 @@ class ProcessPool:
         now = time.monotonic()
         with self._lock:
             for call in self._calls.limits.take_due(now):
-                self._check_limits(call)
+                check = self._coroutines.check if call.function.is_async else self._check_limits
+                check(call)
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
                 self._peek(link, now)
@@ -276,7 +288,8 @@ class ProcessPool:
                 raise
             finally:
                 self._lock.release()
-                if self._calls.decided or self._error is not None:
+                is_place_left = self._calls.are_waiting and self._children.places > 0
+                if self._calls.decided or is_place_left or self._error is not None:
                     self.poller.wake()
 
     # --- taking back, under the lock
@@ -312,6 +325,8 @@ class ProcessPool:
                     link.ask_to_stop(call.seq)
                 self._calls.take_back(link)
             if link is not None and call.link is not None:
+                if call.function.is_async:
+                    return self._coroutines.withdraw(call, link, mode)
                 if mode != "kill":
                     return False
                 seq, _ = link.started()
@@ -334,7 +349,9 @@ class ProcessPool:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, _opened(link, frame))
+                    self._calls.decide(call, link.open_result(frame))
+            elif frame.kind in (Kind.BEGUN, Kind.CANCELLED):
+                self._coroutines.note(link, frame)
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:
@@ -398,8 +415,7 @@ class ProcessPool:
         link.peek_at = now + next_peek_delay(link.looks)
         if len(link.calls) < 2:
             return
-        seq, seconds = link.started()
-        link.is_stalled = seq in link.calls and seconds > STALLED_SECONDS
+        link.is_stalled = link.is_at_long_step()
         if link.is_stalled or self._children.idle:
             # What waits there can run elsewhere, or soon can.
             self._calls.take_back(link)
@@ -446,12 +462,13 @@ class ProcessPool:
         link.is_leaving = link.is_killed = True
         self._answer(link, link.last_words())
         self._calls.take_back(link)
-        started, _ = link.started()
+        lost = lost_calls(link)
         for seq in reversed(list(link.calls)):
             call = link.forget(seq)
             assert call is not None
-            if seq == started:
-                self._calls.decide(call, _worker_lost(link, exitcode, call.function.name))
+            if seq in lost:
+                error = worker_lost(link, exitcode, call.function.name, lost=len(lost))
+                self._calls.decide(call, error)
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)
@@ -478,17 +495,3 @@ class ProcessPool:
             relog(*self._records.popleft())
         while self._children.notes:
             log.info(*self._children.notes.popleft())
-
-
-def _opened(link: ChildLink, frame: Frame) -> Frame | Delivery | BaseException:
-    try:
-        return link.open_result(frame)
-    except (OSError, MemoryError) as error:
-        # There is no memory for this result: its call's misfortune, not the pool's.
-        return error
-
-
-def _worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
-    trace = link.page.read_trace()
-    text = death_text(link.name, link.pid, exitcode, function, trace)
-    return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
