@@ -110,7 +110,7 @@ class Placement:
             _, link = self.roomy.popitem()
             self._give(link, -(-len(waiting) // (len(self.roomy) + 1)))
         self.roomy.clear()
-        if waiting and self.looping:
+        if waiting and self.looping and (may_start or children.places <= 0):
             self._lend_loops()
 
     def _give(self, link: ChildLink, most: int) -> int:
