@@ -42,10 +42,14 @@ def mark(path: str, text: object = "") -> None:
         file.write(f"{os.getpid()}:{text}\n")
 
 
+def exists(path: str) -> bool:
+    return Path(path).exists()
+
+
 async def mark_and_wait_for(marks: str, path: str, result: object = None) -> object:
     """Mark, then return when the file exists."""
     mark(marks, result)
-    while not Path(path).exists():
+    while not exists(path):
         await asyncio.sleep(0.05)
     return result
 
@@ -72,11 +76,23 @@ async def mark_and_never_obey(marks: str) -> None:
             mark(marks)
 
 
-async def mark_and_block(marks: str, seconds: float = 1000) -> None:
+async def mark_and_block(marks: str) -> None:
     """Do what a coroutine must not do."""
     mark(marks)
     await asyncio.sleep(0)
-    time.sleep(seconds)  # noqa: ASYNC251 - the point of it
+    time.sleep(1000)  # noqa: ASYNC251 - the point of it
+
+
+def wait_for(path: str) -> None:
+    while not exists(path):
+        time.sleep(0.002)
+
+
+async def mark_and_block_and_sleep(marks: str, gate: str) -> None:
+    """Block until the file exists, then wait as a coroutine does."""
+    mark(marks)
+    wait_for(gate)
+    await asyncio.sleep(1000)
 
 
 async def mark_and_wait_until_cancelled(marks: str) -> str:
@@ -147,8 +163,7 @@ async def note(value: object) -> None:
 
 async def how_many_at_once(counts: str) -> None:
     noted.append(1)
-    with Path(counts).open("a") as file:
-        file.write(f"{len(noted)}\n")
+    mark(counts, len(noted))
     await asyncio.sleep(0.02)
     noted.pop()
 

@@ -116,6 +116,20 @@ def test_what_waits_behind_a_blocked_loop_runs_elsewhere(marks: Path) -> None:
         pool.kill_workers()
 
 
+def test_a_loop_that_was_blocked_is_given_calls_again(
+    single: ProcessExecutor, marks: Path, gate: Path
+) -> None:
+    single.submit(async_calls.mark_and_block_and_sleep, str(marks), str(gate))
+    begun(marks)
+    others = [single.submit(async_calls.double, n) for n in range(20)]
+    [link] = single._pool._children
+    until(lambda: link.is_stalled and len(link.calls) == 1, "the others were taken back")
+    gate.touch()
+
+    assert [future.result(WAIT) for future in others] == list(range(0, 40, 2))
+    single.kill_workers()
+
+
 def test_a_finished_coroutine_survives_the_death_of_its_child(
     single: ProcessExecutor, marks: Path
 ) -> None:

@@ -35,7 +35,7 @@ def test_items_overlap(pool: Executor) -> None:
 
 
 def test_each_failure_is_its_item_s(pool: Executor) -> None:
-    results = list(pool.map(async_calls.fail, ["a", "b"], errors="return"))
+    results: list[object] = list(pool.map(async_calls.fail, ["a", "b"], errors="return"))
 
     assert [str(error) for error in results] == ["a", "b"]
 

@@ -162,9 +162,9 @@ def test_current_is_each_call_s_own(pool: ThreadExecutor) -> None:
     reports: list[float] = []
     options = CallOptions(on_progress=lambda progress: reports.append(progress.done))
 
-    name = pool.start_call(async_calls.report, (3,), {}, options).result(WAIT)
+    future: Future[Any] = pool.start_call(async_calls.report, (3,), {}, options)
 
-    assert name.endswith("_loop")
+    assert future.result(WAIT).endswith("_loop")
     assert reports == [1, 2, 3]
 
 
@@ -293,6 +293,17 @@ def test_a_coroutine_that_never_obeys_keeps_nobody(tmp_path: Path) -> None:
 
         assert isinstance(late.exception(WAIT), TimeoutError)
         assert pool.submit(async_calls.double, 2).result(WAIT) == 4
+
+
+def test_a_timeout_holds_although_the_loop_is_blocked(pool: ThreadExecutor, tmp_path: Path) -> None:
+    async def block() -> None:
+        async_calls.wait_for(str(tmp_path / "gate"))
+
+    error = limited(pool, 0.1, block).exception(WAIT)
+
+    assert isinstance(error, TimeoutError)
+    (tmp_path / "gate").touch()
+    assert pool.submit(async_calls.double, 2).result(WAIT) == 4
 
 
 def test_current_says_that_nobody_waits(pool: ThreadExecutor) -> None:

@@ -6,9 +6,9 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent import futures
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
@@ -48,6 +48,8 @@ class Executor(futures.Executor, abc.ABC):
     _max_workers: int = 0
     # How many coroutine calls run at once.
     _async_slots: int = 1
+    # Whether map gains by running items before their results are asked for.
+    _maps_ahead: bool = True
 
     @abc.abstractmethod
     def start_call(
@@ -69,7 +71,15 @@ class Executor(futures.Executor, abc.ABC):
         """
         return Ref(value)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    @overload
+    def submit(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn(*args, **kwargs)` and return its future; a coroutine function is awaited.
 
         Raises:
@@ -78,6 +88,20 @@ class Executor(futures.Executor, abc.ABC):
         """
         return self.start_call(fn, args, kwargs, call_options(fn))
 
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[T]: ...
+
+    @overload
     def map(
         self,
         fn: Callable[..., T],
@@ -88,7 +112,19 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]:
+    ) -> Iterator[T]: ...
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[Any]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
 
         Args:
@@ -102,6 +138,9 @@ class Executor(futures.Executor, abc.ABC):
             progress: Show on standard error how many results there are: a bar on a
                 terminal, else a line now and then.
         """
+        if not self._maps_ahead:
+            chunksize = 1 if chunksize == "auto" else chunksize
+            buffersize = 1 if buffersize is None else buffersize
         options = MapOptions(
             timeout=timeout,
             chunksize=chunksize,
@@ -111,7 +150,7 @@ class Executor(futures.Executor, abc.ABC):
             slots=self._max_workers,
             async_slots=self._async_slots,
         )
-        results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
+        results: Iterator[Any] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results
 
     def start(self) -> None:

@@ -13,10 +13,10 @@ blocks that loop meanwhile, since its future is to be done.
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from contextvars import copy_context
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
@@ -29,7 +29,13 @@ T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
-    """Runs calls in the submitting thread; for debugging and tests."""
+    """Runs calls in the submitting thread; for debugging and tests.
+
+    Of a map, the first item runs at the call, which is the meaning of `map`
+    everywhere, and each other one when its result is asked for.
+    """
+
+    _maps_ahead = False
 
     def __init__(self) -> None:
         self._max_workers = 1
@@ -72,33 +78,6 @@ class InlineExecutor(Executor):
         finally:
             # The error's traceback holds this frame, and the future holds the error.
             del future
-
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-    ) -> Iterator[T]:
-        """Call `fn` for one item at a time, as its result is asked for.
-
-        The first item runs at the call, which is the meaning of `map` everywhere;
-        running more of them ahead would gain nothing here.
-        """
-        return super().map(
-            fn,
-            *iterables,
-            timeout=timeout,
-            chunksize=1 if chunksize == "auto" else chunksize,
-            buffersize=1 if buffersize is None else buffersize,
-            ordered=ordered,
-            errors=errors,
-            progress=progress,
-        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""

@@ -413,7 +413,7 @@ class ProcessPool:
         self._answer(link, frames)
         link.looks = 0 if frames else link.looks + 1
         link.peek_at = now + next_peek_delay(link.looks)
-        if len(link.calls) < 2:
+        if len(link.calls) < 2 and not link.begun:
             return
         link.is_stalled = link.is_at_long_step()
         if link.is_stalled or self._children.idle:

@@ -313,6 +313,7 @@ class ThreadExecutor(Executor):
         loop = ThreadLoop(
             self._async_slots,
             self._hooks,
+            calls.deadlines,
             is_wanted=lambda: not (_exit.has_begun or calls.is_closed or reference() is None),
             break_down=calls.break_down,
         )

@@ -2,6 +2,8 @@
 
     submit ──> heap by (priority, arrival) ──at most `limit` at once──> tasks of the loop
 
+A blocked loop keeps no time: then Deadlines fails the future, as for plain calls.
+
 Started with the first coroutine call; it then lives and ends as the executor's
 other threads do (thread.py): it ends when the executor is shut down or dropped,
 or the interpreter ends, and nothing is left to run.
@@ -28,10 +30,11 @@ from typing import Any
 
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current
+from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.hooks import Hooks
-from lightwork.pool.loop_call import AsyncFunction, LoopCall, wind_down
+from lightwork.pool.loop_call import GRACE, AsyncFunction, LoopCall, wind_down
 from lightwork.pool.progress import reporter_for
 
 
@@ -49,6 +52,7 @@ class _Call:
         "options",
         "owner",
         "running",
+        "timer",
     )
 
     def __init__(
@@ -73,6 +77,7 @@ class _Call:
         self.is_decided = False
         # Of the loop's thread:
         self.running: LoopCall | None = None
+        self.timer = 0
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
@@ -98,6 +103,11 @@ class _Call:
         fn, args, kwargs = self.fn, self.args, self.kwargs
         # What it was given is the coroutine's now.
         self.args, self.kwargs = (), {}
+        if self.options.timeout:
+            # The loop keeps time itself, unless a coroutine blocks it.
+            self.timer = self.owner.deadlines.arm(
+                self.future, self.options.timeout, grace=2 * GRACE
+            )
         self.running.begin(loop, fn, args, kwargs, self.options.timeout)
 
     def fail(self, error: BaseException) -> None:
@@ -119,6 +129,8 @@ class _Call:
             is_mine, self.is_decided = not self.is_decided, True
         if is_mine:
             self._resolve(value, error)
+        if self.timer:
+            self.owner.deadlines.disarm(self.timer)
         self.owner.note_ended(self)
         del error
 
@@ -141,6 +153,7 @@ class ThreadLoop:
     Args:
         limit: Most calls that run at once.
         hooks: Run in the thread, around everything else.
+        deadlines: Fails futures of calls whose time is over while the loop is blocked.
         is_wanted: Whether more calls may come; asked in the thread when none is left.
         break_down: Told what the initializer raised.
     """
@@ -149,12 +162,14 @@ class ThreadLoop:
         self,
         limit: int,
         hooks: Hooks,
+        deadlines: Deadlines,
         *,
         is_wanted: Callable[[], bool],
         break_down: Callable[[BaseException], object],
     ) -> None:
         self._limit = limit
         self._hooks = hooks
+        self.deadlines = deadlines
         self._is_wanted = is_wanted
         self._break_down = break_down
         self._loop = asyncio.new_event_loop()
