@@ -2,10 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightwork.model import Policy, Progress
+from lightwork.pool.future import Future
 from lightwork.tasks import Task
+
+
+class Split(NamedTuple):
+    """Items of a bundle have become a call of their own: those of this call from one on.
+
+    Attributes:
+        first: The first item of this call, counted within the bundle.
+        at: The first one of the other call.
+        future: Of the other call.
+    """
+
+    first: int
+    at: int
+    future: Future[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +32,17 @@ class CallOptions:
         max_memory: Bytes its child may hold meanwhile; 0: no limit.
         priority: Higher starts first.
         on_progress: Called in a pool thread with each Progress the call reports.
+        items: How many items the call is a bundle of (bundle.py); 0: none, it is one call.
+        on_split: Called in a pool thread when some items of a bundle have become another call,
+            before either ends.
     """
 
     timeout: float = 0.0
     max_memory: int = 0
     priority: int = 0
     on_progress: Callable[[Progress], None] | None = None
+    items: int = 0
+    on_split: Callable[[Split], None] | None = None
 
 
 PLAIN = CallOptions()

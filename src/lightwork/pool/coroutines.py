@@ -24,9 +24,8 @@ from concurrent.futures import CancelledError
 from typing import Final
 
 from lightwork.errors import WorkerLost
-from lightwork.pool.children import Children
 from lightwork.pool.deaths import memory_text
-from lightwork.pool.frames import OFFSET, Frame, Kind
+from lightwork.pool.frames import INSTANT, Frame, Kind
 from lightwork.pool.future import CancelMode
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.loop_call import GRACE, late_error
@@ -43,21 +42,15 @@ _LOOK_SECONDS: Final = GRACE / 4
 class Coroutines:
     """The coroutine calls of a pool that its children run."""
 
-    def __init__(
-        self,
-        calls: Placement,
-        children: Children,
-        answer: Callable[[ChildLink, list[Frame]], None],
-    ) -> None:
+    def __init__(self, calls: Placement, answer: Callable[[ChildLink, list[Frame]], None]) -> None:
         self._calls = calls
-        self._children = children
         self._answer = answer
 
     def note(self, link: ChildLink, frame: Frame) -> None:
         """Take a frame of a child's loop into account."""
         if frame.kind == Kind.BEGUN:
             if frame.seq in link.coroutines:
-                link.begun[frame.seq] = OFFSET.unpack(frame.body)[0]
+                link.begun[frame.seq] = INSTANT.unpack(frame.body)[0]
         elif (call := link.forget(frame.seq)) is not None:
             link.is_stalled = False
             self._calls.decide(call, CancelledError())
@@ -106,7 +99,7 @@ class Coroutines:
 
     def _check_obedience(self, call: Call, link: ChildLink) -> None:
         if link.blocked_seconds() >= GRACE and not _runs_plain_call(link):
-            self._children.kill(link)
+            self._calls.children.kill(link)
         else:
             # Said again, in case its pipe was full.
             self._tell(call, link)
@@ -118,8 +111,7 @@ class Coroutines:
 
     def _kill(self, call: Call, link: ChildLink, error: BaseException) -> None:
         self._calls.take_back(link)
-        link.forget(call.seq)
-        self._children.kill(link)
+        self._calls.kill(call, link)
         self._calls.decide(call, error)
 
 

@@ -50,6 +50,8 @@ class Executor(futures.Executor, abc.ABC):
     _async_slots: int = 1
     # Whether map gains by running items before their results are asked for.
     _maps_ahead: bool = True
+    # Whether items of a map may travel in bundles.
+    _has_bundles: bool = False
 
     @abc.abstractmethod
     def start_call(
@@ -131,7 +133,9 @@ class Executor(futures.Executor, abc.ABC):
             fn: Called once per item; a coroutine function is awaited, each item by itself.
             iterables: Zipped; may be infinite when the results are consumed lazily.
             timeout: Seconds after this call at which waiting raises TimeoutError.
-            chunksize: Items per call to a child; "auto" adapts to their duration.
+            chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
+                all items of its call; with 1, and with "auto" where items take longer than
+                20 us, it costs only the item that ran.
             buffersize: Upper bound of items taken but not yet yielded; None: automatic.
             ordered: False yields results as they come.
             errors: "return" yields the exception of a failed item in its place.
@@ -149,6 +153,7 @@ class Executor(futures.Executor, abc.ABC):
             errors=errors,
             slots=self._max_workers,
             async_slots=self._async_slots,
+            bundles=self._has_bundles,
         )
         results: Iterator[Any] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results

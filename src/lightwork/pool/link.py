@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lightwork.pool.arena import Extent
+from lightwork.pool.board import Board
 from lightwork.pool.call import CallOptions
 from lightwork.pool.channel import PoolEnds
 from lightwork.pool.frames import (
@@ -42,6 +43,8 @@ _READ_SIZE: Final = 1 << 16
 _READS_MAX: Final = 64
 # Functions that a child remembers; beyond, the oldest makes room.
 _FUNCTIONS_MAX: Final = 512
+_CALL: Final = int(Kind.CALL)
+_ASYNC_CALL: Final = int(Kind.ASYNC_CALL)
 
 
 class Call:
@@ -51,7 +54,9 @@ class Call:
         "_withdraw",
         "body",
         "body_start",
+        "end",
         "extent",
+        "first",
         "function",
         "future",
         "inbox_offset",
@@ -63,7 +68,16 @@ class Call:
         "ring_start",
         "seconds",
         "seq",
+        "stumbles",
     )
+
+    # Set when it is sent: what the plan expected ...
+    seconds: float
+    # ... and its stretch of the inbox's ring: a function sent along, then the body.
+    ring_start: int
+    body_start: int
+    ring_end: int
+    inbox_offset: int
 
     def __init__(
         self,
@@ -88,11 +102,11 @@ class Call:
         self.link: ChildLink | None = None
         # Its end is decided: nothing else may decide it.
         self.is_answered = False
-        # What the plan expected when it was sent.
-        self.seconds = 0.0
-        # Its stretch of the inbox's ring: a function sent along, then the body.
-        self.ring_start = self.body_start = self.ring_end = 0
-        self.inbox_offset = -1
+        # Of a bundle, the items from here to there are this call's; else both are 0.
+        self.first = 0
+        self.end = options.items
+        # How many children died with it before they began the first item.
+        self.stumbles = 0
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
@@ -101,6 +115,14 @@ class Call:
     def is_running(self) -> bool:
         """Whether a child was given the call."""
         return self.link is not None
+
+    def part(self, at: int, seq: int) -> "Call":
+        """Return a new call for the items of this bundle from `at` on, which this one gives up."""
+        rest = Call(seq, self.function, self.body, self.options, self._withdraw)
+        rest.extent, rest.refs = self.extent, self.refs
+        rest.first, rest.end = at, self.end
+        self.end = at
+        return rest
 
 
 class ChildLink:
@@ -111,6 +133,7 @@ class ChildLink:
         self.name = name
         self.ends = ends
         self.page = Page(ends.page)
+        self.board = Board(self.page)
         self.inbox = Inbox(ends.inbox)
         self.shelf = ShelfReader(ends.shelf, self.page.words)
         self.pid = 0
@@ -132,6 +155,8 @@ class ChildLink:
         self.held_seconds = 0.0
         self.held_bytes = 0
         self.sent_total = 0
+        # How many of the calls are bundles.
+        self.bundles = 0
         self.peek_at = 0.0
         self.idle_since = time.monotonic()
         self.looks = 0
@@ -172,21 +197,41 @@ class ChildLink:
             self._stage_function(function)
         call.body_start = self.inbox.head
         flags = IS_BULK if call.extent is not None else 0
-        kind = Kind.ASYNC_CALL if function.is_async else Kind.CALL
-        packet, call.inbox_offset = self._pack(
-            kind, function.number, call.seq, call.body, flags=flags
-        )
+        if call.end:
+            packet = self._pack_bundle(call, flags)
+        else:
+            packet, call.inbox_offset = self._pack(
+                _ASYNC_CALL if function.is_async else _CALL,
+                function.number,
+                call.seq,
+                call.body,
+                flags=flags,
+            )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
         call.link = self
         # A coroutine has no duration here: its child is free while it waits.
-        call.seconds = max(function.seconds, 0.0)
+        call.seconds = seconds = max(function.seconds, 0.0)
         self.calls[call.seq] = call
         if function.is_async:
             self.coroutines[call.seq] = call
-        self.held_seconds += call.seconds
+        self.held_seconds += seconds
         self.held_bytes += len(call.body)
         self.sent_total += 1
+
+    def _pack_bundle(self, call: Call, flags: int) -> bytes:
+        self.bundles += 1
+        call.inbox_offset = self.inbox.put(call.body)
+        return pack_inbox_packet(
+            _CALL,
+            call.function.number,
+            call.seq,
+            offset=call.inbox_offset,
+            size=len(call.body),
+            flags=flags,
+            first=call.first,
+            end=call.end,
+        )
 
     def flush(self) -> list[Call]:
         """Send what was staged; return the calls for which its pipe had no room."""
@@ -227,10 +272,8 @@ class ChildLink:
         """The child does not look at the arguments of this call, or at this reference, any more."""
         self._looked_at.pop(seq, None)
 
-    def open_result(self, frame: Frame) -> Frame | Delivery | BaseException:
-        """Return the answer, taken off the shelf if it lies there."""
-        if not frame.is_bulk:
-            return frame
+    def open_result(self, frame: Frame) -> Delivery | BaseException:
+        """Return the answer that lies on the shelf, or why it cannot be had."""
         try:
             return self.shelf.open(frame.body)
         except (OSError, MemoryError) as error:
@@ -291,13 +334,15 @@ class ChildLink:
         frames: list[Frame] = []
         for _ in range(_READS_MAX):
             data = self._read_pipe()
-            # The first bytes may have been read from the page already.
-            known = min(self._ahead, len(data))
-            self._ahead -= known
-            fresh = memoryview(data)[known:]
-            self._received += len(fresh)
-            frames += self._frames.feed(fresh)
-            if len(data) < _READ_SIZE:
+            is_last = len(data) < _READ_SIZE
+            if self._ahead:
+                # The first bytes have been read from the page already.
+                known = min(self._ahead, len(data))
+                self._ahead -= known
+                data = data[known:]
+            self._received += len(data)
+            frames += self._frames.feed(data)
+            if is_last:
                 break
         return frames
 
@@ -309,7 +354,7 @@ class ChildLink:
         if self.coroutines:
             # Those that have begun keep nothing waiting: their loop sends before it sleeps.
             return self.is_stalled or len(self.calls) > len(self.begun)
-        return len(self.calls) > 1 or (self.was_recalled and bool(self.calls))
+        return len(self.calls) > 1 or self.bundles > 0 or (self.was_recalled and bool(self.calls))
 
     def peek(self) -> list[Frame]:
         """Return answers that a living child keeps behind a call it is running."""
@@ -351,7 +396,7 @@ class ChildLink:
     def _take_ahead(self, data: bytes) -> list[Frame]:
         self._received += len(data)
         self._ahead += len(data)
-        return list(self._frames.feed(data))
+        return self._frames.feed(data)
 
     def _stage_function(self, function: Function) -> None:
         replaced = 0
@@ -364,7 +409,7 @@ class ChildLink:
         self._staged.append((packet, function.number))
 
     def _pack(
-        self, kind: Kind, function: int, seq: int, body: bytes, *, flags: int = 0
+        self, kind: int, function: int, seq: int, body: bytes, *, flags: int = 0
     ) -> tuple[bytes, int]:
         size = len(body)
         if size <= INLINE_MAX:
@@ -399,6 +444,8 @@ class ChildLink:
             self.coroutines.pop(call.seq, None)
             self.begun.pop(call.seq, None)
         call.link = None
+        if call.end:
+            self.bundles -= 1
         self.held_bytes -= len(call.body)
         # Sums of floats drift; an empty table is exactly zero.
         self.held_seconds = self.held_seconds - call.seconds if self.calls else 0.0

@@ -36,7 +36,7 @@ from typing import Any, Final, Protocol
 from lightwork.pool.arrived import RefShelf
 from lightwork.pool.capsule import pack_exception
 from lightwork.pool.current import Current
-from lightwork.pool.frames import OFFSET, PACKET_SIZE, Kind, Packet, pack_frame, unpack_packet
+from lightwork.pool.frames import INSTANT, PACKET_SIZE, Kind, Packet, pack_frame, unpack_packet
 from lightwork.pool.loop_call import LoopCall, wind_down
 from lightwork.pool.outbox import AnyOutbox
 from lightwork.pool.page import CANCEL, LOOP_NS
@@ -157,12 +157,13 @@ class LoopCalls:
 
     def _begin(self, packet: Packet) -> None:
         child, seq = self._child, packet.seq
-        begun = OFFSET.pack(time.monotonic_ns())
+        begun = INSTANT.pack(time.monotonic_ns())
         child._outbox.put(pack_frame(Kind.BEGUN, seq, begun))
         try:
             opened = child._open(packet) if packet.is_bulk else None
             fn = child._function(packet.function)
-            args, kwargs, timeout = load_apart(opened) if opened else load(child._body(packet))
+            args, kwargs = load_apart(opened) if opened else load(child._body(packet))
+            timeout, *args = args
         except BaseException as error:
             self._answer(seq, None, error)
             return

@@ -110,6 +110,8 @@ class ProcessExecutor(Executor):
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
+        # Where calls are counted, each item is one.
+        self._has_bundles = not calls_per_child
         self._pid = os.getpid()
         self._pool = ProcessPool(settings)
         self._thread = threading.Thread(

@@ -44,23 +44,23 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from lightwork.errors import PoolError, UsageError, WorkerLost
+from lightwork.errors import PoolError, UsageError
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
 from lightwork.pool.blame import lost_calls, worker_lost
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
 from lightwork.pool.coroutines import Coroutines
-from lightwork.pool.deaths import describe_exit, memory_text, timeout_text
+from lightwork.pool.deaths import describe_exit
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.link import Call, ChildLink
-from lightwork.pool.memory import resident_bytes
-from lightwork.pool.placement import MEMORY_SECONDS, Placement
-from lightwork.pool.plan import is_start_hopeless, next_peek_delay
-from lightwork.pool.poller import FOREVER, Poller
+from lightwork.pool.overdue import Overdue
+from lightwork.pool.placement import Placement
+from lightwork.pool.plan import STALLED_SECONDS, is_start_hopeless, next_peek_delay
+from lightwork.pool.poller import Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
@@ -72,6 +72,8 @@ T = TypeVar("T")
 
 # A child that neither begins nor answers a call for so long is stopped or frozen.
 _FROZEN_SECONDS: Final = 0.1
+# As numbers: every frame is compared with them.
+_ANSWERS: Final = (int(Kind.VALUE), int(Kind.ERROR))
 
 
 class ProcessPool:
@@ -90,8 +92,9 @@ class ProcessPool:
         # All that follows is guarded by _lock.
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
-        self._calls = Placement(self._children, self.poller)
-        self._coroutines = Coroutines(self._calls, self._children, self._answer)
+        self._calls = Placement(self._children, self.poller, self._seqs)
+        self._overdue = Overdue(self._calls, self._answer)
+        self._coroutines = Coroutines(self._calls, self._answer)
         self._start_failures = 0
         self._was_ready = False
         self._is_closing = False
@@ -117,16 +120,18 @@ class ProcessPool:
             raise self._refusal()
         try:
             function = self._functions.find(fn)
-            sent = (args, kwargs, options.timeout) if function.is_async else (args, kwargs)
-            arguments = pack_arguments(self._arena, sent)
+            if function.is_async:
+                # Its child keeps the time.
+                args = (options.timeout, *args)
+            body, extent, refs = pack_arguments(self._arena, args, kwargs)
         except UsageError:
             raise
         except Exception as error:
             failed: Future[Any] = Future()
             failed.set_exception(error)
             return failed
-        call = Call(next(self._seqs), function, arguments.body, options, self._withdraw)
-        call.extent, call.refs = arguments.extent, arguments.refs
+        call = Call(next(self._seqs), function, body, options, self._withdraw)
+        call.extent, call.refs = extent, refs
         self._calls.incoming.append(call)
         if self._children.idle:
             self._send_now()
@@ -224,8 +229,7 @@ class ProcessPool:
         now = time.monotonic()
         with self._lock:
             for call in self._calls.limits.take_due(now):
-                check = self._coroutines.check if call.function.is_async else self._check_limits
-                check(call)
+                (self._coroutines if call.function.is_async else self._overdue).check(call)
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
                 self._peek(link, now)
@@ -294,11 +298,6 @@ class ProcessPool:
 
     # --- taking back, under the lock
 
-    def _kill(self, call: Call, link: ChildLink) -> None:
-        """Kill the child, which runs this call and holds no other."""
-        link.forget(call.seq)
-        self._children.kill(link)
-
     def _withdraw(self, call: Call, mode: CancelMode) -> bool:
         """Take a call back for Future.cancel; see there for the modes."""
         if self._lock._is_owned():  # type: ignore[attr-defined]
@@ -334,7 +333,7 @@ class ProcessPool:
                     return None
                 if seq not in {0, call.seq}:
                     return False  # It runs the next one: the answer is on its way.
-                self._kill(call, link)
+                self._calls.kill(call, link)
             call.is_answered = True
             # It may stay in `waiting` until its turn: without its arguments.
             call.body, call.extent, call.refs = b"", None, ()
@@ -345,11 +344,13 @@ class ProcessPool:
 
     def _answer(self, link: ChildLink, frames: list[Frame]) -> None:
         for frame in frames:
-            if frame.kind in (Kind.VALUE, Kind.ERROR):
+            if frame.kind in _ANSWERS:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, link.open_result(frame))
+                    if frame.done and call.first + frame.done < call.end:
+                        self._calls.part(call, call.first + frame.done)
+                    self._calls.decide(call, link.open_result(frame) if frame.is_bulk else frame)
             elif frame.kind in (Kind.BEGUN, Kind.CANCELLED):
                 self._coroutines.note(link, frame)
             elif frame.kind == Kind.LET_GO:
@@ -379,40 +380,13 @@ class ProcessPool:
         if link.is_ready and self._children.outgrew(link):
             self._calls.take_back(link)
 
-    def _check_limits(self, call: Call) -> None:
-        link, options = call.link, call.options
-        if link is None:
-            return  # It waits again; a limit is set when it is sent.
-        self._answer(link, link.peek())
-        seq, seconds = link.started()
-        if call.is_answered:
-            return
-        if seq != call.seq:
-            # Not begun: it cannot be overdue before a whole timeout from now.
-            self._calls.look_at(call, time.monotonic() + (options.timeout or MEMORY_SECONDS))
-        elif 0 < options.timeout <= seconds:
-            text = timeout_text(call.function.name, options.timeout)
-            self._end_running(call, link, TimeoutError(text))
-        elif 0 < options.max_memory < (used := resident_bytes(link.pid)):
-            text = memory_text(call.function.name, used=used, limit=options.max_memory)
-            self._end_running(call, link, WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid))
-        else:
-            left = options.timeout - seconds if options.timeout else FOREVER
-            wait = min(left, MEMORY_SECONDS) if options.max_memory else left
-            self._calls.look_at(call, time.monotonic() + wait)
-
-    def _end_running(self, call: Call, link: ChildLink, error: BaseException) -> None:
-        self._calls.take_back(link)
-        if link.started()[0] == call.seq:
-            self._kill(call, link)
-            self._calls.decide(call, error)
-        # Else it has ended in this very moment: its answer is on its way.
-
     def _peek(self, link: ChildLink, now: float) -> None:
         frames = link.peek()
         self._answer(link, frames)
         link.looks = 0 if frames else link.looks + 1
         link.peek_at = now + next_peek_delay(link.looks)
+        if link.bundles:
+            self._split_stalled(link, now)
         if len(link.calls) < 2 and not link.begun:
             return
         link.is_stalled = link.is_at_long_step()
@@ -420,6 +394,12 @@ class ProcessPool:
             # What waits there can run elsewhere, or soon can.
             self._calls.take_back(link)
             self._calls.roomy[link.serial] = link
+
+    def _split_stalled(self, link: ChildLink, now: float) -> None:
+        """Take back the items behind one that turns out to be long."""
+        call = link.calls.get(link.board.stalled_call(now, STALLED_SECONDS))
+        if call is not None and (at := link.board.forbid_rest(call)):
+            self._calls.part(call, at)
 
     # --- what became of children; by the dispatcher
 
@@ -468,7 +448,7 @@ class ProcessPool:
             assert call is not None
             if seq in lost:
                 error = worker_lost(link, exitcode, call.function.name, lost=len(lost))
-                self._calls.decide(call, error)
+                self._calls.lose(call, link.board, error)
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)

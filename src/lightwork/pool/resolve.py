@@ -7,9 +7,11 @@ value, an exception or a callback does may reach the caller: it is a dispatcher.
 import contextlib
 import logging
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from lightwork.model import Progress
+from lightwork.pool.bundle import Outcome
+from lightwork.pool.call import Split
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.future import Future
 from lightwork.pool.link import Call
@@ -19,12 +21,22 @@ from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
 
+# As numbers: these are compared for every call.
+_VALUE: Final = int(Kind.VALUE)
+_PROGRESS: Final = int(Kind.PROGRESS)
 
-def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
-    """Give the call's future its value, its exception or a progress report."""
+
+# What can have become of a call; of part of it: Split.
+Decided: TypeAlias = Frame | Delivery | Outcome | Split | BaseException
+
+
+def resolve(call: Call, decided: Decided) -> None:
+    """Give the call's future its value or its exception; or tell whoever asked what happens."""
     try:
-        if isinstance(decided, Frame) and decided.kind == Kind.PROGRESS:
+        if isinstance(decided, Frame) and decided.kind == _PROGRESS:
             _report(call, decided.body)
+        elif isinstance(decided, Split):
+            _tell(call, decided)
         else:
             _settle(call.future, decided)
     except BaseException:
@@ -39,10 +51,22 @@ def _report(call: Call, body: bytes) -> None:
         call.options.on_progress(Progress(done=done, total=total, note=note))
 
 
-def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> None:
+def _tell(call: Call, split: Split) -> None:
+    if call.options.on_split is not None:
+        call.options.on_split(split)
+
+
+def _settle(future: Future[Any], decided: Frame | Delivery | Outcome | BaseException) -> None:
     try:
-        if isinstance(decided, Frame | Delivery):
-            _load_outcome(future, decided)
+        if isinstance(decided, Frame):
+            if decided.kind == _VALUE:
+                _load_value(future, decided)
+            else:
+                future.set_exception(unpack_exception(decided.body))
+        elif isinstance(decided, Outcome):
+            future.set_result(decided)
+        elif isinstance(decided, Delivery):
+            _load_value(future, decided)
         elif isinstance(decided, CancelledError):
             future._end_cancelled()
         else:
@@ -50,13 +74,6 @@ def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> N
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
-
-
-def _load_outcome(future: Future[Any], answer: Frame | Delivery) -> None:
-    if isinstance(answer, Frame) and answer.kind == Kind.ERROR:
-        future.set_exception(unpack_exception(answer.body))
-    else:
-        _load_value(future, answer)
 
 
 def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:
