@@ -73,6 +73,10 @@ class _Selector(selectors.DefaultSelector):
         self._child = child
         self._flushed_ns = 0
 
+    def note_start(self) -> None:
+        """The loop starts again, and nothing waits to be sent."""
+        self._flushed_ns = time.monotonic_ns()
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         child, now = self._child, time.monotonic_ns()
         will_sleep = timeout is None or timeout > 0
@@ -93,7 +97,8 @@ class LoopCalls:
 
     def __init__(self, child: ServingChild) -> None:
         self._child = child
-        self._loop = asyncio.SelectorEventLoop(_Selector(child))
+        self._selector = _Selector(child)
+        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._loop.add_reader(child._packets, self._loop.stop)
         self._calls: dict[int, LoopCall] = {}
         # Numbers of those whose future was cancelled with "ask".
@@ -104,6 +109,8 @@ class LoopCalls:
     def serve(self, packet: Packet) -> bool:
         """Run this call and what comes beside it; return whether the child goes on."""
         child = self._child
+        # Else what one short coroutine has to say would be sent in two pieces.
+        self._selector.note_start()
         self._begin(packet)
         os.set_blocking(child._packets, False)
         try:

@@ -137,8 +137,8 @@ class ProcessPool:
             self._send_now()
         elif self._children.places > 0:
             self.poller.wake_before(0.0)
-        if (function.is_async or self._calls.looping) and self._calls.incoming:
-            # It needs no idle child, only one that waits.
+        if self._calls.looping and self._calls.incoming:
+            # It needs no idle child, only one whose loop waits.
             self.poller.wake_before(0.0)
         if self._is_over:
             self._refuse_late()
