@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import NoReturn
 
+from until import until
+
 from lightwork.pool.current import current
 from lightwork.pool.local import Local
 
@@ -57,6 +59,17 @@ async def mark_and_wait_for(marks: str, path: str, result: object = None) -> obj
 async def mark_and_sleep(marks: str, seconds: float = 1000) -> None:
     mark(marks)
     await asyncio.sleep(seconds)
+
+
+async def mark_and_nap(marks: str, n: int) -> int:
+    mark(marks, n)
+    await asyncio.sleep(0.005)
+    return n
+
+
+def mark_plainly(marks: str, n: int) -> int:
+    mark(marks, n)
+    return n
 
 
 async def mark_and_tidy_up(marks: str, tidied: str) -> None:
@@ -208,3 +221,21 @@ class Doubler:
 
     async def method(self, n: int) -> int:
         return await double(n)
+
+
+class Gate:
+    """What coroutines of one loop wait for, opened by any thread."""
+
+    def __init__(self) -> None:
+        self.begun: list[object] = []
+        self.is_open = False
+
+    async def wait(self, result: object = None) -> object:
+        self.begun.append(result)
+        while not self.is_open:
+            await asyncio.sleep(0.002)
+        return result
+
+    def wait_for(self, count: int) -> None:
+        """Return when so many wait."""
+        until(lambda: len(self.begun) >= count, f"{count} calls have begun")

@@ -1,10 +1,12 @@
 """Coroutine calls on child processes: crashes, cancelling, limits, the end."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -151,6 +153,29 @@ def test_a_plain_call_that_dies_takes_the_coroutines_of_its_child_along(
     assert isinstance(single.submit(calls.exit_now).exception(WAIT), WorkerLost)
     assert isinstance(beside.exception(WAIT), WorkerLost)
     assert single.submit(async_calls.double, 2).result(WAIT) == 4
+
+
+def test_children_killed_at_random_cost_only_what_had_begun(marks: Path) -> None:
+    with ProcessExecutor(2, async_calls=30) as pool:
+        futures = [
+            pool.submit(async_calls.mark_and_nap, str(marks), n)
+            if n % 5
+            else pool.submit(async_calls.mark_plainly, str(marks), n)
+            for n in range(1500)
+        ]
+        for count in (100, 300, 600, 1000):
+            begun(marks, count)
+            for pid in pool._pool.pids()[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        errors = [future.exception(WAIT) for future in futures]
+
+    numbers = Counter(int(text) for _, text in lines(marks))
+    for n, error in enumerate(errors):
+        assert isinstance(error, WorkerLost) or futures[n].result() == n
+        # One that was lost may not have come to its mark.
+        assert numbers[n] == 1 or (numbers[n] == 0 and error is not None)
+    assert sum(error is not None for error in errors) <= 4 * 31
 
 
 def test_nothing_is_left_when_the_program_is_killed(marks: Path) -> None:

@@ -1,12 +1,7 @@
 """Coroutine functions on threads: one loop beside the worker threads."""
 
 import asyncio
-import gc
-import subprocess
-import sys
 import threading
-import time
-import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from functools import partial
@@ -35,26 +30,9 @@ def pool() -> Iterator[ThreadExecutor]:
         yield executor
 
 
-class Gate:
-    """What coroutines of one loop wait for, opened by any thread."""
-
-    def __init__(self) -> None:
-        self.begun: list[object] = []
-        self.is_open = False
-
-    async def wait(self, result: object = None) -> object:
-        self.begun.append(result)
-        while not self.is_open:
-            await asyncio.sleep(0.002)
-        return result
-
-    def wait_for(self, count: int) -> None:
-        until(lambda: len(self.begun) >= count, f"{count} calls have begun")
-
-
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    opened = Gate()
+def gate() -> Iterator[async_calls.Gate]:
+    opened = async_calls.Gate()
     yield opened
     opened.is_open = True
 
@@ -80,7 +58,7 @@ def test_a_coroutine_function_returns_its_result(
     assert pool.submit(fn, 21).result(WAIT) == 42
 
 
-def test_many_coroutines_wait_at_once_in_one_thread(gate: Gate) -> None:
+def test_many_coroutines_wait_at_once_in_one_thread(gate: async_calls.Gate) -> None:
     with ThreadExecutor(1, async_calls=1000) as pool:
         futures = [pool.submit(gate.wait, n) for n in range(1000)]
         gate.wait_for(1000)
@@ -89,7 +67,7 @@ def test_many_coroutines_wait_at_once_in_one_thread(gate: Gate) -> None:
         assert [future.result(WAIT) for future in futures] == list(range(1000))
 
 
-def test_no_more_run_at_once_than_may(gate: Gate) -> None:
+def test_no_more_run_at_once_than_may(gate: async_calls.Gate) -> None:
     with ThreadExecutor(1, async_calls=3) as pool:
         futures = [pool.submit(gate.wait, n) for n in range(5)]
         gate.wait_for(3)
@@ -100,7 +78,7 @@ def test_no_more_run_at_once_than_may(gate: Gate) -> None:
         assert [future.result(WAIT) for future in futures] == list(range(5))
 
 
-def test_higher_priorities_begin_first(gate: Gate) -> None:
+def test_higher_priorities_begin_first(gate: async_calls.Gate) -> None:
     with ThreadExecutor(1, async_calls=1) as pool:
         pool.submit(gate.wait, "first")
         gate.wait_for(1)
@@ -111,7 +89,7 @@ def test_higher_priorities_begin_first(gate: Gate) -> None:
     assert gate.begun == ["first", 3, 2, 1]
 
 
-def test_coroutines_do_not_occupy_the_threads(pool: ThreadExecutor, gate: Gate) -> None:
+def test_coroutines_do_not_occupy_the_threads(pool: ThreadExecutor, gate: async_calls.Gate) -> None:
     futures = [pool.submit(gate.wait) for _ in range(10)]
     gate.wait_for(10)
 
@@ -215,7 +193,7 @@ def test_what_is_local_belongs_to_the_loop_and_is_ended_with_it() -> None:
 # --- cancelling and limits
 
 
-def test_a_coroutine_that_waits_for_its_turn_is_cancelled(gate: Gate) -> None:
+def test_a_coroutine_that_waits_for_its_turn_is_cancelled(gate: async_calls.Gate) -> None:
     with ThreadExecutor(1, async_calls=1) as pool:
         first = pool.submit(gate.wait, "first")
         gate.wait_for(1)
@@ -230,7 +208,7 @@ def test_a_coroutine_that_waits_for_its_turn_is_cancelled(gate: Gate) -> None:
 
 
 def test_a_coroutine_that_has_begun_is_not_cancelled_by_default(
-    pool: ThreadExecutor, gate: Gate
+    pool: ThreadExecutor, gate: async_calls.Gate
 ) -> None:
     future = pool.submit(gate.wait, "whole")
     gate.wait_for(1)
@@ -251,7 +229,7 @@ def test_a_coroutine_can_be_asked_to_stop(pool: ThreadExecutor, tmp_path: Path) 
 
 
 def test_kill_cancels_one_coroutine_and_no_other(
-    pool: ThreadExecutor, gate: Gate, tmp_path: Path
+    pool: ThreadExecutor, gate: async_calls.Gate, tmp_path: Path
 ) -> None:
     marks, tidied = tmp_path / "marks", tmp_path / "tidied"
     other = pool.submit(gate.wait, "other")
@@ -267,7 +245,9 @@ def test_kill_cancels_one_coroutine_and_no_other(
     assert other.result(WAIT) == "other"
 
 
-def test_a_timeout_cancels_one_coroutine_and_no_other(pool: ThreadExecutor, gate: Gate) -> None:
+def test_a_timeout_cancels_one_coroutine_and_no_other(
+    pool: ThreadExecutor, gate: async_calls.Gate
+) -> None:
     ended: list[str] = []
 
     async def tidy_up() -> None:
@@ -322,77 +302,6 @@ def test_current_says_that_nobody_waits(pool: ThreadExecutor) -> None:
 
     assert future.cancel(running="kill")
     until(lambda: seen == [True], "it has seen that")
-
-
-# --- the end
-
-
-def test_shutdown_waits_for_coroutines() -> None:
-    pool = ThreadExecutor(1, async_calls=3)
-    futures = [pool.submit(async_calls.nap, 0.02, n) for n in range(10)]
-
-    pool.shutdown(wait=True)
-
-    assert [future.result(0) for future in futures] == list(range(10))
-    with pytest.raises(RuntimeError):
-        pool.submit(async_calls.double, 1)
-
-
-def test_shutdown_may_cancel_what_has_not_begun(gate: Gate) -> None:
-    pool = ThreadExecutor(1, async_calls=2)
-    futures = [pool.submit(gate.wait, n) for n in range(6)]
-    gate.wait_for(2)
-
-    pool.shutdown(wait=False, cancel_futures=True)
-
-    assert all(future.cancelled() for future in futures[2:])
-    gate.is_open = True
-    pool.shutdown(wait=True)
-    assert [future.result(0) for future in futures[:2]] == [0, 1]
-
-
-def test_a_dropped_executor_ends_its_loop() -> None:
-    pool = ThreadExecutor(1, "dropped")
-    assert pool.submit(async_calls.double, 1).result(WAIT) == 2
-    reference = weakref.ref(pool)
-
-    del pool
-    gc.collect()
-
-    assert reference() is None
-    until(
-        lambda: "dropped_loop" not in {thread.name for thread in threading.enumerate()},
-        "the thread has ended",
-    )
-
-
-def test_the_interpreter_waits_for_coroutines() -> None:
-    script = (
-        f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parents[1] / 'src')!r}]\n"
-        "import async_calls; from lightwork.pool.thread import ThreadExecutor\n"
-        "pool = ThreadExecutor(1, async_calls=1)\n"
-        "for n in range(3):\n"
-        "    pool.submit(async_calls.nap, 0.05, n).add_done_callback(lambda f: print(f.result()))"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WAIT,
-    )
-
-    assert (done.stdout, done.stderr) == ("0\n1\n2\n", "")
-
-
-def test_an_idle_loop_uses_next_to_no_time(pool: ThreadExecutor, gate: Gate) -> None:
-    future = pool.submit(async_calls.nap, 1.0)
-    before = time.process_time()
-
-    future.result(WAIT)
-
-    assert time.process_time() - before < 0.2
 
 
 def test_an_async_generator_is_refused(pool: ThreadExecutor) -> None:

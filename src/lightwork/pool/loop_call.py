@@ -14,6 +14,7 @@ it and goes on cannot be ended without ending its neighbours.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
@@ -120,7 +121,9 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(_wait_a_while(tasks))
+        # What a task raises is nobody's business any more.
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            loop.run_until_complete(_wait_a_while(tasks))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 

@@ -99,7 +99,7 @@ class _Call:
         name = threading.current_thread().name
         report = reporter_for(self.options.on_progress)
         current = Current(name, report, self._is_unwanted)
-        self.running = LoopCall(current, self._end)
+        self.running = LoopCall(current, self.end)
         fn, args, kwargs = self.fn, self.args, self.kwargs
         # What it was given is the coroutine's now.
         self.args, self.kwargs = (), {}
@@ -124,7 +124,8 @@ class _Call:
         if self.running is not None:
             self.running.cancel()
 
-    def _end(self, value: object, error: BaseException | None) -> None:
+    def end(self, value: object, error: BaseException | None) -> None:
+        """Resolve its future, and make room for the next; in the loop's thread."""
         with self.owner.lock:
             is_mine, self.is_decided = not self.is_decided, True
         if is_mine:
@@ -135,9 +136,11 @@ class _Call:
         del error
 
     def _resolve(self, value: object, error: BaseException | None) -> None:
-        # The user may have resolved the future himself.
+        # Its deadline may have come first, or the user has resolved it himself.
         with suppress(InvalidStateError):
-            if isinstance(error, asyncio.CancelledError):
+            if self.future.done():
+                pass
+            elif isinstance(error, asyncio.CancelledError):
                 self.future._end_cancelled()
             elif error is not None:
                 self.future.set_exception(error)
@@ -174,7 +177,8 @@ class ThreadLoop:
         self._break_down = break_down
         self._loop = asyncio.new_event_loop()
         self._serial = itertools.count()
-        self.lock = threading.Lock()
+        # Reentrant: the garbage collector may submit or cancel inside of it.
+        self.lock = threading.RLock()
         self._waiting: list[tuple[int, int, _Call]] = []
         # Those that run: their tasks are kept by nobody else.
         self._running: set[_Call] = set()
@@ -255,7 +259,11 @@ class ThreadLoop:
 
     def _start_more(self) -> None:
         for call in self._take_next():
-            call.begin(self._loop)
+            try:
+                call.begin(self._loop)
+            except RuntimeError as error:
+                # The system gives no thread for its deadline.
+                call.end(None, error)
             del call
         with self.lock:
             is_empty = not (self._waiting or self._running)
