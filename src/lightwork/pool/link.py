@@ -310,7 +310,8 @@ class ChildLink:
             self.send_word(Kind.ASK, seq)
 
     def send_word(self, kind: Kind, seq: int) -> None:
-        """Send a packet about a coroutine call; a full pipe loses it: the next look sends it again."""
+        """Send a packet about a coroutine call, unless the pipe is full."""
+        # Then nothing is lost: CANCEL is said again, and the page holds the last that was asked.
         self._count_packets(1)
         try:
             os.write(self.ends.packets, pack_packet(kind, 0, seq, b""))
