@@ -168,7 +168,7 @@ class DurableExecutor(Executor):
         jobs = [self._keyed_job(task, tuple(args), key, numbering) for args in calls]
         return self._submit_batch(task, jobs)
 
-    def map(
+    def map(  # type: ignore[override] # adds a key
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],

@@ -31,12 +31,12 @@ class Deadlines:
         self._thread: threading.Thread | None = None
         self._is_stopped = False
 
-    def arm(self, future: futures.Future[Any], timeout: float) -> int:
-        """Fail the future in `timeout` seconds; return the number for `disarm`."""
+    def arm(self, future: futures.Future[Any], timeout: float, *, grace: float = 0.0) -> int:
+        """Fail the future in `timeout` seconds and `grace`; return the number for `disarm`."""
         with self._changed:
             serial = next(self._serial)
             self._armed[serial] = (future, timeout)
-            heapq.heappush(self._heap, (monotonic() + timeout, serial))
+            heapq.heappush(self._heap, (monotonic() + timeout + grace, serial))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="lightwork-deadlines", daemon=True

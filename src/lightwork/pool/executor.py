@@ -6,10 +6,11 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent import futures
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.mapping import MapOptions, map_calls
@@ -28,12 +29,27 @@ def shown(
     return show_progress(results, count_items(iterables), title=title)
 
 
+def check_async_calls(count: object) -> int:
+    """Return how many coroutine calls a loop may run at a time.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    if type(count) is not int or count < 1:
+        raise UsageError(f"async_calls must be an integer of at least 1; seen: {count!r}")
+    return count
+
+
 class Executor(futures.Executor, abc.ABC):
     """Runs calls; see `concurrent.futures.Executor` for the shared meaning."""
 
     # How many calls run at once, which map must know; 0: one per CPU. The name
     # is that of the standard library's executors.
     _max_workers: int = 0
+    # How many coroutine calls run at once.
+    _async_slots: int = 1
+    # Whether map gains by running items before their results are asked for.
+    _maps_ahead: bool = True
     # Whether items of a map may travel in bundles.
     _has_bundles: bool = False
 
@@ -57,14 +73,37 @@ class Executor(futures.Executor, abc.ABC):
         """
         return Ref(value)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run `fn(*args, **kwargs)` and return its future.
+    @overload
+    def submit(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` and return its future; a coroutine function is awaited.
 
         Raises:
             RuntimeError: The executor was shut down.
+            UsageError: An async generator function has no result.
         """
         return self.start_call(fn, args, kwargs, call_options(fn))
 
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[T]: ...
+
+    @overload
     def map(
         self,
         fn: Callable[..., T],
@@ -75,11 +114,23 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]:
+    ) -> Iterator[T]: ...
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+    ) -> Iterator[Any]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
 
         Args:
-            fn: Called once per item.
+            fn: Called once per item; a coroutine function is awaited, each item by itself.
             iterables: Zipped; may be infinite when the results are consumed lazily.
             timeout: Seconds after this call at which waiting raises TimeoutError.
             chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
@@ -91,6 +142,9 @@ class Executor(futures.Executor, abc.ABC):
             progress: Show on standard error how many results there are: a bar on a
                 terminal, else a line now and then.
         """
+        if not self._maps_ahead:
+            chunksize = 1 if chunksize == "auto" else chunksize
+            buffersize = 1 if buffersize is None else buffersize
         options = MapOptions(
             timeout=timeout,
             chunksize=chunksize,
@@ -98,9 +152,10 @@ class Executor(futures.Executor, abc.ABC):
             ordered=ordered,
             errors=errors,
             slots=self._max_workers,
+            async_slots=self._async_slots,
             bundles=self._has_bundles,
         )
-        results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
+        results: Iterator[Any] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results
 
     def start(self) -> None:

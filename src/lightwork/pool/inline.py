@@ -5,23 +5,35 @@ submitter is, and every future is done when `submit` returns. Whatever a call
 raises is its outcome, as with every executor, with one exception:
 KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
 one that runs the call. Time-outs and memory caps are not enforced.
+
+A coroutine function is run to its end by `asyncio.run`. Where an event loop runs
+already, which refuses another one, that happens in a thread of its own: submit
+blocks that loop meanwhile, since its future is to be done.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from lightwork.pool.call import CallOptions
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
 from lightwork.pool.progress import reporter_for
+from lightwork.pool.run_to_end import run_to_end
 
 T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
-    """Runs calls in the submitting thread; for debugging and tests."""
+    """Runs calls in the submitting thread; for debugging and tests.
+
+    Of a map, the first item runs at the call, which is the meaning of `map`
+    everywhere, and each other one when its result is asked for.
+    """
+
+    _maps_ahead = False
 
     def __init__(self) -> None:
         self._max_workers = 1
@@ -40,14 +52,19 @@ class InlineExecutor(Executor):
         Raises:
             RuntimeError: The executor was shut down.
             KeyboardInterrupt: The call was interrupted.
+            UsageError: An async generator function has no result.
         """
         if self._is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        is_async = is_coroutine_function(fn)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         call = Current(threading.current_thread().name, reporter_for(options.on_progress))
         try:
-            result = run_with(call, fn, args, kwargs)
+            if is_async:
+                result = run_with(call, run_to_end, (fn, args, kwargs), {})
+            else:
+                result = run_with(call, fn, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # It belongs to whoever asks for the result.
@@ -59,33 +76,6 @@ class InlineExecutor(Executor):
         finally:
             # The error's traceback holds this frame, and the future holds the error.
             del future
-
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-    ) -> Iterator[T]:
-        """Call `fn` for one item at a time, as its result is asked for.
-
-        The first item runs at the call, which is the meaning of `map` everywhere;
-        running more of them ahead would gain nothing here.
-        """
-        return super().map(
-            fn,
-            *iterables,
-            timeout=timeout,
-            chunksize=1 if chunksize == "auto" else chunksize,
-            buffersize=1 if buffersize is None else buffersize,
-            ordered=ordered,
-            errors=errors,
-            progress=progress,
-        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""

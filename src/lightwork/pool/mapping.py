@@ -46,11 +46,13 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool.call import CallOptions, Split, call_options
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.pace import (
     BUNDLE_SECONDS,
     SAMPLE,
     WINDOW_BYTES,
     approximate_size,
+    async_slots,
     auto_window,
     calls_in_flight,
     limit_size,
@@ -69,8 +71,8 @@ EAGER_ITEMS: Final = 1024
 class MapOptions:
     """How a map is run; see `Executor.map` for the meanings.
 
-    `slots` is how many calls the executor runs at once; 0 means one per CPU.
-    `bundles` says whether it knows bundles.
+    `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
+    calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -82,6 +84,7 @@ class MapOptions:
     ordered: bool = True
     errors: Literal["raise", "return"] = "raise"
     slots: int = 0
+    async_slots: int = 1
     bundles: bool = False
 
     def __post_init__(self) -> None:
@@ -108,10 +111,13 @@ def map_calls(
     and warns if that was not everything. No result is kept once it was yielded.
 
     Raises:
-        UsageError: A chunk size above 1 for a task with a time-out or memory cap.
+        UsageError: A chunk size above 1 for a coroutine function or for a task with a
+            time-out or memory cap; an async generator function.
     """
-    policy = call_options(fn)
-    chunksize = _allowed_chunksize(options.chunksize, policy)
+    policy, is_async = call_options(fn), is_coroutine_function(fn)
+    chunksize = _allowed_chunksize(options.chunksize, policy, is_async=is_async)
+    if is_async:
+        options = replace(options, bundles=False, slots=async_slots(options.async_slots))
     if policy.timeout or policy.max_memory:
         options = replace(options, bundles=False)
     is_star = len(iterables) != 1
@@ -367,12 +373,14 @@ class _Map:
         self._ready.clear()
 
 
-def _allowed_chunksize(chunksize: int | Literal["auto"], policy: CallOptions) -> int:
+def _allowed_chunksize(
+    chunksize: int | Literal["auto"], policy: CallOptions, *, is_async: bool
+) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if policy.timeout or policy.max_memory:
+    if is_async or policy.timeout or policy.max_memory:
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a task with a timeout or max_memory runs one item per call: "
+                "a coroutine function, or a task with a timeout or max_memory, runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1

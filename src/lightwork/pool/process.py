@@ -18,11 +18,12 @@ from lightwork.pool.children import PoolSettings
 from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.dispatcher import dispatch
 from lightwork.pool.environment import BlasThreads, blas_env, check_env
-from lightwork.pool.executor import Executor
+from lightwork.pool.executor import Executor, check_async_calls
 from lightwork.pool.future import Future
 from lightwork.pool.hooks import make_hooks
 from lightwork.pool.inherit import Inheritance, dump_inheritance
 from lightwork.pool.naming import DEFAULT_NAME, check_name
+from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
 from lightwork.pool.ref import Ref
@@ -61,6 +62,9 @@ class ProcessExecutor(Executor):
         blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
             each child; "auto": its share of the CPUs, unless the program's environment says
             something else; None: no limit. `env` wins over both.
+        async_calls: Most calls of coroutine functions that one child runs at a time, on an event
+            loop of its own. They share the process: its death costs all of them, and a plain
+            call, which such a child gets only when no other is free, blocks its loop.
 
     Raises:
         UsageError: An argument makes no sense, or this system is not Linux.
@@ -82,6 +86,7 @@ class ProcessExecutor(Executor):
         env: Mapping[str, str] | None = None,
         blas_threads: BlasThreads = "auto",
         logs: bool = False,
+        async_calls: int = ASYNC_CALLS,
     ) -> None:
         del mp_context
         if sys.platform != "linux":
@@ -91,6 +96,7 @@ class ProcessExecutor(Executor):
             )
         hooks = make_hooks(initializer, initargs, finalizer, finalargs)
         self._max_workers = check_max_workers(max_workers)
+        self._async_slots = self._max_workers * check_async_calls(async_calls)
         calls_per_child = _check_calls_per_child(max_tasks_per_child)
         settings = PoolSettings(
             children=self._max_workers,
@@ -100,6 +106,7 @@ class ProcessExecutor(Executor):
             memory_per_child=parse_size(max_memory_per_child or 0),
             idle_timeout=_check_idle_timeout(idle_timeout),
             logs=logs,
+            async_calls=check_async_calls(async_calls),
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
