@@ -1,9 +1,9 @@
 """Child: the loop of one process of a pool.
 
 Reads one packet at a time, runs its call, keeps the answer in the outbox and
-sends answers in batches. It starts no thread, takes no lock and polls nothing;
-that it can be killed at any instruction without hurting anybody is what the
-rest of this package relies on.
+sends answers in batches. It starts no thread, shares no lock with another process
+and polls nothing; that it can be killed at any instruction without hurting anybody
+is what the rest of this package relies on.
 
 What a kill can interrupt, and why nothing is lost:
 
@@ -12,6 +12,11 @@ What a kill can interrupt, and why nothing is lost:
     from `started` to the answer in the outbox       this call is lost with the
         child, and only this one
     after that                                       the answer is in shared memory
+
+Threads that a call has started may report progress. So `_writing` is held by
+whoever writes to the outbox, which is the loop, except while a call's own code
+runs. A process that a call has forked must write nothing at all: the memory is
+its parent's too. If it comes back from the call, it ends (Forked).
 
 Answers are sent when nothing more is waiting to be run, when the oldest has
 waited FLUSH_NS, or when the outbox is full. An answer behind which a long call
@@ -27,7 +32,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from threading import RLock
+from typing import Any, Final, NamedTuple, Never
 
 from lightwork.pool.arrived import RefShelf, shelves
 from lightwork.pool.bulk import BULK_MIN, Bulk, open_bulk, split
@@ -84,6 +90,23 @@ class Setup(NamedTuple):
     authkey: bytes
 
 
+class Forked:
+    """What a process that a call has forked has in the place of what its parent owns."""
+
+    def acquire(self) -> Never:
+        """The call's code is over: so is this process."""
+        os._exit(0)
+
+    def put(self, _: object) -> Never:
+        """Say nothing in the parent's name."""
+        os._exit(0)
+
+    flush = release = acquire
+
+    def _is_owned(self) -> bool:
+        return True
+
+
 class Child:
     """State of this process: one instance, one thread."""
 
@@ -107,6 +130,9 @@ class Child:
         self._taken = 0
         self._flushed_ns = 0
         self._reported_ns = 0
+        self._writing = RLock()
+        self._writing.acquire()
+        os.register_at_fork(after_in_child=self._be_forked)
         # Runs coroutine functions; made for the first one.
         self._loop_calls: Any = None
 
@@ -236,7 +262,11 @@ class Child:
         )
         if packet.end:
             kwargs = {"first": packet.first, "end": packet.end}
-        value = run_with(current, function, args, kwargs)
+        self._writing.release()
+        try:
+            value = run_with(current, function, args, kwargs)
+        finally:
+            self._writing.acquire()
         return *self._pack_value(value), value.done() if packet.end else 0
 
     def _open(self, packet: Packet) -> list[memoryview]:
@@ -258,10 +288,21 @@ class Child:
         done, total, _ = progress
         finished = 0 < total <= done
         # People look ten times a second at most; the last report always counts.
-        if finished or now - self._reported_ns > _PROGRESS_NS:
-            self._reported_ns = now
-            self._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(progress)))
-            self._outbox.flush()
+        if not finished and now - self._reported_ns <= _PROGRESS_NS:
+            return
+        frame = pack_frame(Kind.PROGRESS, seq, dump(progress))
+        # Held by this thread: a finalizer interrupts the loop, or another report.
+        if self._words[STARTED] != seq or self._writing._is_owned():  # type: ignore[attr-defined]
+            return
+        with self._writing:
+            # Else the call has ended, and a thread that it left says more.
+            if self._words[STARTED] == seq:
+                self._reported_ns = now
+                self._outbox.put(frame)
+                self._outbox.flush()
+
+    def _be_forked(self) -> None:
+        self._outbox = self._shelf = self._writing = Forked()  # type: ignore[assignment]
 
 
 def _send_logs(outbox: AnyOutbox, levels: dict[str, int]) -> AnyOutbox:

@@ -10,10 +10,11 @@ Only a child of a pool with `logs=True` loads this file.
 """
 
 import logging
+import os
 import pickle
 from collections import deque
 from collections.abc import Callable
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Final
 
 from lightwork.pool.frames import Kind, pack_frame
@@ -30,6 +31,9 @@ class LoggingOutbox:
         self._outbox = outbox
         self._thread = get_ident()
         self._is_writing = False
+        # Held while writing: threads of a call may report progress.
+        self._turn = Lock()
+        os.register_at_fork(after_in_child=self._be_forked)
         # Filled by any thread, emptied by the one that writes.
         self._waiting: deque[bytes] = deque()
         self._dropped = 0
@@ -53,16 +57,21 @@ class LoggingOutbox:
             self.flush()
 
     def _write(self, act: Callable[[], None]) -> None:
+        with self._turn:
+            self._is_writing = True
+            try:
+                while self._waiting:
+                    self._outbox.put(self._waiting.popleft())
+                if self._dropped:
+                    dropped, self._dropped = self._dropped, 0
+                    self._outbox.put(pack_frame(Kind.LOG, 0, pickle.dumps(dropped)))
+                act()
+            finally:
+                self._is_writing = False
+
+    def _be_forked(self) -> None:
+        # A process that a call has forked has no pool to tell anything: for ever writing.
         self._is_writing = True
-        try:
-            while self._waiting:
-                self._outbox.put(self._waiting.popleft())
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                self._outbox.put(pack_frame(Kind.LOG, 0, pickle.dumps(dropped)))
-            act()
-        finally:
-            self._is_writing = False
 
 
 class _Sender(logging.Handler):

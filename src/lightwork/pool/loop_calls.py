@@ -31,6 +31,7 @@ import selectors
 import time
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 from typing import Any, Final, Protocol
 
 from lightwork.pool.arrived import RefShelf
@@ -97,6 +98,7 @@ class LoopCalls:
 
     def __init__(self, child: ServingChild) -> None:
         self._child = child
+        self._thread = get_ident()
         self._selector = _Selector(child)
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._loop.add_reader(child._packets, self._loop.stop)
@@ -207,6 +209,11 @@ class LoopCalls:
         self._child._outbox.put(pack_frame(kind, seq, body, flags=flags))
 
     def _report(self, seq: int, done: float, total: float, note: str) -> None:
+        if get_ident() != self._thread:
+            # Only the loop's thread may write. When the loop is closed nobody listens.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._report, seq, done, total, note)
+            return
         now = time.monotonic_ns()
         is_finished = 0 < total <= done
         # For each call by itself, else the most talkative one would silence the others.
