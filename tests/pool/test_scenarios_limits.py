@@ -136,8 +136,8 @@ def test_a_timeout_amid_a_large_result_leaves_the_result_or_the_timeout(
 
 @pytest.mark.parametrize("mode", ["no", "ask", "kill"])
 def test_a_call_that_is_done_cannot_be_cancelled(pool: ProcessExecutor, mode: Any) -> None:
-    done = pool.submit(calls.double, 4)
-    failed: futures.Future[Any] = pool.submit(calls.fail, "so be it")
+    done: Any = pool.submit(calls.double, 4)
+    failed: Any = pool.submit(calls.fail, "so be it")
     futures.wait([done, failed], WAIT)
 
     assert not done.cancel(running=mode)

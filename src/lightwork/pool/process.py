@@ -117,7 +117,7 @@ class ProcessExecutor(Executor):
         self._thread = threading.Thread(
             target=dispatch, args=(self._pool,), name="lightwork-dispatcher"
         )
-        self._start_lock = threading.Lock()  # guards starting the thread
+        self._start_lock = threading.RLock()  # guards starting the thread
         self._is_started = False
         _live_executors[id(self)] = self
 
@@ -146,6 +146,10 @@ class ProcessExecutor(Executor):
         """Take no more calls; with `wait`, return when all are done and all children ended."""
         if self._pid != os.getpid():
             return
+        if self._pool.is_entered() or self._start_lock._is_owned():  # type: ignore[attr-defined]
+            # A finalizer, in the middle of what it would wait for.
+            self._pool.close_from_finalizer(cancel_waiting=cancel_futures)
+            return
         with self._start_lock:
             self._pool.close(cancel_waiting=cancel_futures)
             if not self._is_started:
@@ -173,7 +177,7 @@ class ProcessExecutor(Executor):
         if pool is None or self._pid != os.getpid():
             return
         if getattr(self, "_is_started", False):
-            pool.close_from_finalizer()
+            pool.close_from_finalizer(cancel_waiting=False)
         else:
             # Nobody else has ever used it, so nobody holds its lock.
             pool.release()

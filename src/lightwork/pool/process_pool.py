@@ -41,6 +41,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from lightwork.errors import PoolError, UsageError
@@ -83,8 +84,8 @@ class ProcessPool:
         self._functions = FunctionTable()
         self._seqs = numbers(1)
         self.poller = Poller()
-        # Calls whose cancelling a finalizer asked for; used without the lock.
-        self._unwanted: deque[Call] = deque()
+        # What finalizers asked for in the middle of this file; used without the lock.
+        self._late: deque[Callable[[], object]] = deque()
         # What children have logged; emptied before more is read.
         self._records: deque[tuple[str, bytes]] = deque()
         # Reentrant only so that it can tell whether this thread holds it.
@@ -158,8 +159,11 @@ class ProcessPool:
 
     def close(self, *, cancel_waiting: bool) -> None:
         """Take no more calls; end the children when all calls are answered."""
+        self._is_closing = True
+        if self.is_entered():
+            self._do_later(partial(self.close, cancel_waiting=cancel_waiting))
+            return
         with self._lock:
-            self._is_closing = True
             self._calls.cancels_waiting = self._calls.cancels_waiting or cancel_waiting
             self._calls.take_in()
             if self._calls.cancels_waiting:
@@ -169,17 +173,24 @@ class ProcessPool:
                     self._calls.put_back(call)
         self.poller.wake()
 
-    def close_from_finalizer(self) -> None:
+    def close_from_finalizer(self, *, cancel_waiting: bool) -> None:
         """Close without a lock: the garbage collector may be running inside of one."""
-        if not self._is_closing:
+        if cancel_waiting or not self._is_closing:
             self._is_closing = True
-            self.poller.wake_from_finalizer()
+            self._do_later(partial(self.close, cancel_waiting=cancel_waiting))
 
     def kill_children(self) -> None:
         """Kill every child now; the calls that they run are lost."""
+        if self.is_entered():
+            self._do_later(self.kill_children)
+            return
         with self._lock:
             for link in self._children:
                 self._children.kill(link)
+
+    def is_entered(self) -> bool:
+        """Whether a finalizer asks this, which has interrupted its own thread in this file."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
     def pids(self) -> list[int]:
         """Return the processes of the pool that are known to run."""
@@ -196,7 +207,7 @@ class ProcessPool:
                 self._stop_free_children()
             until = self._calls.next_look()
         self.poller.announce(until)
-        if self._calls.incoming or self._calls.decided or self._unwanted:
+        if self._calls.incoming or self._calls.decided or self._late:
             return 0.0
         return until - time.monotonic()
 
@@ -233,8 +244,8 @@ class ProcessPool:
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
                 self._peek(link, now)
-        while self._unwanted:
-            self._withdraw(self._unwanted.popleft(), "no")
+        while self._late:
+            self._late.popleft()()
         self._resolve()
 
     def fail(self, error: BaseException) -> None:
@@ -276,12 +287,21 @@ class ProcessPool:
             call.is_answered = True
             resolve(call, self._refusal())
 
+    # --- finalizers
+
+    def _do_later(self, act: Callable[[], object]) -> None:
+        """Let the dispatcher do what cannot be done here: the tables may be half-changed."""
+        # Later there is nobody, and the descriptor may be another's.
+        if not self._is_over:
+            self._late.append(act)
+            self.poller.wake_from_finalizer()
+
     # --- handing out
 
     def _send_now(self) -> None:
         """Give what came in to idle children, unless somebody else is at it."""
         # The lock may be this thread's: then a finalizer interrupted its holder.
-        while self._calls.incoming and self._children.idle and not self._lock._is_owned():  # type: ignore[attr-defined]
+        while self._calls.incoming and self._children.idle and not self.is_entered():
             if not self._lock.acquire(blocking=False):
                 return
             try:
@@ -300,10 +320,8 @@ class ProcessPool:
 
     def _withdraw(self, call: Call, mode: CancelMode) -> bool:
         """Take a call back for Future.cancel; see there for the modes."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            # A finalizer cancels in the middle of this file: the dispatcher will.
-            self._unwanted.append(call)
-            self.poller.wake()
+        if self.is_entered():
+            self._do_later(partial(self._withdraw, call, "no"))
             return False
         frozen_at = time.monotonic() + _FROZEN_SECONDS
         while (is_over := self._try_withdraw(call, mode, frozen_at)) is None:

@@ -1,0 +1,36 @@
+"""The table of known bugs names tests that exist, and leaves no number out."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROWS = re.findall(r"^\| (\d+) \| .*$", (ROOT / "docs/known-bugs.md").read_text(), re.MULTILINE)
+LINES = re.findall(r"^\| \d+ \|.*$", (ROOT / "docs/known-bugs.md").read_text(), re.MULTILINE)
+NAMED = sorted({name for line in LINES for name in re.findall(r"`(tests/[^`]+::\w+)`", line)})
+# The numbers of the survey, and of what was found here.
+COUNT = 50
+
+
+def names_in(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_no_number_is_left_out() -> None:
+    assert [int(number) for number in dict.fromkeys(ROWS)] == list(range(1, COUNT + 1))
+
+
+def test_every_row_has_a_test_or_a_reason() -> None:
+    bare = [line for line in LINES if not re.search(r"::test_|cannot happen: |not tested: ", line)]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_test_that_is_named_exists(name: str) -> None:
+    path, _, function = name.partition("::")
+
+    assert function in names_in(ROOT / path)
