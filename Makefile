@@ -13,6 +13,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CANDIDATES = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 SOAK_ROUNDS ?= 20
+SOAK_CALLS ?= 100000
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt bench docs soak clean
@@ -41,7 +42,8 @@ bench: $(VENV)/.lightwork ## measure; every figure of the manual comes from here
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
 
-soak: $(VENV)/.test ## repeat the chaos tests SOAK_ROUNDS times (20), each in another order
+soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), then repeat all chaos tests SOAK_ROUNDS times (20)
+	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/test_process_fuzz.py
 	@set -e; round=0; while [ $$round -lt $(SOAK_ROUNDS) ]; do round=$$((round + 1)); \
 	    echo "soak: round $$round of $(SOAK_ROUNDS)"; \
 	    $(BIN)/python -m pytest -m chaos $(ARGS); done
