@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import big
 import calls
+import fuzz_calls
 
 from lightwork.errors import WorkerLost
 from lightwork.pool.call import CallOptions
@@ -87,8 +89,10 @@ class _Waiting:
 class Fuzz:
     """Random calls to one pool."""
 
-    def __init__(self, pool: ProcessExecutor, chance: random.Random) -> None:
+    def __init__(self, pool: ProcessExecutor, chance: random.Random, ran: Path) -> None:
         self.pool, self.chance = pool, chance
+        # A line for every run of a call that is noted.
+        self.ran = ran
         self.books = Books()
         self.refs: list[tuple[int, Ref[big.Array]]] = []
         self._waiting: list[_Waiting] = []
@@ -144,6 +148,12 @@ def short(fuzz: Fuzz) -> None:
     fuzz.expect("short", fuzz.pool.submit(calls.double, n), lambda value: value == 2 * n)
 
 
+def noted(fuzz: Fuzz) -> None:
+    n = fuzz.books.count
+    future = fuzz.pool.submit(fuzz_calls.note, str(fuzz.ran), n)
+    fuzz.expect("noted", future, lambda value: value == 2 * n)
+
+
 def sleeping(fuzz: Fuzz) -> None:
     n, seconds = fuzz.books.count, fuzz.chance.random() * 0.01
     fuzz.expect("sleep", fuzz.pool.submit(calls.sleep, seconds, n), lambda value: value == n)
@@ -165,6 +175,12 @@ def with_large_both(fuzz: Fuzz) -> None:
     value, _, array = fuzz.random_array()
     future = fuzz.pool.submit(big.echo, array)
     fuzz.expect("both", future, lambda seen: big.values(seen) == {value})
+
+
+def with_kept_argument(fuzz: Fuzz) -> None:
+    value, _, array = fuzz.random_array()
+    future = fuzz.pool.submit(fuzz_calls.keep_and_check, array, value)
+    fuzz.expect("kept", future, lambda is_right: is_right)
 
 
 def with_reference(fuzz: Fuzz) -> None:
@@ -213,18 +229,19 @@ def mapped_auto(fuzz: Fuzz) -> None:
 
 def _map(fuzz: Fuzz, total: int, chunksize: Any) -> None:
     books = fuzz.books
-    given = iter(range(total))
+    first = books.count
+    given = ((str(fuzz.ran), first + n) for n in range(total))
     found: list[Any] = list(
-        fuzz.pool.map(calls.double, given, chunksize=chunksize, errors="return")
+        fuzz.pool.map(fuzz_calls.note_pair, given, chunksize=chunksize, errors="return")
     )
     name = f"map {books.count}, {chunksize}"
     books.count += total
-    books.resolved.update(range(books.count - total, books.count))
+    books.resolved.update(range(first, books.count))
     if len(found) != total:
         books.wrong.append(f"{name}: {len(found)} results of {total}")
     chunks: set[tuple[int, str]] = set()
     for n, value in enumerate(found):
-        if value == 2 * n:
+        if value == 2 * (first + n):
             continue
         if "in one chunk" in str(value):
             # One loss, told for every item of the chunk.
@@ -238,11 +255,13 @@ def _map(fuzz: Fuzz, total: int, chunksize: Any) -> None:
 
 # How often each is done, compared with the others.
 KINDS: dict[Callable[[Fuzz], None], int] = {
-    short: 100,
+    short: 60,
+    noted: 40,
     sleeping: 20,
     with_bytes: 10,
     with_large_argument: 6,
     with_large_both: 6,
+    with_kept_argument: 6,
     with_reference: 10,
     with_progress: 6,
     failing: 6,

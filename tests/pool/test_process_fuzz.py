@@ -9,10 +9,12 @@ import os
 import random
 import threading
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
 import calls
+import fuzz_calls
 import psutil
 import pytest
 from fuzzing import Books, Fuzz, Killer
@@ -65,16 +67,22 @@ def killed_at_random(pool: ProcessExecutor, chance: random.Random) -> Iterator[K
         killer.stop()
 
 
-def run_round(chance: random.Random) -> tuple[Books, set[int]]:
+def is_tidy(pool: ProcessExecutor) -> bool:
+    # An idle child keeps what it was lent until its next call: each gets one.
+    futures.wait([pool.submit(fuzz_calls.forget) for _ in range(8)], WAIT)
+    return pool._pool._arena._holes.end == 0
+
+
+def run_round(chance: random.Random, ran: Path) -> tuple[Books, set[int]]:
     with ProcessExecutor(**random_options(chance)) as pool:
-        fuzz = Fuzz(pool, chance)
+        fuzz = Fuzz(pool, chance, ran)
         try:
             with killed_at_random(pool, chance) as killer:
                 while fuzz.books.count < CALLS_PER_ROUND and not fuzz.books.wrong:
                     fuzz.step()
                 fuzz.settle()
             fuzz.refs.clear()
-            until(lambda: pool._pool._arena._holes.end == 0, "all memory of arguments is back")
+            until(lambda: is_tidy(pool), "all memory of arguments is back")
         except BaseException:
             # Else whatever hangs would hang the end of the pool as well.
             pool.kill_workers()
@@ -83,7 +91,7 @@ def run_round(chance: random.Random) -> tuple[Books, set[int]]:
 
 
 @pytest.mark.parametrize("piece", range(-(-CALLS // PIECE)))
-def test_random_signals_cost_only_calls_that_ran(piece: int) -> None:
+def test_random_signals_cost_only_calls_that_ran(piece: int, tmp_path: Path) -> None:
     seed, total = SEED + piece, min(PIECE, CALLS - piece * PIECE)
     chance = random.Random(seed)
     with ProcessExecutor(1) as warm:
@@ -92,7 +100,8 @@ def test_random_signals_cost_only_calls_that_ran(piece: int) -> None:
     done = deaths = lost = stumbled = 0
 
     while done < total:
-        books, killed = run_round(chance)
+        ran = tmp_path / f"{done}"
+        books, killed = run_round(chance, ran)
         told = f"LIGHTWORK_FUZZ_SEED={seed}, after {done} calls"
 
         assert not books.wrong, f"{told}: {books.wrong}"
@@ -100,6 +109,8 @@ def test_random_signals_cost_only_calls_that_ran(piece: int) -> None:
         assert not [what for what in books.lost.values() if len(what) > 1], f"{told}: {books.lost}"
         assert set(books.lost) <= killed, told
         assert books.resolved == dict.fromkeys(range(books.count), 1), told
+        lines = ran.read_text().split()
+        assert len(lines) == len(set(lines)), f"{told}: a call ran twice"
         until(lambda: belongings() == before, f"{told}: {belongings()} is again {before}")
         done += books.count
         deaths += len(killed)
