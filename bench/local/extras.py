@@ -1,0 +1,146 @@
+"""Extras: what needs processes of its own: cold start, many children, system calls."""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.report import OURS, Figure
+from local.seats import PATIENCE, Seats, TurnFailedError, command, environment
+
+# Beside lightwork, who is traced, and who has many children.
+TRACED = (OURS, "Pool", "PPE")
+MANY = (OURS, "Pool")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One thing to measure, whoever does it: a turn of a side gives a number for each figure."""
+
+    name: str
+    figures: Sequence[Figure]
+    turn: Callable[[str], Sequence[float]]
+    rounds: int
+    # Whether the first round is not counted.
+    warms_up: bool = True
+    # Who can take part; None: all.
+    sides: Sequence[str] | None = None
+    # What to do when the last round is over.
+    end: Callable[[], None] = lambda: None
+
+
+def cold_start(children: int, runs: int) -> Subject:
+    """Return the start of a program: to its first result, and what is idle then."""
+    return Subject(
+        name="cold start",
+        figures=(
+            Figure("pool made to first result", "ms", more_is_better=False),
+            Figure("program start to first result", "ms", more_is_better=False),
+            Figure("private memory of an idle child", "MB", more_is_better=False),
+            Figure("the same, all but the program", "MB", more_is_better=False),
+        ),
+        turn=lambda side: _start(side, children),
+        rounds=runs,
+    )
+
+
+def many_children(seats: Seats, few: int, many: int, rounds: int) -> Subject:
+    """Return what a call costs with many children, beside what it costs with few."""
+
+    def turn(side: str) -> Sequence[float]:
+        with_few, with_many = (1e6 / seats.ask(side, n, "submit")[0] for n in (few, many))
+        return [with_many, with_many / with_few, *seats.ask(side, many, "descriptors")]
+
+    def end() -> None:
+        for side in MANY:
+            seats.leave(side, many)
+
+    return Subject(
+        name="many children",
+        figures=(
+            Figure(f"cost of a call, {many} children", "us", more_is_better=False),
+            Figure(f"the same, to {few} children", "x", more_is_better=False),
+            Figure(f"descriptors, {many} children", "open", more_is_better=False),
+        ),
+        turn=turn,
+        rounds=rounds,
+        sides=MANY,
+        end=end,
+    )
+
+
+def system_calls(children: int, calls: int) -> Subject:
+    """Return how often the kernel is asked for each call, by all processes of a side."""
+    return Subject(
+        name="system calls",
+        figures=(Figure("system calls per call, loaded", "calls", more_is_better=False),),
+        # The start is in both, and so in neither.
+        turn=lambda side: [(_trace(side, children, calls + 1) - _trace(side, children, 1)) / calls],
+        rounds=1,
+        warms_up=False,
+        sides=TRACED,
+    )
+
+
+def why_no_tracing() -> str:
+    """Return why system calls cannot be counted here; empty: they can."""
+    if shutil.which("strace") is None:
+        return "strace not installed"
+    with tempfile.NamedTemporaryFile() as counts:
+        done = _run(["strace", "-f", "-c", "-o", counts.name, "true"])
+    return f"strace does not work here: {done.stderr.strip()}" if done.returncode else ""
+
+
+def total_of_strace(text: str) -> int:
+    """Return the number of all calls in a summary of strace."""
+    found = re.search(r"^100\.00\s+\S+\s+(?:\d+\s+)?(\d+)\s+(?:\d+\s+)?total$", text, re.MULTILINE)
+    if found is None:
+        raise TurnFailedError(f"expected a summary of strace, seen: {text[:200]!r}")
+    return int(found[1])
+
+
+def _start(side: str, children: int) -> Sequence[float]:
+    started = time.monotonic()
+    seen = json.loads(_stdout_of(command("first.py", side, children)))
+    return [
+        (seen["first"] - seen["begun"]) * 1e3,
+        (seen["first"] - started) * 1e3,
+        seen["child"],
+        seen["all"],
+    ]
+
+
+def _trace(side: str, children: int, calls: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        counts = Path(folder, "counts")
+        _stdout_of(
+            ["strace", "-f", "-c", "-o", str(counts), *command("first.py", side, children, calls)]
+        )
+        return total_of_strace(counts.read_text())
+
+
+def _stdout_of(arguments: Sequence[str]) -> str:
+    done = _run(arguments)
+    if done.returncode:
+        words = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise TurnFailedError(f"ended with {done.returncode}: {words}")
+    return done.stdout
+
+
+def _run(arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            arguments,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise TurnFailedError(f"no answer within {PATIENCE:.0f} seconds") from None
