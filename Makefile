@@ -2,10 +2,10 @@
 #
 # The virtual environment is made on first use and again only when pyproject.toml
 # changes. A stamp is written after pip has succeeded, so an interrupted install
-# is repeated; each stamp needs the one before it, so `make -j` never runs two pips.
+# is repeated. Nothing here runs in parallel: one environment, one pip.
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench and soak
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, soak
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -15,7 +15,6 @@ CANDIDATES = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 pytho
 SOAK_ROUNDS ?= 20
 
 .DEFAULT_GOAL := help
-# One environment, one pip.
 .NOTPARALLEL:
 .PHONY: help demo test check fmt bench bench-local docs soak clean
 

@@ -17,6 +17,8 @@ from local.seats import PATIENCE, Seats, TurnFailedError, command, environment
 TRACED = (OURS, "Pool", "PPE")
 MANY = (OURS, "Pool")
 
+SYSTEM_CALLS = "system calls"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -77,7 +79,7 @@ def many_children(seats: Seats, few: int, many: int, rounds: int) -> Subject:
 def system_calls(children: int, calls: int) -> Subject:
     """Return how often the kernel is asked for each call, by all processes of a side."""
     return Subject(
-        name="system calls",
+        name=SYSTEM_CALLS,
         figures=(Figure("system calls per call, loaded", "calls", more_is_better=False),),
         # The start is in both, and so in neither.
         turn=lambda side: [(_trace(side, children, calls + 1) - _trace(side, children, 1)) / calls],

@@ -43,8 +43,14 @@ class Setting:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, show, and return the exit status: 1 if a side has failed."""
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
     setting = make_setting(options)
+    names = [subject.name for subject in subjects(setting, Seats(setting.work))]
+    if not any(setting.only in name for name in names):
+        parser.error(
+            f"--only: expected a part of one of: {', '.join(names)}; seen {setting.only!r}"
+        )
     report = measure(setting)
     print(json.dumps(asdict(report)) if options.json else "\n".join(table(report)))
     if options.plot:
@@ -85,7 +91,7 @@ def measure(setting: Setting) -> Report:
     lines: list[Line] = []
     failures: list[Failure] = []
     try:
-        for subject in subjects(setting, seats):
+        for subject in chosen(setting, seats):
             _say(f"{subject.name} ...")
             sides = [side for side in present if subject.sides is None or side in subject.sides]
             rounds, failed = take_turns(subject, sides)
@@ -104,15 +110,25 @@ def measure(setting: Setting) -> Report:
     )
 
 
-def subjects(setting: Setting, seats: Seats) -> Iterator[Subject]:
+def chosen(setting: Setting, seats: Seats) -> list[Subject]:
+    """Return what is asked for and can be measured here."""
+    left_out = extras.SYSTEM_CALLS if why_not_traced(setting) else None
+    return [
+        subject
+        for subject in subjects(setting, seats)
+        if setting.only in subject.name and subject.name != left_out
+    ]
+
+
+def subjects(setting: Setting, seats: Seats) -> list[Subject]:
     """Return everything that is measured, in the order of the table."""
-    everything = [row_subject(row, setting, seats) for row in make_rows(setting.work).values()]
     few = setting.children
-    everything.append(extras.many_children(seats, few, setting.many, setting.rounds))
-    everything.append(extras.cold_start(few, setting.starts))
-    if not why_not_traced(setting):
-        everything.append(extras.system_calls(few, setting.traced))
-    return (subject for subject in everything if setting.only in subject.name)
+    return [
+        *(row_subject(row, setting, seats) for row in make_rows(setting.work).values()),
+        extras.many_children(seats, few, setting.many, setting.rounds),
+        extras.cold_start(few, setting.starts),
+        extras.system_calls(few, setting.traced),
+    ]
 
 
 def row_subject(row: Row, setting: Setting, seats: Seats) -> Subject:
@@ -206,7 +222,7 @@ def notes(setting: Setting) -> Sequence[str]:
 
 def why_not_traced(setting: Setting) -> str:
     """Return why no system calls are counted; empty: they are, or nobody asked for them."""
-    return extras.why_no_tracing() if setting.only in "system calls" else ""
+    return extras.why_no_tracing() if setting.only in extras.SYSTEM_CALLS else ""
 
 
 def _ask(seats: Seats, children: int, row: str, side: str) -> Sequence[float]:

@@ -34,7 +34,9 @@ def environment() -> dict[str, str]:
     """Return the environment in which scripts, and whatever they start, find this package."""
     found = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(HERE.parent), *([found] if found else [])])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    # Installed programs have their bytecode cached, whatever the habits of this environment.
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
 
 
 class Seat:
@@ -51,7 +53,11 @@ class Seat:
             env=environment(),
             start_new_session=True,
         )
-        self._read()
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, row: str, work: Work) -> list[float]:
         """Have the side do its turn in a row; return one number for each figure."""
