@@ -58,10 +58,6 @@ def many_children(seats: Seats, few: int, many: int, rounds: int) -> Subject:
         with_few, with_many = (1e6 / seats.ask(side, n, "submit")[0] for n in (few, many))
         return [with_many, with_many / with_few, *seats.ask(side, many, "descriptors")]
 
-    def end() -> None:
-        for side in MANY:
-            seats.leave(side, many)
-
     return Subject(
         name="many children",
         figures=(
@@ -72,7 +68,8 @@ def many_children(seats: Seats, few: int, many: int, rounds: int) -> Subject:
         turn=turn,
         rounds=rounds,
         sides=MANY,
-        end=end,
+        # All of them: even idle, some take time from what follows.
+        end=seats.close,
     )
 
 

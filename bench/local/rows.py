@@ -161,12 +161,18 @@ def array_kind() -> str:
 
 
 def warm_up(side: Side) -> None:
-    """Make all children start: some sides start them only when calls wait."""
+    """Make all children start: some sides start them only when calls wait.
+
+    Raises:
+        RuntimeError: There are fewer children than asked for.
+    """
     seen: set[int] = set()
     for _ in range(10):
         seen.update(spread(side, calls.say_pid, 2 * side.children))
         if len(seen) >= side.children:
             break
+    else:
+        raise RuntimeError(f"expected {side.children} children, seen {len(seen)}")
     # The children of a map may be others (mpire).
     set(side.map(calls.say_pid, range(2 * side.children), 1))
 
