@@ -5,6 +5,7 @@
     extras.py   what needs processes of its own: cold start, many children, system calls
     peers.py    one adapter for each side: what it can do, in which setting
     seats.py    the processes in which sides live, seen from outside; seat.py from inside
+    session.py  processes and all that they start, without leftovers
     first.py    a program as small as one that makes its first call
     report.py   figures as data; table.py, goals.py and plot.py show them
     calls.py    the functions that children run

@@ -3,15 +3,15 @@
 import json
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import session
 from local.report import OURS, Figure
-from local.seats import PATIENCE, Seats, TurnFailedError, command, environment
+from local.seats import PATIENCE, Seats, TurnFailedError
 
 # Beside lightwork, who is traced, and who has many children.
 TRACED = (OURS, "Pool", "PPE")
@@ -90,9 +90,12 @@ def why_no_tracing() -> str:
     """Return why system calls cannot be counted here; empty: they can."""
     if shutil.which("strace") is None:
         return "strace not installed"
-    with tempfile.NamedTemporaryFile() as counts:
-        done = _run(["strace", "-f", "-c", "-o", counts.name, "true"])
-    return f"strace does not work here: {done.stderr.strip()}" if done.returncode else ""
+    try:
+        with tempfile.NamedTemporaryFile() as counts:
+            output_of(["strace", "-f", "-c", "-o", counts.name, "true"])
+    except TurnFailedError as error:
+        return f"strace does not work here: {error}"
+    return ""
 
 
 def total_of_strace(text: str) -> int:
@@ -103,9 +106,22 @@ def total_of_strace(text: str) -> int:
     return int(found[1])
 
 
+def output_of(command: Sequence[str]) -> str:
+    """Run a command to its end and return the last line of its output."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = session.start(command, output, errors)
+        if not session.end(process, PATIENCE):
+            raise TurnFailedError(f"no answer within {PATIENCE:.0f} seconds")
+        if process.returncode:
+            words = session.last_words(errors)
+            raise TurnFailedError(f"ended with {process.returncode}: {words}")
+        output.seek(0)
+        return (output.read().decode().splitlines() or [""])[-1]
+
+
 def _start(side: str, children: int) -> Sequence[float]:
     started = time.monotonic()
-    seen = json.loads(_stdout_of(command("first.py", side, children)))
+    seen = json.loads(output_of(session.script("first.py", side, children)))
     return [
         (seen["first"] - seen["begun"]) * 1e3,
         (seen["first"] - started) * 1e3,
@@ -117,29 +133,6 @@ def _start(side: str, children: int) -> Sequence[float]:
 def _trace(side: str, children: int, calls: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")
-        _stdout_of(
-            ["strace", "-f", "-c", "-o", str(counts), *command("first.py", side, children, calls)]
-        )
+        program = session.script("first.py", side, children, calls)
+        output_of(["strace", "-f", "-c", "-o", str(counts), *program])
         return total_of_strace(counts.read_text())
-
-
-def _stdout_of(arguments: Sequence[str]) -> str:
-    done = _run(arguments)
-    if done.returncode:
-        words = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise TurnFailedError(f"ended with {done.returncode}: {words}")
-    return done.stdout
-
-
-def _run(arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            arguments,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        raise TurnFailedError(f"no answer within {PATIENCE:.0f} seconds") from None

@@ -219,7 +219,9 @@ def make_rows(work: Work) -> Mapping[str, Row]:
         ),
         Row(name="map", figures=_rate("map of tiny items", "items/s"), measure=map_tiny),
         Row(name="map singly", figures=_rate("map, chunk size 1"), measure=map_singly),
-        Row(name="map of main", figures=_rate("same, of __main__"), measure=map_of_main),
+        Row(
+            name="map of main", figures=_rate("map, chunk size 1, of __main__"), measure=map_of_main
+        ),
         Row(name="array in", figures=_rate(f"{body} array in", "GB/s"), measure=array_in),
         Row(
             name="array in, out",

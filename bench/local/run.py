@@ -244,7 +244,7 @@ def _at_least_one(text: str) -> int:
 
 def _peers(text: str) -> list[str]:
     known = {name.lower(): name for name in SIDES}
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    wanted = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
     for name in wanted:
         if name.lower() not in known:
             raise argparse.ArgumentTypeError(f"expected some of {', '.join(SIDES)}, seen {name!r}")

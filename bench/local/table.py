@@ -19,7 +19,8 @@ def table(report: Report) -> Iterator[str]:
         yield f"{side:10}not installed"
     sides = [*report.sides]
     yield from _part("median of the rounds", sides, report.lines, lambda cell: cell.median)
-    yield from _part("slowest round", sides, report.lines, lambda cell: cell.slowest)
+    if any(cell.rounds > 1 for line in report.lines for cell in line.cells.values()):
+        yield from _part("slowest round", sides, report.lines, lambda cell: cell.slowest)
     yield from _ratios(sides, report.lines)
     yield from _goals(report)
     for failure in report.failures:
