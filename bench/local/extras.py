@@ -44,7 +44,7 @@ def cold_start(children: int, runs: int) -> Subject:
             Figure("pool made to first result", "ms", more_is_better=False),
             Figure("program start to first result", "ms", more_is_better=False),
             Figure("private memory of an idle child", "MB", more_is_better=False),
-            Figure("the same, all but the program", "MB", more_is_better=False),
+            Figure("private memory behind the program", "MB", more_is_better=False),
         ),
         turn=lambda side: _start(side, children),
         rounds=runs,
@@ -61,8 +61,8 @@ def many_children(seats: Seats, few: int, many: int, rounds: int) -> Subject:
     return Subject(
         name="many children",
         figures=(
-            Figure(f"cost of a call, {many} children", "us", more_is_better=False),
-            Figure(f"the same, to {few} children", "x", more_is_better=False),
+            Figure(f"call cost, {many} children", "us", more_is_better=False),
+            Figure(f"call cost, {many} to {few} children", "x", more_is_better=False),
             Figure(f"descriptors, {many} children", "open", more_is_better=False),
         ),
         turn=turn,

@@ -1,12 +1,15 @@
 """The whole benchmark, with little to do."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local.memory import descendants, private_bytes
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "bench_local.py"
 
@@ -35,3 +38,13 @@ def test_a_row_that_nobody_knows_is_refused() -> None:
 
     assert done.returncode == 2
     assert "expected a part of one of: submit, round trip" in done.stderr
+
+
+@pytest.mark.process
+def test_a_process_behind_this_one_is_found_and_weighed() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        found = {*descendants(os.getpid())}
+        weight = private_bytes(process.pid)
+
+    assert process.pid in found
+    assert weight > 0
