@@ -85,6 +85,8 @@ def make_setting(options: argparse.Namespace) -> Setting:
 
 def measure(setting: Setting) -> Report:
     """Measure all that is asked for, and return it."""
+    # Now: what is measured is load as well.
+    settings = describe(setting)
     present = [side for side in setting.sides if is_installed(side)]
     missing = [side for side in setting.sides if side not in present]
     seats = Seats(setting.work)
@@ -101,7 +103,7 @@ def measure(setting: Setting) -> Report:
     finally:
         seats.close()
     return Report(
-        settings=describe(setting),
+        settings=settings,
         sides={side: describe_side(side) for side in present},
         missing=missing,
         lines=lines,
