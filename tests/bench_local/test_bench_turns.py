@@ -6,10 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from local.extras import Subject
+from local.goals import GOALS
 from local.peers import SIDES
 from local.report import Failure, Figure
 from local.rows import Work
-from local.run import is_installed, make_lines, make_parser, make_setting, take_turns
+from local.run import (
+    is_installed,
+    make_lines,
+    make_parser,
+    make_setting,
+    subjects,
+    take_turns,
+)
 from local.seats import Seats, TurnFailedError
 
 FIGURE = Figure("number of the turn", "turns")
@@ -75,6 +83,15 @@ def test_every_side_says_how_it_is_used() -> None:
 @pytest.mark.parametrize("side", ["lightwork", "Pool", "PPE"])
 def test_what_needs_no_installation_is_there(side: str) -> None:
     assert is_installed(side)
+
+
+def test_every_goal_is_about_something_that_is_measured() -> None:
+    setting = make_setting(options())
+
+    every = subjects(setting, Seats(setting.work))
+
+    names = {figure.name for subject in every for figure in subject.figures}
+    assert {goal.figure for goal in GOALS} <= names
 
 
 def test_peers_are_chosen_by_name_and_lightwork_is_always_there() -> None:
