@@ -26,8 +26,6 @@ GOALS: Sequence[Goal] = (
     Goal("mixed durations, submit", 1.1),
     Goal("mixed durations, map", 1.1),
     Goal("call cost, 256 to 2 children", 1.5),
-    # What a process is usually allowed to have open.
-    Goal("descriptors, 256 children", 1024),
     Goal("pool made to first result", 60),
     Goal("private memory of an idle child", 6),
     Goal("system calls per call, loaded", 2),
