@@ -17,12 +17,18 @@ class CallOptions:
         max_memory: Bytes its child may hold meanwhile; 0: no limit.
         priority: Higher starts first.
         on_progress: Called in a pool thread with each Progress the call reports.
+        retries: The policy under which it is run again after a failure; None: it is run once.
+        attempt: Number of the attempt; 0 for a call that is run once.
+        start_at: Monotonic instant before which the call does not start; 0: at once.
     """
 
     timeout: float = 0.0
     max_memory: int = 0
     priority: int = 0
     on_progress: Callable[[Progress], None] | None = None
+    retries: Policy | None = None
+    attempt: int = 0
+    start_at: float = 0.0
 
 
 PLAIN = CallOptions()
@@ -34,5 +40,9 @@ def call_options(fn: Callable[..., Any]) -> CallOptions:
         return PLAIN
     policy: Policy = fn.policy
     return CallOptions(
-        timeout=policy.timeout, max_memory=policy.max_memory, priority=policy.priority
+        timeout=policy.timeout,
+        max_memory=policy.max_memory,
+        priority=policy.priority,
+        retries=policy if policy.retries else None,
+        attempt=1 if policy.retries else 0,
     )

@@ -205,6 +205,7 @@ class Child:
             self._name,
             lambda done, total, note: self._report(seq, (done, total, note)),
             lambda: self._words[CANCEL] == seq,
+            attempt=packet.attempt,
         )
         return self._pack_value(run_with(current, function, args, kwargs))
 

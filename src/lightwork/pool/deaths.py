@@ -1,6 +1,9 @@
-"""Deaths: what is said about a child that died, and who is to blame. Pure."""
+"""Deaths: what is said about a child that died, and who is to blame."""
 
 import signal
+
+from lightwork.errors import WorkerLost
+from lightwork.pool.link import ChildLink
 
 
 def death_text(name: str, pid: int, exitcode: int, function: str, trace: str = "") -> str:
@@ -10,6 +13,13 @@ def death_text(name: str, pid: int, exitcode: int, function: str, trace: str = "
         "only this call is lost"
     )
     return f"{text}\n{trace}" if trace else text
+
+
+def worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
+    """Return the error of the call that a dead child had begun."""
+    trace = link.page.read_trace()
+    text = death_text(link.name, link.pid, exitcode, function, trace)
+    return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
 
 
 def describe_exit(exitcode: int) -> str:

@@ -29,6 +29,9 @@ OFFSET: Final = struct.Struct("<Q")
 INLINE_MAX: Final = PACKET_SIZE - HEADER.size
 _PACKET: Final = struct.Struct(f"{HEADER.format}{INLINE_MAX}s")
 
+# What the header has room for; later attempts go by this number.
+ATTEMPT_MAX: Final = 0xFFFF
+
 IN_INBOX: Final = 1
 # The body says where the value lies in shared memory (bulk.py).
 IS_BULK: Final = 2
@@ -62,6 +65,8 @@ class Packet(NamedTuple):
     size: int
     body: bytes
     is_bulk: bool = False
+    # Of a call with retries, from 1; else 0.
+    attempt: int = 0
 
 
 class Frame(NamedTuple):
@@ -74,25 +79,27 @@ class Frame(NamedTuple):
     is_bulk: bool = False
 
 
-def pack_packet(kind: int, function: int, seq: int, body: bytes, *, flags: int = 0) -> bytes:
+def pack_packet(
+    kind: int, function: int, seq: int, body: bytes, *, flags: int = 0, attempt: int = 0
+) -> bytes:
     """Return a packet with its body inside; the body must fit (INLINE_MAX)."""
-    return _PACKET.pack(kind, flags, 0, function, seq, len(body), body)
+    return _PACKET.pack(kind, flags, attempt, function, seq, len(body), body)
 
 
 def pack_inbox_packet(
-    kind: int, function: int, seq: int, *, offset: int, size: int, flags: int = 0
+    kind: int, function: int, seq: int, *, offset: int, size: int, flags: int = 0, attempt: int = 0
 ) -> bytes:
     """Return a packet whose body lies in the inbox."""
-    return _PACKET.pack(kind, flags | IN_INBOX, 0, function, seq, size, OFFSET.pack(offset))
+    return _PACKET.pack(kind, flags | IN_INBOX, attempt, function, seq, size, OFFSET.pack(offset))
 
 
 def unpack_packet(packet: bytes) -> Packet:
     """Take a packet apart."""
-    kind, flags, _, function, seq, size, body = _PACKET.unpack(packet)
+    kind, flags, attempt, function, seq, size, body = _PACKET.unpack(packet)
     is_bulk = bool(flags & IS_BULK)
     if flags & IN_INBOX:
-        return Packet(kind, 1, function, seq, size, body[: OFFSET.size], is_bulk)
-    return Packet(kind, 0, function, seq, size, body[:size], is_bulk)
+        return Packet(kind, 1, function, seq, size, body[: OFFSET.size], is_bulk, attempt)
+    return Packet(kind, 0, function, seq, size, body[:size], is_bulk, attempt)
 
 
 def read_packets(packets: bytes) -> Iterator[tuple[int, int, int]]:

@@ -4,13 +4,16 @@ For debugging, tests and doctests: breakpoints and tracebacks are where the
 submitter is, and every future is done when `submit` returns. Whatever a call
 raises is its outcome, as with every executor, with one exception:
 KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
-one that runs the call. Time-outs and memory caps are not enforced.
+one that runs the call. Time-outs and memory caps are not enforced. Attempts after
+a failure follow here and now, with the declared delays between them.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeVar
 
+from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
@@ -18,6 +21,9 @@ from lightwork.pool.future import Future
 from lightwork.pool.progress import reporter_for
 
 T = TypeVar("T")
+
+# A function and its arguments.
+_Parts = tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]
 
 
 class InlineExecutor(Executor):
@@ -45,20 +51,10 @@ class InlineExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
-        call = Current(threading.current_thread().name, reporter_for(options.on_progress))
-        try:
-            result = run_with(call, fn, args, kwargs)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # It belongs to whoever asks for the result.
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        try:
-            return future
-        finally:
-            # The error's traceback holds this frame, and the future holds the error.
-            del future
+        attempt: CallOptions | None = options
+        while attempt is not None:
+            attempt = _run_attempt(future, (fn, args, kwargs), attempt)
+        return future
 
     def map(
         self,
@@ -90,3 +86,26 @@ class InlineExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""
         self._is_closed = True
+
+
+def _run_attempt(future: Future[T], call: _Parts[T], options: CallOptions) -> CallOptions | None:
+    """Run the call once; resolve its future, or return the options of the next attempt."""
+    if options.start_at:
+        time.sleep(max(options.start_at - time.monotonic(), 0.0))
+    name, report = threading.current_thread().name, reporter_for(options.on_progress)
+    try:
+        result = run_with(Current(name, report, attempt=options.attempt), *call)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # It belongs to whoever asks for the result.
+        following = after_error(options, error)
+        if following is None:
+            note_attempts(options, error)
+            future.set_exception(error)
+        return following
+    else:
+        future.set_result(result)
+        return None
+    finally:
+        # The error's traceback holds this frame, and the future holds the error.
+        del future

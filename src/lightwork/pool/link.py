@@ -19,6 +19,7 @@ from lightwork.pool.arena import Extent
 from lightwork.pool.call import CallOptions
 from lightwork.pool.channel import PoolEnds
 from lightwork.pool.frames import (
+    ATTEMPT_MAX,
     INLINE_MAX,
     IS_BULK,
     PACKET_SIZE,
@@ -167,8 +168,14 @@ class ChildLink:
             self._stage_function(function)
         call.body_start = self.inbox.head
         flags = IS_BULK if call.extent is not None else 0
+        attempt = call.options.attempt
         packet, call.inbox_offset = self._pack(
-            Kind.CALL, function.number, call.seq, call.body, flags=flags
+            Kind.CALL,
+            function.number,
+            call.seq,
+            call.body,
+            flags=flags,
+            attempt=attempt if attempt < ATTEMPT_MAX else ATTEMPT_MAX,  # noqa: FURB136 - min() is slow
         )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
@@ -218,9 +225,13 @@ class ChildLink:
         """The child does not look at the arguments of this call, or at this reference, any more."""
         self._looked_at.pop(seq, None)
 
-    def open_result(self, frame: Frame) -> Frame | Delivery:
+    def open_result(self, frame: Frame) -> Frame | Delivery | BaseException:
         """Return the answer, taken off the shelf if it lies there."""
-        return self.shelf.open(frame.body) if frame.is_bulk else frame
+        try:
+            return self.shelf.open(frame.body) if frame.is_bulk else frame
+        except (OSError, MemoryError) as error:
+            # There is no memory for this result: its call's misfortune, not the pool's.
+            return error
 
     def recall(self) -> list[Call]:
         """Take back every call that the child has not taken, oldest first."""
@@ -318,13 +329,22 @@ class ChildLink:
         self._staged.append((packet, function.number))
 
     def _pack(
-        self, kind: Kind, function: int, seq: int, body: bytes, *, flags: int = 0
+        self,
+        kind: Kind,
+        function: int,
+        seq: int,
+        body: bytes,
+        *,
+        flags: int = 0,
+        attempt: int = 0,
     ) -> tuple[bytes, int]:
         size = len(body)
         if size <= INLINE_MAX:
-            return pack_packet(kind, function, seq, body, flags=flags), -1
+            return pack_packet(kind, function, seq, body, flags=flags, attempt=attempt), -1
         offset = self.inbox.put(body)
-        packet = pack_inbox_packet(kind, function, seq, offset=offset, size=size, flags=flags)
+        packet = pack_inbox_packet(
+            kind, function, seq, offset=offset, size=size, flags=flags, attempt=attempt
+        )
         return packet, offset
 
     def _unsend(self, owners: list[Call | int]) -> list[Call]:

@@ -20,8 +20,9 @@ Failures. One failing item fails only itself. When the child dies, nobody knows
 which item did it and the results of its neighbours died with it. Running them
 again would be a silent re-run, which a local pool never does. So every item of
 that chunk fails with WorkerLost, which names the chunk; `chunksize=1` makes the
-blame exact. A task with a time-out or a memory cap always runs one item per
-call, since these policies are promises about one call.
+blame exact. A task with a time-out, a memory cap or retries always runs one item
+per call, since these policies are promises about one call: an item that is run
+again takes no neighbour with it.
 
 A failure of the chunk itself (its arguments or results cannot be pickled, it
 was cancelled) also belongs to every item of it.
@@ -113,7 +114,7 @@ def map_calls(
     and warns if that was not everything. No result is kept once it was yielded.
 
     Raises:
-        UsageError: A chunk size above 1 for a task with a time-out or memory cap.
+        UsageError: A chunk size above 1 for a task with a time-out, memory cap or retries.
     """
     chunksize = _allowed_chunksize(options.chunksize, call_options(fn))
     start_chunk = _chunk_starter(start_call, fn, len(iterables), chunksize)
@@ -343,10 +344,10 @@ def _chunk_starter(
 
 def _allowed_chunksize(chunksize: int | Literal["auto"], policy: CallOptions) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if policy.timeout or policy.max_memory:
+    if policy.timeout or policy.max_memory or policy.retries:
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a task with a timeout or max_memory runs one item per call: "
+                "a task with a timeout, max_memory or retries runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1

@@ -41,6 +41,8 @@ class Placement:
         self.decided: deque[tuple[Call, Frame | Delivery | BaseException]] = deque()
         self.waiting: Waiting[Call] = Waiting()
         self.limits: Limits[Call] = Limits()
+        # Calls whose time to start has not come.
+        self.parked: Limits[Call] = Limits()
         # Children with answers that no pipe will announce soon.
         self.peeked: dict[int, ChildLink] = {}
         # Busy children that have answered since calls were last handed out.
@@ -48,10 +50,15 @@ class Placement:
         self.start_again_at = 0.0
         self.cancels_waiting = False
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no call is anywhere but with a child."""
+        return not (self.incoming or self.waiting or self.parked or self.decided)
+
     def clear(self) -> list[Call]:
         """Take every call whose end is not decided, wherever it is."""
         self.take_in()
-        calls = self.waiting.clear()
+        calls = self.waiting.clear() + self.parked.take_all()
         for link in self.children:
             calls += link.calls.values()
         return [call for call in calls if not call.is_answered]
@@ -59,7 +66,7 @@ class Placement:
     def next_look(self) -> float:
         """Return when the dispatcher must look at a limit, a child or a place for one."""
         first = min(self.limits.next(), self.children.next_idle_end())
-        until = min([first, *(link.peek_at for link in self.peeked.values())])
+        until = min([first, self.parked.next(), *(link.peek_at for link in self.peeked.values())])
         if self.waiting and self.children.places > 0:
             until = min(until, self.start_again_at)
         return until
@@ -149,6 +156,18 @@ class Placement:
             link.peek_at = time.monotonic() + PEEK_FIRST_SECONDS
             self._poller.wake_before(link.peek_at)
 
+    # --- waiting for their time
+
+    def park(self, call: Call) -> None:
+        """Let a call wait until it may start."""
+        self.parked.look_at(call.seq, call, call.options.start_at)
+        self._poller.wake_before(call.options.start_at)
+
+    def take_due(self, now: float) -> None:
+        """Let the calls wait for a child whose time has come."""
+        for call in self.parked.take_due(now):
+            self.waiting.add(call, call.options.priority)
+
     # --- taking back
 
     def put_back(self, call: Call) -> None:
@@ -184,7 +203,8 @@ class Placement:
         """Keep the end of a call until the dispatcher resolves its future."""
         call.is_answered = True
         # Whoever still looks at the arguments has a hold of its own.
-        call.extent, call.refs = None, ()
+        if call.options.retries is None:
+            call.extent, call.refs = None, ()
         if call.options.timeout or call.options.max_memory:
             self.limits.drop(call.seq)
         self.decided.append((call, decided))

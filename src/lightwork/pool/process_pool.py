@@ -44,11 +44,12 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from lightwork.errors import PoolError, WorkerLost
+from lightwork.pool.again import without_retries
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
-from lightwork.pool.deaths import death_text, describe_exit, memory_text, timeout_text
+from lightwork.pool.deaths import describe_exit, memory_text, timeout_text, worker_lost
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
@@ -61,7 +62,7 @@ from lightwork.pool.poller import FOREVER, Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
-from lightwork.pool.resolve import resolve
+from lightwork.pool.resolve import following_options, resolve
 from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class ProcessPool:
             if self._calls.cancels_waiting:
                 for link in self._children:
                     self._calls.take_back(link)
-                for call in self._calls.waiting.clear():
+                for call in self._calls.waiting.clear() + self._calls.parked.take_all():
                     self._calls.put_back(call)
         self.poller.wake()
 
@@ -177,7 +178,9 @@ class ProcessPool:
         """Return how long the dispatcher may sleep, having said so to the other threads."""
         with self._lock:
             self._calls.hand_out(may_start=True)
-            if self._is_closing and not self._calls.waiting:
+            if self._is_closing and not (self._calls.waiting or self._calls.parked):
+                if not len(self._children):
+                    return 0.0  # The last call was cancelled, and no child will wake us.
                 self._stop_free_children()
             until = self._calls.next_look()
         self.poller.announce(until)
@@ -190,8 +193,7 @@ class ProcessPool:
         if self._error is not None:
             return True
         with self._lock:
-            is_empty = not (self._calls.incoming or self._calls.waiting or self._calls.decided)
-            return self._is_closing and is_empty and not len(self._children)
+            return self._is_closing and self._calls.are_none and not len(self._children)
 
     def handle_ready(self, fds: list[int]) -> None:
         """Read what children and fork server have sent."""
@@ -214,6 +216,7 @@ class ProcessPool:
         with self._lock:
             for call in self._calls.limits.take_due(now):
                 self._check_limits(call)
+            self._calls.take_due(now)
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
                 self._peek(link, now)
@@ -310,6 +313,7 @@ class ProcessPool:
             if link is not None:
                 if mode == "ask":
                     link.ask_to_stop(call.seq)
+                    call.options = without_retries(call.options)
                 self._calls.take_back(link)
             if link is not None and call.link is not None:
                 if mode != "kill":
@@ -324,6 +328,7 @@ class ProcessPool:
             # It may stay in `waiting` until its turn: without its arguments.
             call.body, call.extent, call.refs = b"", None, ()
             self._calls.limits.drop(call.seq)
+            self._calls.parked.drop(call.seq)
             return True
 
     # --- what became of calls
@@ -334,7 +339,7 @@ class ProcessPool:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, _opened(link, frame))
+                    self._calls.decide(call, link.open_result(frame))
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:
@@ -451,7 +456,7 @@ class ProcessPool:
             call = link.forget(seq)
             assert call is not None
             if seq == started:
-                self._calls.decide(call, _worker_lost(link, exitcode, call.function.name))
+                self._calls.decide(call, worker_lost(link, exitcode, call.function.name))
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)
@@ -473,22 +478,20 @@ class ProcessPool:
     def _resolve(self) -> None:
         while self._calls.decided:
             call, decided = self._calls.decided.popleft()
-            resolve(call, decided)
+            if call.options.retries is None or not self._run_again(call, decided):
+                resolve(call, decided)
         while self._records:
             relog(*self._records.popleft())
         while self._children.notes:
             log.info(*self._children.notes.popleft())
 
-
-def _opened(link: ChildLink, frame: Frame) -> Frame | Delivery | BaseException:
-    try:
-        return link.open_result(frame)
-    except (OSError, MemoryError) as error:
-        # There is no memory for this result: its call's misfortune, not the pool's.
-        return error
-
-
-def _worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
-    trace = link.page.read_trace()
-    text = death_text(link.name, link.pid, exitcode, function, trace)
-    return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
+    def _run_again(self, call: Call, decided: Frame | Delivery | BaseException) -> bool:
+        """Let a call wait for its next attempt, if there is to be one."""
+        options = following_options(call.options, decided)
+        with self._lock:
+            if options is None or self._calls.cancels_waiting or self._error is not None:
+                return False
+            # A new number: what still comes of the old attempt is not mistaken for the new one's.
+            call.seq, call.options, call.is_answered = next(self._seqs), options, False
+            self._calls.park(call)
+        return True

@@ -10,6 +10,8 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from lightwork.model import Progress
+from lightwork.pool.again import after_error, after_pool_error, note_attempts
+from lightwork.pool.call import CallOptions
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.future import Future
 from lightwork.pool.link import Call
@@ -26,11 +28,22 @@ def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
         if isinstance(decided, Frame) and decided.kind == Kind.PROGRESS:
             _report(call, decided.body)
         else:
-            _settle(call.future, decided)
+            _settle(call, decided)
     except BaseException:
         # A listener that raises SystemExit, a future that the user resolved himself ...
         with contextlib.suppress(BaseException):
             log.exception("future_not_resolved call=%s", call.function.name)
+
+
+def following_options(
+    options: CallOptions, decided: Frame | Delivery | BaseException
+) -> CallOptions | None:
+    """Return the options of the attempt that follows this end of one, if there is to be one."""
+    if isinstance(decided, BaseException):
+        return after_pool_error(options, decided)
+    if isinstance(decided, Frame) and decided.kind == Kind.ERROR:
+        return after_error(options, unpack_exception(decided.body))
+    return None
 
 
 def _report(call: Call, body: bytes) -> None:
@@ -39,24 +52,28 @@ def _report(call: Call, body: bytes) -> None:
         call.options.on_progress(Progress(done=done, total=total, note=note))
 
 
-def _settle(future: Future[Any], decided: Frame | Delivery | BaseException) -> None:
+def _settle(call: Call, decided: Frame | Delivery | BaseException) -> None:
+    future = call.future
     try:
         if isinstance(decided, Frame | Delivery):
-            _load_outcome(future, decided)
+            _load_outcome(call, decided)
         elif isinstance(decided, CancelledError):
             future._end_cancelled()
         else:
+            note_attempts(call.options, decided)
             future.set_exception(decided)
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
 
 
-def _load_outcome(future: Future[Any], answer: Frame | Delivery) -> None:
+def _load_outcome(call: Call, answer: Frame | Delivery) -> None:
     if isinstance(answer, Frame) and answer.kind == Kind.ERROR:
-        future.set_exception(unpack_exception(answer.body))
+        error = unpack_exception(answer.body)
+        note_attempts(call.options, error)
+        call.future.set_exception(error)
     else:
-        _load_value(future, answer)
+        _load_value(call.future, answer)
 
 
 def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:

@@ -17,6 +17,11 @@ on time but runs on, holding its thread, until it returns or looks at
 `current().cancelled`; `cancel(running="kill")` of a running call returns False
 and sets that flag too. A memory cap is not enforced.
 
+A call that waits for its next attempt is *parked*: its future is pending again,
+so that it can be cancelled, and it is known only to `_Calls.parked` and to the
+timer (deadlines.py), which pushes it in time. Threads end when nothing is
+parked. A time-out is never followed by another attempt: the last one runs on.
+
 Not copied into calls: context variables, as in the standard library.
 """
 
@@ -24,16 +29,19 @@ import heapq
 import itertools
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import InvalidStateError
-from concurrent.futures._base import LOGGER
+from concurrent.futures._base import LOGGER, PENDING, RUNNING
 from concurrent.futures.thread import BrokenThreadPool
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from lightwork.errors import PoolError, UsageError
+from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.deadlines import Deadlines
@@ -65,11 +73,19 @@ class _ThreadFuture(Future[T]):
         """Whether the outcome of the running call would not be looked at."""
         return self._is_stop_asked or self.done()
 
+    def wait_again(self) -> bool:
+        """Be as if the call had not started; False: nobody wants another attempt."""
+        with self._condition:
+            if self._is_stop_asked or self._state != RUNNING:
+                return False
+            self._state = PENDING
+            return True
+
 
 class _Call:
     """One submitted call."""
 
-    __slots__ = ("args", "fn", "future", "kwargs", "options")
+    __slots__ = ("__weakref__", "args", "fn", "future", "kwargs", "options")
 
     def __init__(
         self,
@@ -84,7 +100,7 @@ class _Call:
         self.options = options
         self.future: _ThreadFuture[Any] = _ThreadFuture()
 
-    def run(self, deadlines: Deadlines) -> None:
+    def run(self, deadlines: Deadlines, park: Callable[["_Call"], bool]) -> None:
         if not self.future.set_running_or_notify_cancel():
             return
         timer = 0
@@ -93,8 +109,12 @@ class _Call:
                 timer = deadlines.arm(self.future, self.options.timeout)
             result = run_with(self._current(), self.fn, self.args, self.kwargs)
         except BaseException as error:  # As in the standard library: it belongs to the caller.
-            with suppress(InvalidStateError):  # Its deadline came first.
-                self.future.set_exception(error)
+            if timer:
+                deadlines.disarm(timer)
+            if self.options.retries is None or not self._run_again(error, park):
+                note_attempts(self.options, error)
+                with suppress(InvalidStateError):  # Its deadline came first.
+                    self.future.set_exception(error)
         else:
             with suppress(InvalidStateError):
                 self.future.set_result(result)
@@ -104,10 +124,23 @@ class _Call:
             # The error's traceback holds this frame, and the future holds the error.
             del self
 
+    def _run_again(self, error: BaseException, park: Callable[["_Call"], bool]) -> bool:
+        options = after_error(self.options, error)
+        if options is None or not self.future.wait_again():
+            return False
+        before, self.options = self.options, options
+        if not park(self):
+            self.options = before
+            return False
+        # Cancelled before it was parked: nobody else knows that it need not wait.
+        if self.future.cancelled() and (parked := self.future._call) is not None:
+            parked.withdraw("no")
+        return True
+
     def _current(self) -> Current:
         name = threading.current_thread().name
         report = reporter_for(self.options.on_progress)
-        return Current(name, report, self.future.is_unwanted)
+        return Current(name, report, self.future.is_unwanted, attempt=self.options.attempt)
 
     def drop(self) -> None:
         """Cancel it; nobody will run it."""
@@ -127,9 +160,13 @@ class _Calls:
         self.lock = threading.Lock()
         # Guarded by the lock:
         self.heap: list[tuple[int, int, _Call]] = []
+        # Calls whose time to start has not come, each with the number of its timer.
+        self.parked: dict[_Call, int] = {}
         self.threads: set[threading.Thread] = set()
         self.idle = 0
         self.is_closed = False
+        # Shut down with cancel_futures: no call is run again.
+        self.is_dropping = False
         self.broken: BaseException | None = None
         # Safe by themselves:
         self.tokens: SimpleQueue[None] = SimpleQueue()
@@ -148,9 +185,36 @@ class _Calls:
 
     def take_all(self) -> list[_Call]:
         """Return the calls that have not started; the lock is held."""
-        calls = [call for _, _, call in sorted(self.heap)]
+        calls = [call for _, _, call in sorted(self.heap)] + list(self.parked)
         self.heap.clear()
+        for call in list(self.parked):
+            self.take_parked(call)
         return calls
+
+    def park(self, executor: "weakref.ref[ThreadExecutor]", call: _Call) -> bool:
+        """Let a call wait for its time; False: it is too late for that. The lock is held."""
+        if self.is_dropping or self.broken is not None:
+            return False
+        seconds = max(call.options.start_at - time.monotonic(), 0.0)
+        try:
+            self.parked[call] = self.deadlines.act_in(
+                seconds, partial(_start_parked, executor, self, call)
+            )
+        except RuntimeError:  # No thread for the timer.
+            return False
+        call.future._call = _ParkedCall(self, call)
+        return True
+
+    def take_parked(self, call: _Call) -> bool:
+        """Return whether the call was parked, which it is not any more; the lock is held."""
+        timer = self.parked.pop(call, None)
+        if timer is None:
+            return False
+        self.deadlines.disarm(timer)
+        call.future._call = None
+        if not self.parked:
+            self.tokens.put(None)  # Threads that only waited for it may end.
+        return True
 
     def note_idle(self) -> None:
         with self.lock:
@@ -169,6 +233,29 @@ class _Calls:
             calls = self.take_all()
         for call in calls:
             call.fail(_broken(error))
+
+
+class _ParkedCall:
+    """What a future asks while its call is parked; see future.Withdrawable."""
+
+    def __init__(self, calls: _Calls, call: _Call) -> None:
+        self._calls = calls
+        self._call = call
+
+    def withdraw(self, mode: CancelMode) -> bool:
+        """Cancel it; what runs cannot be parked, so every mode means the same."""
+        del mode
+        future = self._call.future
+        with self._calls.lock:
+            was_parked = self._calls.take_parked(self._call)
+        if was_parked:
+            future._end_cancelled()
+            return True
+        return future.cancel()
+
+    def is_running(self) -> bool:
+        """Tell that it does not run now."""
+        return False
 
 
 class ThreadExecutor(Executor):
@@ -234,8 +321,7 @@ class ThreadExecutor(Executor):
         call = _Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
-            if not calls.take_idle() and len(calls.threads) < self._max_workers:
-                self._start_thread()
+            self._find_thread()
             calls.push(call)
         return call.future
 
@@ -244,6 +330,7 @@ class ThreadExecutor(Executor):
         calls = self._calls
         with calls.lock:
             calls.is_closed = True
+            calls.is_dropping |= cancel_futures
             dropped = calls.take_all() if cancel_futures else []
             threads = list(calls.threads)
         for call in dropped:
@@ -261,6 +348,12 @@ class ThreadExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _exit.has_begun:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    def _find_thread(self) -> None:
+        """See to it that a thread is there for one more call; both locks are held."""
+        calls = self._calls
+        if not calls.take_idle() and len(calls.threads) < self._max_workers:
+            self._start_thread()
 
     def _start_thread(self) -> None:
         calls = self._calls
@@ -296,15 +389,34 @@ def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, hooks: Hooks) 
     hooks.end()
 
 
+def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, call: _Call) -> None:
+    """Let a parked call run now, as if it had just been submitted."""
+    with calls.lock, _exit.lock:
+        # The token comes before the one that says that nothing is parked any more.
+        if call not in calls.parked:
+            return
+        pool = executor()
+        if pool is None or _exit.has_begun:
+            calls.take_idle()
+        else:
+            pool._find_thread()
+        calls.push(call)
+        calls.take_parked(call)
+
+
 def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls) -> None:
+    def park(call: _Call) -> bool:
+        with calls.lock:
+            return calls.park(executor, call)
+
     while True:
         calls.tokens.get()
         call = calls.take()
         if call is not None:
-            call.run(calls.deadlines)
+            call.run(calls.deadlines, park)
             del call  # An idle thread must not keep arguments alive.
             calls.note_idle()
-        elif _exit.has_begun or calls.is_closed or executor() is None:
+        elif not calls.parked and (_exit.has_begun or calls.is_closed or executor() is None):
             calls.tokens.put(None)  # The next thread must look, too.
             return
 
