@@ -1,5 +1,6 @@
 """Call: one function call as a pool sees it, and the options it is run under."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ def call_options(fn: Callable[..., Any]) -> CallOptions:
         timeout=policy.timeout,
         max_memory=policy.max_memory,
         priority=policy.priority,
+        start_at=time.monotonic() + policy.delay if policy.delay else 0.0,
         retries=policy if policy.retries else None,
         attempt=1 if policy.retries else 0,
     )

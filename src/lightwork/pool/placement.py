@@ -81,7 +81,10 @@ class Placement:
         """Move what was submitted to the waiting calls."""
         for _ in range(len(self.incoming)):
             call = self.incoming.popleft()
-            self.waiting.add(call, call.options.priority)
+            if call.options.start_at:
+                self.park(call)
+            else:
+                self.waiting.add(call, call.options.priority)
 
     def hand_out(self, *, may_start: bool) -> None:
         """Give children what they should have now."""
@@ -159,7 +162,9 @@ class Placement:
     # --- waiting for their time
 
     def park(self, call: Call) -> None:
-        """Let a call wait until it may start."""
+        """Let a call wait until it may start, unless it was cancelled already."""
+        if call.is_answered:
+            return
         self.parked.look_at(call.seq, call, call.options.start_at)
         self._poller.wake_before(call.options.start_at)
 

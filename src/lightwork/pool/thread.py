@@ -321,8 +321,11 @@ class ThreadExecutor(Executor):
         call = _Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
-            self._find_thread()
-            calls.push(call)
+            if not options.start_at:
+                self._find_thread()
+                calls.push(call)
+            elif not self._park(call):
+                raise RuntimeError("this call has a delay, and the system gives no thread to wait")
         return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in the standard library
@@ -348,6 +351,13 @@ class ThreadExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _exit.has_begun:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    def _park(self, call: _Call) -> bool:
+        """Let a new call wait for its time; both locks are held."""
+        if not self._calls.threads:
+            # It must be run even when nobody holds the executor any more.
+            self._start_thread()
+        return self._calls.park(weakref.ref(self), call)
 
     def _find_thread(self) -> None:
         """See to it that a thread is there for one more call; both locks are held."""
