@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from lightwork.errors import UsageError
+from lightwork.pool.allowance import LimitedCall
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import PoolSettings
 from lightwork.pool.cpus import usable_cpus
@@ -61,6 +62,8 @@ class ProcessExecutor(Executor):
         blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
             each child; "auto": its share of the CPUs, unless the program's environment says
             something else; None: no limit. `env` wins over both.
+        memory_errors: A call with `max_memory` gets MemoryError from the allocation that goes
+            beyond it, and its child lives on; if it gets around that, it is killed as always.
 
     Raises:
         UsageError: An argument makes no sense, or this system is not Linux.
@@ -82,6 +85,7 @@ class ProcessExecutor(Executor):
         env: Mapping[str, str] | None = None,
         blas_threads: BlasThreads = "auto",
         logs: bool = False,
+        memory_errors: bool = False,
     ) -> None:
         del mp_context
         if sys.platform != "linux":
@@ -103,6 +107,7 @@ class ProcessExecutor(Executor):
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
+        self._raises_memory_error = memory_errors
         self._pid = os.getpid()
         self._pool = ProcessPool(settings)
         self._thread = threading.Thread(
@@ -127,6 +132,8 @@ class ProcessExecutor(Executor):
             )
         if not self._is_started:
             self.start()
+        if options.max_memory and self._raises_memory_error:
+            fn = LimitedCall(fn, options.max_memory)
         return self._pool.add(fn, args, kwargs, options)
 
     def put(self, value: T) -> Ref[T]:
