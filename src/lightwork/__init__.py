@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lightwork.pool.future import Future
     from lightwork.pool.inline import InlineExecutor
     from lightwork.pool.local import Local
+    from lightwork.pool.output import OutputLine
     from lightwork.pool.process import ProcessExecutor
     from lightwork.pool.thread import ThreadExecutor
     from lightwork.store.reading import Attempt, Job
@@ -72,6 +73,7 @@ _PLACES = {
     "lightwork.pool.future": ("Future",),
     "lightwork.pool.inline": ("InlineExecutor",),
     "lightwork.pool.local": ("Local",),
+    "lightwork.pool.output": ("OutputLine",),
     "lightwork.pool.process": ("ProcessExecutor",),
     "lightwork.pool.thread": ("ThreadExecutor",),
     "lightwork.store.reading": ("Attempt", "Job"),
@@ -96,6 +98,7 @@ __all__ = [
     "JobNotFound",
     "LeaseLost",
     "Local",
+    "OutputLine",
     "PayloadError",
     "Policy",
     "PoolError",

@@ -10,7 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lightwork.errors import UsageError
 from lightwork.pool.allowance import LimitedCall
@@ -24,6 +24,7 @@ from lightwork.pool.future import Future
 from lightwork.pool.hooks import make_hooks
 from lightwork.pool.inherit import Inheritance, dump_inheritance
 from lightwork.pool.naming import DEFAULT_NAME, check_name
+from lightwork.pool.output import Listener, check_output
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
 from lightwork.pool.ref import Ref
@@ -64,6 +65,9 @@ class ProcessExecutor(Executor):
             something else; None: no limit. `env` wins over both.
         memory_errors: A call with `max_memory` gets MemoryError from the allocation that goes
             beyond it, and its child lives on; if it gets around that, it is killed as always.
+        output: Called in a pool thread with each OutputLine that children write to standard output
+            or error, also from C and from programs they start; "show" prints them here with the
+            names of child and function before each. Default: they write where the program does.
 
     Raises:
         UsageError: An argument makes no sense, or this system is not Linux.
@@ -86,6 +90,7 @@ class ProcessExecutor(Executor):
         blas_threads: BlasThreads = "auto",
         logs: bool = False,
         memory_errors: bool = False,
+        output: Listener | Literal["show"] | None = None,
     ) -> None:
         del mp_context
         if sys.platform != "linux":
@@ -104,6 +109,7 @@ class ProcessExecutor(Executor):
             memory_per_child=parse_size(max_memory_per_child or 0),
             idle_timeout=_check_idle_timeout(idle_timeout),
             logs=logs,
+            output=check_output(output),
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )

@@ -476,6 +476,8 @@ class ProcessPool:
     # --- outside the lock, by the dispatcher
 
     def _resolve(self) -> None:
+        if self._children.output is not None:
+            self._children.output.tell()
         while self._calls.decided:
             call, decided = self._calls.decided.popleft()
             if call.options.retries is None or not self._run_again(call, decided):
