@@ -99,3 +99,9 @@ def overwrite_ref(ref: Any) -> None:
 
 def look_nowhere(*_: object) -> None:
     pass
+
+
+def describe(*args: Any, **kwargs: Any) -> list[tuple[str, int, bool]]:
+    """Return type and size of each, and whether it is the first one itself."""
+    given = [*args, *kwargs.values()]
+    return [(type(value).__name__, len(value), value is given[0]) for value in given]

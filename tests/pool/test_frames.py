@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from lightwork.pool.frames import (
     INLINE_MAX,
-    OFFSET,
     PACKET_SIZE,
     Frame,
     FrameReader,
@@ -18,6 +17,7 @@ from lightwork.pool.frames import (
     unpack_packet,
 )
 
+U16 = st.integers(0, 2**16 - 1)
 U32 = st.integers(0, 2**32 - 1)
 U64 = st.integers(0, 2**64 - 1)
 FRAMES = st.lists(st.tuples(st.integers(0, 255), U64, st.binary(max_size=100), U32), max_size=8)
@@ -28,15 +28,17 @@ def test_a_packet_comes_back_as_it_was(kind: int, function: int, seq: int, body:
     packet = pack_packet(kind, function, seq, body)
 
     assert len(packet) == PACKET_SIZE
-    assert unpack_packet(packet) == Packet(kind, 0, function, seq, len(body), body)
+    assert unpack_packet(packet) == Packet(kind, function, seq, len(body), body)
 
 
-@given(offset=U64, size=U64)
-def test_a_packet_says_where_its_body_lies(offset: int, size: int) -> None:
-    packet = pack_inbox_packet(Kind.CALL, 1, 2, offset=offset, size=size)
+@given(offset=st.integers(0, 2**62), size=U64, first=U16, end=U16)
+def test_a_packet_says_where_its_body_lies_and_which_items_to_run(
+    offset: int, size: int, first: int, end: int
+) -> None:
+    packet = pack_inbox_packet(Kind.CALL, 1, 2, offset=offset, size=size, first=first, end=end)
 
     assert len(packet) == PACKET_SIZE
-    assert unpack_packet(packet) == Packet(Kind.CALL, 1, 1, 2, size, OFFSET.pack(offset))
+    assert unpack_packet(packet) == Packet(Kind.CALL, 1, 2, size, b"", offset, first=first, end=end)
 
 
 def test_packets_are_listed_without_their_bodies() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lightwork.pool.call import PLAIN
 from lightwork.pool.channel import ChildEnds, open_channel
-from lightwork.pool.frames import OFFSET, PACKET_SIZE, Kind, Packet, pack_frame, unpack_packet
+from lightwork.pool.frames import PACKET_SIZE, Kind, Packet, pack_frame, unpack_packet
 from lightwork.pool.function import Function
 from lightwork.pool.inbox import InboxReader
 from lightwork.pool.link import Call, ChildLink
@@ -29,10 +29,9 @@ class Child:
         return unpack_packet(os.read(self.ends.packets, PACKET_SIZE))
 
     def body(self, packet: Packet) -> bytes:
-        if not packet.in_inbox:
+        if packet.offset < 0:
             return packet.body
-        offset = OFFSET.unpack(packet.body)[0]
-        return bytes(InboxReader(self.ends.inbox).read(offset, packet.size))
+        return bytes(InboxReader(self.ends.inbox).read(packet.offset, packet.size))
 
 
 @pytest.fixture

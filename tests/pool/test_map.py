@@ -13,13 +13,14 @@ import pytest
 from until import until
 
 from lightwork.errors import RemoteError, UsageError, WorkerLost
-from lightwork.pool import mapping, pace
+from lightwork.pool import pace
 from lightwork.pool.call import CallOptions
 from lightwork.pool.chunk import ItemFailure, run_chunk, run_star_chunk
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
 from lightwork.pool.mapping import MapOptions
 from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.travel import unpack_failure
 from lightwork.tasks import task
 
 
@@ -589,7 +590,7 @@ def test_an_interrupt_is_not_taken_for_a_failed_item() -> None:
 def travel(error: BaseException) -> BaseException:
     import pickle
 
-    return mapping._unpack(pickle.loads(pickle.dumps(ItemFailure(error))))
+    return unpack_failure(pickle.loads(pickle.dumps(ItemFailure(error))))
 
 
 def test_an_exception_travels_with_its_traceback() -> None:

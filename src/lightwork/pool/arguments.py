@@ -5,42 +5,38 @@ what travels says where; whoever needs them keeps the extent. References that ar
 among them are kept likewise.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from lightwork.pool.arena import Arena, Extent
 from lightwork.pool.bulk import BULK_MIN
-from lightwork.pool.pickling import dump, dump_apart
+from lightwork.pool.pickling import dump, dump_apart, dump_arguments
 from lightwork.pool.ref import FLAG
 from lightwork.pool.stored import StoredRef, collect_refs
 
-
-class Arguments(NamedTuple):
-    """Packed arguments, and what must be kept until they were used."""
-
-    body: bytes
-    extent: Extent | None = None
-    refs: tuple[StoredRef[Any], ...] = ()
+# What travels in packets, and what must be kept until it was used: the extent of large
+# arguments, and references. No class: every call makes one.
+Arguments: TypeAlias = tuple[bytes, Extent | None, tuple[StoredRef[Any], ...]]
 
 
-def pack_arguments(arena: Arena, arguments: object) -> Arguments:
+def pack_arguments(arena: Arena, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     """Pack what a call is given.
 
     Raises:
         Exception: Whatever pickling raised, or OSError: there is no memory for it.
     """
     if not arena.has_refs:
-        return _pack(arena, arguments)
-    packed, refs = collect_refs(arena, lambda: _pack(arena, arguments))
-    return packed._replace(refs=refs)
+        return _pack(arena, args, kwargs)
+    (body, extent, _), refs = collect_refs(arena, lambda: _pack(arena, args, kwargs))
+    return body, extent, refs
 
 
-def _pack(arena: Arena, arguments: object) -> Arguments:
-    data, apart = dump_apart(arguments)
+def _pack(arena: Arena, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    data, apart = dump_arguments(args, kwargs)
     if not apart and len(data) < BULK_MIN:
-        return Arguments(data)
+        return data, None, ()
     if (put := arena.put([data, *apart])) is not None:
-        return Arguments(*put)
-    return Arguments(dump(arguments) if apart else data)
+        return *put, ()
+    return dump((args, kwargs)) if apart else data, None, ()
 
 
 def store_ref(arena: Arena, value: Any, number: int) -> StoredRef[Any] | None:

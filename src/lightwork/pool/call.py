@@ -3,10 +3,25 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightwork.model import Policy, Progress
+from lightwork.pool.future import Future
 from lightwork.tasks import Task
+
+
+class Split(NamedTuple):
+    """Items of a bundle have become a call of their own: those of this call from one on.
+
+    Attributes:
+        first: The first item of this call, counted within the bundle.
+        at: The first one of the other call.
+        future: Of the other call.
+    """
+
+    first: int
+    at: int
+    future: Future[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +36,9 @@ class CallOptions:
         retries: The policy under which it is run again after a failure; None: it is run once.
         attempt: Number of the attempt; 0 for a call that is run once.
         start_at: Monotonic instant before which the call does not start; 0: at once.
+        items: How many items the call is a bundle of (bundle.py); 0: none, it is one call.
+        on_split: Called in a pool thread when some items of a bundle have become another call,
+            before either ends.
     """
 
     timeout: float = 0.0
@@ -30,6 +48,8 @@ class CallOptions:
     retries: Policy | None = None
     attempt: int = 0
     start_at: float = 0.0
+    items: int = 0
+    on_split: Callable[[Split], None] | None = None
 
 
 PLAIN = CallOptions()

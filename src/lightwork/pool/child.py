@@ -35,7 +35,6 @@ from lightwork.pool.capsule import pack_exception
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.frames import (
     IS_BULK,
-    OFFSET,
     PACKET_SIZE,
     Kind,
     Packet,
@@ -45,8 +44,17 @@ from lightwork.pool.frames import (
 from lightwork.pool.hooks import Hooks
 from lightwork.pool.inbox import RING_SIZE, InboxReader
 from lightwork.pool.outbox import AnyOutbox, Outbox
-from lightwork.pool.page import CANCEL, PACKETS, PEEKING, STARTED, STARTED_NS, TRACE_START, Page
-from lightwork.pool.pickling import dump, dump_apart, load, load_apart
+from lightwork.pool.page import (
+    CANCEL,
+    PACKETS,
+    PEEKING,
+    STARTED,
+    STARTED_NS,
+    TRACE_START,
+    Page,
+    own_page,
+)
+from lightwork.pool.pickling import dump, dump_result, load, load_apart
 from lightwork.pool.shelf import Shelf
 
 FLUSH_NS: Final = 500_000 if PEEKING else 0
@@ -85,6 +93,7 @@ class Child:
         packets, results, page, inbox, shelf, self._arena = ends
         self._packets = packets
         self._page = Page(page)
+        own_page[:] = [self._page]
         self._words = self._page.words
         self._outbox: AnyOutbox = Outbox(self._page, results)
         self._inbox = InboxReader(inbox)
@@ -165,9 +174,9 @@ class Child:
         return packet.kind != Kind.STOP
 
     def _body(self, packet: Packet) -> bytes | memoryview:
-        if not packet.in_inbox:
+        if packet.offset < 0:
             return packet.body
-        return self._inbox.read(OFFSET.unpack(packet.body)[0], packet.size)
+        return self._inbox.read(packet.offset, packet.size)
 
     def _learn(self, packet: Packet) -> None:
         # `seq` names the function that this one replaces: memory stays bounded
@@ -192,16 +201,16 @@ class Child:
         self._words[STARTED] = seq
         try:
             kind = Kind.VALUE
-            body, flags = self._run(packet)
+            body, flags, done = self._run(packet)
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: they end the call, not the child.
-            kind, body, flags = Kind.ERROR, pack_exception(error), 0
+            kind, body, flags, done = Kind.ERROR, pack_exception(error), 0, 0
         micros = (time.monotonic_ns() - started) // 1000
-        self._outbox.put(pack_frame(kind, seq, body, micros, flags=flags))
+        self._outbox.put(pack_frame(kind, seq, body, micros, flags=flags, done=done))
         self._words[STARTED] = 0
 
-    def _run(self, packet: Packet) -> tuple[bytes, int]:
-        """Run the call; return its answer and the flags of its frame."""
+    def _run(self, packet: Packet) -> tuple[bytes, int, int]:
+        """Run the call; return its answer, the flags of its frame, and how many items it did."""
         seq = packet.seq
         # First: whatever goes wrong, the pool must learn that it was let go of.
         opened = self._open(packet) if packet.is_bulk else None
@@ -214,7 +223,10 @@ class Child:
             lambda: self._words[CANCEL] == seq,
             attempt=packet.attempt,
         )
-        return self._pack_value(run_with(current, function, args, kwargs))
+        if packet.end:
+            kwargs = {"first": packet.first, "end": packet.end}
+        value = run_with(current, function, args, kwargs)
+        return *self._pack_value(value), value.done() if packet.end else 0
 
     def _open(self, packet: Packet) -> list[memoryview]:
         bulk = Bulk.unpack(self._body(packet))
@@ -222,7 +234,7 @@ class Child:
         return split(memory, bulk.sizes)
 
     def _pack_value(self, value: object) -> tuple[bytes, int]:
-        data, apart = dump_apart(value)
+        data, apart = dump_result(value)
         if not apart and len(data) < BULK_MIN:
             return data, 0
         place = self._shelf.put([data, *apart])

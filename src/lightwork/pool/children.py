@@ -62,10 +62,10 @@ class Children:
         self._serials = count(1)
         self._channel = open_fork_channel()
         poller.watch(self._channel.fileno())
-        self.output: Output | None = None
+        self._output: Output | None = None
         if settings.output is not None:
-            self.output = Output(settings.output)
-            poller.watch(self.output.fileno())
+            self._output = Output(settings.output)
+            poller.watch(self._output.fileno())
         self._links: dict[int, ChildLink] = {}
         self._by_fd: dict[int, ChildLink] = {}
         # Without calls, the longest idle first; read without the lock as a hint.
@@ -96,6 +96,11 @@ class Children:
     def read_server(self) -> list[Born | Exited | Refused] | None:
         """Return what the fork server says; None when it is gone."""
         return self._channel.read()
+
+    def pass_on_output(self) -> None:
+        """Tell the listener what children have written; only outside of the pool's lock."""
+        if self._output is not None:
+            self._output.tell()
 
     # --- who takes a call
 
@@ -168,7 +173,7 @@ class Children:
             setup = self._setup(link)
             link.set_up(setup)
             self._poller.watch(pool_ends.results)
-            streams = [] if self.output is None else self.output.open(serial, link.name)
+            streams = [] if self._output is None else self._output.open(serial, link.name)
         except BaseException:
             link.close()
             child_ends.close()
@@ -207,8 +212,8 @@ class Children:
         self._stopped -= link.is_told_to_stop
         self.idle.pop(link.serial, None)
         link.close()
-        if self.output is not None:
-            self.output.close(link.serial)
+        if self._output is not None:
+            self._output.close(link.serial)
 
     def replace_server(self) -> None:
         """Get another fork server; the kernel has killed all children of the old one."""
@@ -222,8 +227,8 @@ class Children:
         self._channel.close()
         for link in self:
             self.remove(link)
-        if self.output is not None:
-            self.output.hang_up()
+        if self._output is not None:
+            self._output.hang_up()
         self._settings.hooks.close()
 
     def _setup(self, link: ChildLink) -> bytes:
@@ -237,7 +242,7 @@ class Children:
                 folder=self._settings.folder,
                 hooks=self._settings.hooks.data,
                 log_levels=known_levels() if self._settings.logs else {},
-                output_mark=b"" if self.output is None else self.output.mark,
+                output_mark=b"" if self._output is None else self._output.mark,
                 authkey=_multiprocessing_key(),
             )
         )

@@ -34,6 +34,14 @@ def describe_exit(exitcode: int) -> str:
     return f"was killed by {name}{hint}"
 
 
+def hopeless_text(failures: int, exitcode: int) -> str:
+    """Say that no child becomes ready."""
+    return (
+        f"{failures} children in a row died before they were ready; "
+        f"the last one {describe_exit(exitcode)}; see their standard error"
+    )
+
+
 def memory_text(function: str, *, used: int, limit: int) -> str:
     """Say that a call held more memory than it may."""
     return f"{function} was killed: its child held {used:,} bytes, the limit is {limit:,}"

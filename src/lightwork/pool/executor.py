@@ -34,6 +34,8 @@ class Executor(futures.Executor, abc.ABC):
     # How many calls run at once, which map must know; 0: one per CPU. The name
     # is that of the standard library's executors.
     _max_workers: int = 0
+    # Whether items of a map may travel in bundles.
+    _has_bundles: bool = False
 
     @abc.abstractmethod
     def start_call(
@@ -80,7 +82,9 @@ class Executor(futures.Executor, abc.ABC):
             fn: Called once per item.
             iterables: Zipped; may be infinite when the results are consumed lazily.
             timeout: Seconds after this call at which waiting raises TimeoutError.
-            chunksize: Items per call to a child; "auto" adapts to their duration.
+            chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
+                all items of its call; with 1, and with "auto" where items take longer than
+                20 us, it costs only the item that ran.
             buffersize: Upper bound of items taken but not yet yielded; None: automatic.
             ordered: False yields results as they come.
             errors: "return" yields the exception of a failed item in its place.
@@ -94,6 +98,7 @@ class Executor(futures.Executor, abc.ABC):
             ordered=ordered,
             errors=errors,
             slots=self._max_workers,
+            bundles=self._has_bundles,
         )
         results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results

@@ -25,7 +25,8 @@ from typing import Final, NamedTuple
 # calls, such as four integers.
 PACKET_SIZE: Final = 64
 HEADER: Final = struct.Struct("<BBHIQQ")
-OFFSET: Final = struct.Struct("<Q")
+# Offset in the inbox; then, for a bundle (bundle.py), from which item to which.
+PLACE: Final = struct.Struct("<QHH")
 INLINE_MAX: Final = PACKET_SIZE - HEADER.size
 _PACKET: Final = struct.Struct(f"{HEADER.format}{INLINE_MAX}s")
 
@@ -56,27 +57,37 @@ class Kind(IntEnum):
 
 
 class Packet(NamedTuple):
-    """One packet as the child reads it; `body` is the offset when in the inbox."""
+    """One packet as the child reads it.
+
+    `offset` is that of a body in the inbox, else -1. Of a bundle the items from
+    `first` to `end` are to be run; else both are 0.
+    """
 
     kind: int
-    in_inbox: int
     function: int
     seq: int
     size: int
     body: bytes
+    offset: int = -1
     is_bulk: bool = False
     # Of a call with retries, from 1; else 0.
     attempt: int = 0
+    first: int = 0
+    end: int = 0
 
 
 class Frame(NamedTuple):
-    """One frame as the pool reads it; `micros` is how long the call ran."""
+    """One frame as the pool reads it.
+
+    `micros` is how long the call ran; `done` how many items of a bundle were run.
+    """
 
     kind: int
     seq: int
     micros: int
     body: bytes
     is_bulk: bool = False
+    done: int = 0
 
 
 def pack_packet(
@@ -87,10 +98,20 @@ def pack_packet(
 
 
 def pack_inbox_packet(
-    kind: int, function: int, seq: int, *, offset: int, size: int, flags: int = 0, attempt: int = 0
+    kind: int,
+    function: int,
+    seq: int,
+    *,
+    offset: int,
+    size: int,
+    flags: int = 0,
+    first: int = 0,
+    end: int = 0,
+    attempt: int = 0,
 ) -> bytes:
     """Return a packet whose body lies in the inbox."""
-    return _PACKET.pack(kind, flags | IN_INBOX, attempt, function, seq, size, OFFSET.pack(offset))
+    place = PLACE.pack(offset, first, end)
+    return _PACKET.pack(kind, flags | IN_INBOX, attempt, function, seq, size, place)
 
 
 def unpack_packet(packet: bytes) -> Packet:
@@ -98,8 +119,9 @@ def unpack_packet(packet: bytes) -> Packet:
     kind, flags, attempt, function, seq, size, body = _PACKET.unpack(packet)
     is_bulk = bool(flags & IS_BULK)
     if flags & IN_INBOX:
-        return Packet(kind, 1, function, seq, size, body[: OFFSET.size], is_bulk, attempt)
-    return Packet(kind, 0, function, seq, size, body[:size], is_bulk, attempt)
+        offset, first, end = PLACE.unpack_from(body)
+        return Packet(kind, function, seq, size, b"", offset, is_bulk, attempt, first, end)
+    return Packet(kind, function, seq, size, body[:size], -1, is_bulk, attempt)
 
 
 def read_packets(packets: bytes) -> Iterator[tuple[int, int, int]]:
@@ -109,28 +131,45 @@ def read_packets(packets: bytes) -> Iterator[tuple[int, int, int]]:
         yield kind, function, seq
 
 
-def pack_frame(kind: int, seq: int, body: bytes, micros: int = 0, *, flags: int = 0) -> bytes:
+def pack_frame(
+    kind: int, seq: int, body: bytes, micros: int = 0, *, flags: int = 0, done: int = 0
+) -> bytes:
     """Return a frame; a duration beyond 71 minutes is capped, it only guides scheduling."""
-    return HEADER.pack(kind, flags, 0, min(micros, 0xFFFFFFFF), seq, len(body)) + body
+    return HEADER.pack(kind, flags, done, min(micros, 0xFFFFFFFF), seq, len(body)) + body
 
 
 class FrameReader:
     """Cuts a stream of bytes into frames, however the bytes arrive."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        # The beginning of a frame, in pieces: a long one arrives in thousands.
+        self._rest: list[bytes] = []
+        self._size = 0
+        self._needed = HEADER.size
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Yield every frame that is complete with these bytes."""
-        self._rest += data
-        start, end = 0, len(self._rest)
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return every frame that is complete with these bytes."""
+        if self._rest:
+            self._rest.append(data)
+            if self._size + len(data) < self._needed:
+                self._size += len(data)
+                return []
+            data = b"".join(self._rest)
+            self._rest = []
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        start, end = 0, len(data)
+        self._needed = HEADER.size
         while end - start >= HEADER.size:
-            kind, flags, _, micros, seq, size = HEADER.unpack_from(self._rest, start)
+            kind, flags, done, micros, seq, size = HEADER.unpack_from(data, start)
             body = start + HEADER.size
             if end - body < size:
+                self._needed = HEADER.size + size
                 break
             start = body + size
-            whole = bytes(memoryview(self._rest)[body:start])
-            yield Frame(kind, seq, micros, whole, bool(flags & IS_BULK))
-        if start:
-            del self._rest[:start]
+            frames.append(Frame(kind, seq, micros, data[body:start], flags & IS_BULK != 0, done))
+        if start < end:
+            self._rest, self._size = [data[start:]], end - start
+        return frames

@@ -60,7 +60,7 @@ class FunctionTable:
         self._numbers = itertools.count(1)
         # Guards the two tables. Reentrant: the garbage collector may submit inside of it.
         self._lock = threading.RLock()
-        # The importable function that was found last, which most often comes again;
+        # The unchanging function that was found last, which most often comes again;
         # read and replaced as one, without the lock.
         self._last: tuple[Callable[[], object], Function] = (_nothing, Function(0, "", b""))
         self._by_blob: OrderedDict[bytes, Function] = OrderedDict()
@@ -74,13 +74,12 @@ class FunctionTable:
         Raises:
             Exception: Whatever pickling it raised.
         """
-        if _is_unchanging(fn):
-            last_fn, last = self._last
-            if last_fn() is fn:
-                return last
-            captured: Snapshot | None = ()
-        else:
-            captured = take_snapshot(fn)
+        # A child imports its own copy: what became of the name here meanwhile is no matter.
+        last_fn, last = self._last
+        if last_fn() is fn:
+            return last
+        is_unchanging = _is_unchanging(fn)
+        captured = () if is_unchanging else take_snapshot(fn)
         if captured is None:
             return self._remember(fn, dump(fn))
         with self._lock:
@@ -89,7 +88,7 @@ class FunctionTable:
             found = self._remember(fn, dump(fn))
             with self._lock:
                 self._by_object[fn] = (found, captured)
-        if captured == ():
+        if is_unchanging:
             self._last = (weakref.ref(fn), found)
         return found
 

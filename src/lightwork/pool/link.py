@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lightwork.pool.arena import Extent
+from lightwork.pool.board import Board
 from lightwork.pool.call import CallOptions
 from lightwork.pool.channel import PoolEnds
 from lightwork.pool.frames import (
@@ -42,6 +43,7 @@ _READ_SIZE: Final = 1 << 16
 _READS_MAX: Final = 64
 # Functions that a child remembers; beyond, the oldest makes room.
 _FUNCTIONS_MAX: Final = 512
+_CALL: Final = int(Kind.CALL)
 
 
 class Call:
@@ -51,7 +53,9 @@ class Call:
         "_withdraw",
         "body",
         "body_start",
+        "end",
         "extent",
+        "first",
         "function",
         "future",
         "inbox_offset",
@@ -63,7 +67,16 @@ class Call:
         "ring_start",
         "seconds",
         "seq",
+        "stumbles",
     )
+
+    # Set when it is sent: what the plan expected ...
+    seconds: float
+    # ... and its stretch of the inbox's ring: a function sent along, then the body.
+    ring_start: int
+    body_start: int
+    ring_end: int
+    inbox_offset: int
 
     def __init__(
         self,
@@ -88,11 +101,11 @@ class Call:
         self.link: ChildLink | None = None
         # Its end is decided: nothing else may decide it.
         self.is_answered = False
-        # What the plan expected when it was sent.
-        self.seconds = 0.0
-        # Its stretch of the inbox's ring: a function sent along, then the body.
-        self.ring_start = self.body_start = self.ring_end = 0
-        self.inbox_offset = -1
+        # Of a bundle, the items from here to there are this call's; else both are 0.
+        self.first = 0
+        self.end = options.items
+        # How many children died with it before they began the first item.
+        self.stumbles = 0
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
@@ -101,6 +114,14 @@ class Call:
     def is_running(self) -> bool:
         """Whether a child was given the call."""
         return self.link is not None
+
+    def part(self, at: int, seq: int) -> "Call":
+        """Return a new call for the items of this bundle from `at` on, which this one gives up."""
+        rest = Call(seq, self.function, self.body, self.options, self._withdraw)
+        rest.extent, rest.refs = self.extent, self.refs
+        rest.first, rest.end = at, self.end
+        self.end = at
+        return rest
 
 
 class ChildLink:
@@ -111,6 +132,7 @@ class ChildLink:
         self.name = name
         self.ends = ends
         self.page = Page(ends.page)
+        self.board = Board(self.page)
         self.inbox = Inbox(ends.inbox)
         self.shelf = ShelfReader(ends.shelf, self.page.words)
         self.pid = 0
@@ -128,6 +150,8 @@ class ChildLink:
         self.held_seconds = 0.0
         self.held_bytes = 0
         self.sent_total = 0
+        # How many of the calls are bundles.
+        self.bundles = 0
         self.peek_at = 0.0
         self.idle_since = time.monotonic()
         self.looks = 0
@@ -168,23 +192,40 @@ class ChildLink:
             self._stage_function(function)
         call.body_start = self.inbox.head
         flags = IS_BULK if call.extent is not None else 0
-        attempt = call.options.attempt
-        packet, call.inbox_offset = self._pack(
-            Kind.CALL,
-            function.number,
-            call.seq,
-            call.body,
-            flags=flags,
-            attempt=attempt if attempt < ATTEMPT_MAX else ATTEMPT_MAX,  # noqa: FURB136 - min() is slow
-        )
+        if call.end:
+            packet = self._pack_bundle(call, flags)
+        else:
+            attempt = call.options.attempt
+            packet, call.inbox_offset = self._pack(
+                _CALL,
+                function.number,
+                call.seq,
+                call.body,
+                flags=flags,
+                attempt=attempt if attempt < ATTEMPT_MAX else ATTEMPT_MAX,  # noqa: FURB136 - min() is slow
+            )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
         call.link = self
-        call.seconds = max(function.seconds, 0.0)
+        call.seconds = seconds = max(function.seconds, 0.0)
         self.calls[call.seq] = call
-        self.held_seconds += call.seconds
+        self.held_seconds += seconds
         self.held_bytes += len(call.body)
         self.sent_total += 1
+
+    def _pack_bundle(self, call: Call, flags: int) -> bytes:
+        self.bundles += 1
+        call.inbox_offset = self.inbox.put(call.body)
+        return pack_inbox_packet(
+            _CALL,
+            call.function.number,
+            call.seq,
+            offset=call.inbox_offset,
+            size=len(call.body),
+            flags=flags,
+            first=call.first,
+            end=call.end,
+        )
 
     def flush(self) -> list[Call]:
         """Send what was staged; return the calls for which its pipe had no room."""
@@ -225,10 +266,10 @@ class ChildLink:
         """The child does not look at the arguments of this call, or at this reference, any more."""
         self._looked_at.pop(seq, None)
 
-    def open_result(self, frame: Frame) -> Frame | Delivery | BaseException:
-        """Return the answer, taken off the shelf if it lies there."""
+    def open_result(self, frame: Frame) -> Delivery | BaseException:
+        """Return the answer that lies on the shelf, or why it cannot be had."""
         try:
-            return self.shelf.open(frame.body) if frame.is_bulk else frame
+            return self.shelf.open(frame.body)
         except (OSError, MemoryError) as error:
             # There is no memory for this result: its call's misfortune, not the pool's.
             return error
@@ -259,13 +300,15 @@ class ChildLink:
         frames: list[Frame] = []
         for _ in range(_READS_MAX):
             data = self._read_pipe()
-            # The first bytes may have been read from the page already.
-            known = min(self._ahead, len(data))
-            self._ahead -= known
-            fresh = memoryview(data)[known:]
-            self._received += len(fresh)
-            frames += self._frames.feed(fresh)
-            if len(data) < _READ_SIZE:
+            is_last = len(data) < _READ_SIZE
+            if self._ahead:
+                # The first bytes have been read from the page already.
+                known = min(self._ahead, len(data))
+                self._ahead -= known
+                data = data[known:]
+            self._received += len(data)
+            frames += self._frames.feed(data)
+            if is_last:
                 break
         return frames
 
@@ -274,7 +317,7 @@ class ChildLink:
         if len(self.calls) == 1 and self.was_recalled and self.page.words[STARTED] in self.calls:
             # The one call runs; its own answer will be sent at once.
             self.was_recalled = False
-        return len(self.calls) > 1 or (self.was_recalled and bool(self.calls))
+        return len(self.calls) > 1 or self.bundles > 0 or (self.was_recalled and bool(self.calls))
 
     def peek(self) -> list[Frame]:
         """Return answers that a living child keeps behind a call it is running."""
@@ -316,7 +359,7 @@ class ChildLink:
     def _take_ahead(self, data: bytes) -> list[Frame]:
         self._received += len(data)
         self._ahead += len(data)
-        return list(self._frames.feed(data))
+        return self._frames.feed(data)
 
     def _stage_function(self, function: Function) -> None:
         replaced = 0
@@ -330,7 +373,7 @@ class ChildLink:
 
     def _pack(
         self,
-        kind: Kind,
+        kind: int,
         function: int,
         seq: int,
         body: bytes,
@@ -370,6 +413,8 @@ class ChildLink:
     def _drop(self, call: Call) -> None:
         del self.calls[call.seq]
         call.link = None
+        if call.end:
+            self.bundles -= 1
         self.held_bytes -= len(call.body)
         # Sums of floats drift; an empty table is exactly zero.
         self.held_seconds = self.held_seconds - call.seconds if self.calls else 0.0

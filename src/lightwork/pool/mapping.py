@@ -13,60 +13,53 @@ Three numbers bound what is under way, each decided by a pure function of pace.p
   items of finished chunks ran (measured where they ran, so a slow caller does
   not look like slow items); `limit_size` keeps a chunk small in bytes, within
   the window, and small near the end of an input whose length is known.
+  With a chunk size of 1, `next_bundle` decides how many single items travel together.
 - *calls in flight*: `calls_in_flight` keeps every slot busy with at least two.
 - *window*: `buffersize`, or `auto_window` when it is None.
 
-Failures. One failing item fails only itself. When the child dies, nobody knows
-which item did it and the results of its neighbours died with it. Running them
-again would be a silent re-run, which a local pool never does. So every item of
-that chunk fails with WorkerLost, which names the chunk; `chunksize=1` makes the
-blame exact. A task with a time-out, a memory cap or retries always runs one item
-per call, since these policies are promises about one call: an item that is run
-again takes no neighbour with it.
+How items travel (travel.py): with a chunk size of 1 each is a call of its own,
+and short ones travel in bundles; with "auto" likewise from the time an item
+takes that makes it worth it (BUNDLE_SECONDS), below as chunks.
+
+Failures. One failing item fails only itself. When a child dies that runs a chunk,
+nobody knows which item did it and the results of its neighbours died with it.
+Running them again would be a silent re-run, which a local pool never does. So
+every item of that chunk fails with WorkerLost, which names the chunk; a bundle
+makes the blame exact, so `chunksize=1` does. A task with a time-out, a memory cap or
+retries always runs one item per call, since these policies are promises about one
+call: an item that is run again takes no neighbour with it.
 
 A failure of the chunk itself (its arguments or results cannot be pickled, it
 was cancelled) also belongs to every item of it.
 """
 
-import pickle
 import queue
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import CancelledError
-from concurrent.futures.process import _RemoteTraceback
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import islice
 from os import cpu_count
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from lightwork.clock import monotonic
-from lightwork.errors import RemoteError, UsageError, WorkerLost
-from lightwork.pool.call import CallOptions, call_options
-from lightwork.pool.chunk import (
-    ChunkOutcome,
-    ItemFailure,
-    PackedFailure,
-    run_chunk,
-    run_star_chunk,
-)
-from lightwork.pool.future import Future
+from lightwork.errors import UsageError, WorkerLost
+from lightwork.pool.call import CallOptions, Split, call_options
 from lightwork.pool.pace import (
+    BUNDLE_SECONDS,
     SAMPLE,
     WINDOW_BYTES,
     approximate_size,
     auto_window,
     calls_in_flight,
     limit_size,
+    next_bundle,
     next_size,
     take_count,
 )
-
-StartCall = Callable[
-    [Callable[..., Any], tuple[Any, ...], dict[str, Any], CallOptions], Future[Any]
-]
+from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of, seconds_of
 
 # So few items of an input of known length are all submitted at the call, like
 # the standard library does: their results outlive a shutdown.
@@ -78,6 +71,7 @@ class MapOptions:
     """How a map is run; see `Executor.map` for the meanings.
 
     `slots` is how many calls the executor runs at once; 0 means one per CPU.
+    `bundles` says whether it knows bundles.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -89,6 +83,7 @@ class MapOptions:
     ordered: bool = True
     errors: Literal["raise", "return"] = "raise"
     slots: int = 0
+    bundles: bool = False
 
     def __post_init__(self) -> None:
         if self.chunksize != "auto":
@@ -116,10 +111,14 @@ def map_calls(
     Raises:
         UsageError: A chunk size above 1 for a task with a time-out, memory cap or retries.
     """
-    chunksize = _allowed_chunksize(options.chunksize, call_options(fn))
-    start_chunk = _chunk_starter(start_call, fn, len(iterables), chunksize)
-    source = iter(iterables[0]) if len(iterables) == 1 else zip(*iterables, strict=False)
-    running = _Map(start_chunk, source, _known_length(iterables), chunksize, options)
+    policy = call_options(fn)
+    chunksize = _allowed_chunksize(options.chunksize, policy)
+    if policy.timeout or policy.max_memory or policy.retries:
+        options = replace(options, bundles=False)
+    is_star = len(iterables) != 1
+    travel = Travel(start_call, fn, policy, is_star=is_star)
+    source = zip(*iterables, strict=False) if is_star else iter(iterables[0])
+    running = _Map(travel, source, _known_length(iterables), chunksize, options)
     results = running.results()
     # Submits, up to the first yield; a generator that never started could not
     # warn when it is dropped.
@@ -130,12 +129,18 @@ def map_calls(
 class _Chunk:
     """One submitted call: the items from `first` on, `size` of them."""
 
-    __slots__ = ("first", "future", "size")
+    __slots__ = ("first", "future", "open", "size")
 
-    def __init__(self, first: int, size: int, future: Future[Any]) -> None:
+    def __init__(self, first: int, started: Started) -> None:
         self.first = first
-        self.size = size
-        self.future = future
+        self.future, self.size, self.open = started
+
+
+class _Split(NamedTuple):
+    """Part of a bundle, which began with the item `origin`, was split."""
+
+    origin: int
+    split: Split
 
 
 class _Map:
@@ -147,13 +152,13 @@ class _Map:
 
     def __init__(
         self,
-        start_chunk: Callable[[list[Any]], Future[Any]],
+        travel: Travel,
         source: Iterator[Any],
         length: int,
         chunksize: int,
         options: MapOptions,
     ) -> None:
-        self._start_chunk = start_chunk
+        self._travel = travel
         self._source = source
         self._length = length
         self._options = options
@@ -165,13 +170,14 @@ class _Map:
         self._taken = 0
         self._yielded = 0
         self._item_bytes = 0
+        self._item_seconds = 0.0
         self._is_exhausted = False
         # By serial number: the position of a chunk's first item.
         self._running: dict[int, _Chunk] = {}
         self._ready: dict[int, _Chunk] = {}
         # Serial numbers of finished chunks, put by the pool's threads. Not the
         # chunks: a future keeps its callbacks, and the cycle would keep results.
-        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[int | _Split] = queue.SimpleQueue()
 
     def results(self) -> Generator[Any, None, None]:
         """Yield once when started, then every result."""
@@ -207,7 +213,7 @@ class _Map:
         while self._running or self._ready:
             if (chunk := self._pop_ready()) is not None:
                 return chunk
-            self._note_done(self._wait())
+            self._note(self._wait())
             self._note_finished()
             self._submit_more()
         return None
@@ -218,11 +224,11 @@ class _Map:
         # All before it was yielded: the next in order starts where they ended.
         return self._ready.pop(self._yielded, None)
 
-    def _wait(self) -> int:
+    def _wait(self) -> int | _Split:
         if self._deadline is None:
-            return self._done.get()
+            return self._news.get()
         try:
-            return self._done.get(timeout=max(0.0, self._deadline - monotonic()))
+            return self._news.get(timeout=max(0.0, self._deadline - monotonic()))
         except queue.Empty:
             raise TimeoutError(
                 f"map: no result within {self._options.timeout} s of the call; "
@@ -230,16 +236,36 @@ class _Map:
             ) from None
 
     def _note_finished(self) -> None:
-        while not self._done.empty():
-            self._note_done(self._done.get())
+        while not self._news.empty():
+            self._note(self._news.get())
 
-    def _note_done(self, serial: int) -> None:
-        chunk = self._running.pop(serial)
-        self._ready[serial] = chunk
-        if not self._chunksize and _chunk_error(chunk) is None:
-            outcome: ChunkOutcome = chunk.future.result()
-            self._size = next_size(self._size, chunk.size, outcome.seconds)
-            self._learn_bytes(outcome.results)
+    def _note(self, news: int | _Split) -> None:
+        if isinstance(news, _Split):
+            self._note_split(*news)
+            return
+        chunk = self._running.pop(news)
+        self._ready[news] = chunk
+        if _chunk_error(chunk) is None:
+            self._learn(chunk)
+
+    def _note_split(self, origin: int, split: Split) -> None:
+        chunk = self._running[origin + split.first]
+        first = origin + split.at
+        size = chunk.first + chunk.size - first
+        chunk.size -= size
+        self._watch(_Chunk(first, Started(split.future, size, chunk.open)))
+
+    def _learn(self, chunk: _Chunk) -> None:
+        result = chunk.future.result()
+        seconds = seconds_of(result)
+        if not seconds:
+            return
+        self._item_seconds = seconds / chunk.size
+        if self._chunksize:
+            self._size = next_bundle(self._size, chunk.size, seconds)
+        else:
+            self._size = next_size(self._size, chunk.size, seconds)
+            self._learn_bytes(sample_of(result))
 
     def _submit_more(self) -> None:
         while not self._is_exhausted and (count := self._count_to_take()):
@@ -251,12 +277,17 @@ class _Map:
 
     def _count_to_take(self) -> int:
         window = self._options.buffersize or self._auto_window()
-        size = self._chunksize or limit_size(
-            self._size,
-            slots=self._slots,
-            window=window,
-            item_bytes=self._item_bytes,
-            remaining=self._length - self._taken,
+        is_fixed = self._chunksize > 1 or (self._chunksize and not self._options.bundles)
+        size = (
+            self._chunksize
+            if is_fixed
+            else limit_size(
+                self._size,
+                slots=self._slots,
+                window=window,
+                item_bytes=self._item_bytes,
+                remaining=self._length - self._taken,
+            )
         )
         if len(self._running) >= calls_in_flight(self._slots, size) and not self._is_eager():
             return 0
@@ -273,35 +304,43 @@ class _Map:
         return few and self._length * self._item_bytes <= WINDOW_BYTES
 
     def _submit(self, items: list[Any]) -> None:
-        first, done = self._taken, self._done
-        try:
-            future = self._start_chunk(items)
-        except RuntimeError as error:
-            error.add_note(
-                f"map had taken {first} items; it takes them as its results are used: "
-                "use the results before the executor is shut down"
-            )
-            raise
-        self._taken += len(items)
-        self._running[first] = _Chunk(first, len(items), future)
-        future.add_done_callback(lambda _: done.put(first))
+        while items:
+            first = self._taken
+            try:
+                started = self._start(items)
+            except RuntimeError as error:
+                error.add_note(
+                    f"map had taken {first} items; it takes them as its results are used: "
+                    "use the results before the executor is shut down"
+                )
+                raise
+            self._taken += started.size
+            self._watch(_Chunk(first, started))
+            items = items[started.size :]
 
-    def _learn_bytes(self, values: list[Any]) -> None:
+    def _start(self, items: list[Any]) -> Started:
+        if self._options.bundles and (
+            self._chunksize == 1 or (not self._chunksize and self._item_seconds > BUNDLE_SECONDS)
+        ):
+            first, news = self._taken, self._news
+            return self._travel.bundle(items, lambda split: news.put(_Split(first, split)))
+        if self._chunksize == 1:
+            return self._travel.single(items)
+        return self._travel.chunk(items)
+
+    def _watch(self, chunk: _Chunk) -> None:
+        first, news = chunk.first, self._news
+        self._running[first] = chunk
+        chunk.future.add_done_callback(lambda _: news.put(first))
+
+    def _learn_bytes(self, values: Sequence[Any]) -> None:
         sample = values[:SAMPLE]
         size = sum(map(approximate_size, sample)) // len(sample)
         self._item_bytes = max(size, self._item_bytes // 2)
 
     def _values(self, chunk: _Chunk) -> tuple[deque[Any], BaseException | None]:
         """Return what to yield for a chunk, and what to raise after that."""
-        values: list[Any] = [None] * chunk.size
-        if (error := _chunk_error(chunk)) is not None:
-            failures = _chunk_failures(error, chunk)
-        elif self._chunksize == 1:
-            return deque((chunk.future.result(),)), None
-        else:
-            outcome: ChunkOutcome = chunk.future.result()
-            values = outcome.results
-            failures = {at: _unpack(failure) for at, failure in outcome.failures.items()}
+        values, failures = _opened(chunk)
         if not failures:
             return deque(values), None
         if self._options.errors == "raise":
@@ -322,24 +361,11 @@ class _Map:
             )
 
     def _cancel(self) -> None:
+        self._note_finished()
         for chunk in self._running.values():
             chunk.future.cancel()
         self._running.clear()
         self._ready.clear()
-
-
-def _chunk_starter(
-    start_call: StartCall, fn: Callable[..., Any], width: int, chunksize: int
-) -> Callable[[list[Any]], Future[Any]]:
-    """Return what submits a list of items, which are tuples unless `width` is 1."""
-    policy = call_options(fn)
-    if chunksize == 1 and width == 1:
-        return lambda items: start_call(fn, (items[0],), {}, policy)
-    if chunksize == 1:
-        return lambda items: start_call(fn, items[0], {}, policy)
-    # One object for all chunks: a pool of processes sends it once per child.
-    chunk_fn = partial(run_chunk if width == 1 else run_star_chunk, fn)
-    return lambda items: start_call(chunk_fn, (items,), {}, policy)
 
 
 def _allowed_chunksize(chunksize: int | Literal["auto"], policy: CallOptions) -> int:
@@ -363,6 +389,13 @@ def _known_length(iterables: Sequence[Iterable[Any]]) -> int:
 def _check_count(name: str, value: object, expected: str) -> None:
     if type(value) is not int or value < 1:
         raise UsageError(f"{name} must be {expected}; seen: {value!r}")
+
+
+def _opened(chunk: _Chunk) -> Opened:
+    error = _chunk_error(chunk)
+    if error is None:
+        return chunk.open(chunk.future.result())
+    return [None] * chunk.size, _chunk_failures(error, chunk)
 
 
 def _chunk_error(chunk: _Chunk) -> BaseException | None:
@@ -391,24 +424,6 @@ def _lost_in_chunk(error: WorkerLost, chunk: _Chunk) -> WorkerLost:
     )
     lost.__cause__ = error
     return lost
-
-
-def _unpack(failure: ItemFailure | PackedFailure) -> BaseException:
-    """Return the exception of an item; one from a child has its traceback as cause."""
-    if isinstance(failure, ItemFailure):
-        return failure.error
-    if failure.pickled:
-        error: BaseException = pickle.loads(failure.pickled)
-    else:
-        error = RemoteError(
-            f"{failure.type}: {failure.text}",
-            error_type=failure.type,
-            error_text=failure.text,
-            traceback=failure.traceback,
-        )
-    # The same class as in the standard library: its str() is the text.
-    error.__cause__ = _RemoteTraceback(failure.traceback)  # type: ignore[arg-type]
-    return error
 
 
 def _raise(error: BaseException) -> NoReturn:

@@ -11,12 +11,15 @@ from functools import partial
 from typing import Any, Final, TextIO
 
 from lightwork.pool import inherited
+from lightwork.pool.bundle import run_bundle, run_star_bundle
 from lightwork.pool.chunk import run_chunk, run_star_chunk
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
 # So that a mark is written as one (PIPE_BUF).
 _NAME_MAX: Final = 1000
+# What runs several items of a map; its first argument is the function that is meant.
+_OF_MAPS: Final = (run_chunk, run_star_chunk, run_bundle, run_star_bundle)
 
 
 class OutputMark:
@@ -72,8 +75,7 @@ def _open(stream: int) -> TextIO:
 
 def _name_of(function: Any) -> str:
     while isinstance(function, partial):
-        is_chunk = function.func in {run_chunk, run_star_chunk}
-        function = function.args[0] if is_chunk else function.func
+        function = function.args[0] if function.func in _OF_MAPS else function.func
     return str(getattr(function, "__qualname__", type(function).__qualname__)).replace("\n", " ")
 
 

@@ -17,6 +17,12 @@ AIM: Final = 0.030
 GROWTH: Final = 16
 # No-op items run at 20 M/s: 16 Ki of them take as long as 20 transports.
 MAX_CHUNK: Final = 16_384
+# Items that take longer are run in bundles, whose cost for each they hide (1 us).
+BUNDLE_SECONDS: Final = 20e-6
+# Single items travel together as long as they take no longer than this in all.
+_BUNDLE_AIM: Final = 0.001
+_BUNDLE_GROWTH: Final = 4
+_BUNDLE_MAX: Final = 512
 CHUNK_BYTES: Final = 1 << 20
 WINDOW_BYTES: Final = 64 << 20
 # Sizes are sampled from this many items of a chunk.
@@ -31,6 +37,12 @@ def next_size(size: int, ran: int, seconds: float) -> int:
     if seconds < SHORT and ran >= size:
         return max(1, min(ran * GROWTH, int(ran * AIM / max(seconds, 1e-9)), MAX_CHUNK))
     return size
+
+
+def next_bundle(size: int, ran: int, seconds: float) -> int:
+    """Return how many single items travel together after `ran` of them took `seconds`."""
+    fitting = int(ran * _BUNDLE_AIM / max(seconds, 1e-9))
+    return max(1, min(fitting, size * _BUNDLE_GROWTH, _BUNDLE_MAX))
 
 
 def limit_size(size: int, *, slots: int, window: int, item_bytes: int, remaining: int) -> int:

@@ -7,11 +7,15 @@ system calls: which call it had started, and the results it had not yet sent.
            8    started_ns monotonic clock when it started             (child writes)
           16    produced   bytes of the result stream made so far      (child writes)
           24    ring_from  where the part of it that is in the ring begins  (child writes)
+          32    item       which call's how many items were begun      (child writes)
+          40    done       how many items of a bundle are done         (child writes)
           64    packets    packets put into the pipe, less recalled    (pool writes)
           72    cancel     number of the call asked to stop            (pool writes)
+          80    limit      which call's item is not to be begun        (pool writes)
         1024    let_go     for each place of the shelf, which result is done with (pool writes)
         4096    outbox     ring of OUTBOX_SIZE bytes                   (child writes)
-       69632    trace      what Python says when the child crashes     (child writes)
+       69632    board      results of the bundle that is being run     (child writes)
+      102400    trace      what Python says when the child crashes     (child writes)
 
 Each field has one writer and is one aligned 8-byte store, so a reader sees the
 old or the new value and nothing between. Byte `n` of the result stream lies at
@@ -36,7 +40,9 @@ from lightwork.pool.mapped import map_shared
 
 OUTBOX_START: Final = 4096
 OUTBOX_SIZE: Final = 1 << 16
-TRACE_START: Final = OUTBOX_START + OUTBOX_SIZE
+BOARD_START: Final = OUTBOX_START + OUTBOX_SIZE
+BOARD_SIZE: Final = 1 << 15
+TRACE_START: Final = BOARD_START + BOARD_SIZE
 # A hundred frames, which is where faulthandler ends.
 TRACE_SIZE: Final = 1 << 14
 PAGE_SIZE: Final = TRACE_START + TRACE_SIZE
@@ -52,9 +58,18 @@ STARTED: Final = 0
 STARTED_NS: Final = 1
 PRODUCED: Final = 2
 RING_FROM: Final = 3
+ITEM: Final = 4
+DONE: Final = 5
 PACKETS: Final = 8
 CANCEL: Final = 9
+LIMIT: Final = 10
 LET_GO: Final = 128
+
+# A bundle has at most so many items.
+BUNDLE_MAX: Final = 1024
+# Words about items: the number of a call times this, plus a number of items.
+ITEM_SPAN: Final = 1 << 16
+_RESULTS_START: Final = BOARD_START + 4 * BUNDLE_MAX
 
 # Places of the child's shelf (shelf.py).
 SLOTS: Final = 64
@@ -76,7 +91,10 @@ class Page:
         self._map = map_shared(fd, PAGE_SIZE)
         view = memoryview(self._map)
         self.words = view[:OUTBOX_START].cast("Q")
-        self.outbox = view[OUTBOX_START:TRACE_START]
+        self.outbox = view[OUTBOX_START:BOARD_START]
+        # Where each result on the board ends, and the results (bundle.py).
+        self.ends = view[BOARD_START:_RESULTS_START].cast("I")
+        self.results = view[_RESULTS_START:TRACE_START]
         view.release()
 
     def read_stream(self, received: int) -> bytes:
@@ -116,4 +134,10 @@ class Page:
         """Release the memory of this side."""
         self.words.release()
         self.outbox.release()
+        self.ends.release()
+        self.results.release()
         self._map.close()
+
+
+# In a child: its own page; elsewhere empty.
+own_page: list[Page] = []

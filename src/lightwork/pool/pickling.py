@@ -6,11 +6,12 @@ has to import the main script again. Used on both sides of a pool.
 """
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 # Smaller buffers are copied into the pickle: to carry them by themselves costs more.
 _APART_MIN: Final = 1 << 16
+_CARRIED: Final = {bytes, bytearray}
 
 
 def dump(value: object) -> bytes:
@@ -28,22 +29,87 @@ def dump(value: object) -> bytes:
     return _dump_by_value(value) if b"__main__" in data else data
 
 
-def dump_apart(value: object) -> tuple[bytes, list[memoryview]]:
+def dump_apart(value: object) -> tuple[bytes, Sequence[memoryview]]:
     """Return the value as bytes without its large buffers, and those, which still are the value's.
 
     Raises:
         Exception: Whatever the value's own pickling raised.
     """
+    found: list[pickle.PickleBuffer] = []
+    try:
+        data = pickle.dumps(value, 5, buffer_callback=found.append)
+    except Exception:
+        return _dump_carefully(value)
+    if b"__main__" in data:
+        return _dump_carefully(value)
+    if not found:
+        return data, ()
+    apart = [_raw(buffer) for buffer in found]
+    is_whole = all(raw is not None and raw.nbytes >= _APART_MIN for raw in apart)
+    return (data, apart) if is_whole else _dump_carefully(value)  # type: ignore[return-value]
+
+
+def dump_arguments(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[bytes, Sequence[memoryview]]:
+    """Do the same for what a call is given, its large bytes apart as well."""
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if type(value) in _CARRIED:
+            return dump_apart(_carry_all(args, kwargs))
+    return dump_apart((args, kwargs))
+
+
+def dump_result(value: object) -> tuple[bytes, Sequence[memoryview]]:
+    """Do the same for what a call returns, which may be large bytes itself."""
+    return dump_apart(_carried(value))
+
+
+def _carried(value: Any) -> Any:
+    is_large = type(value) in _CARRIED and len(value) >= _APART_MIN
+    return _Carrier(value) if is_large else value
+
+
+def _carry_all(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    # By object: what was given twice is one object there, too.
+    known: dict[int, Any] = {}
+
+    def carried(value: Any) -> Any:
+        return known.setdefault(id(value), _carried(value))
+
+    return tuple(map(carried, args)), {name: carried(value) for name, value in kwargs.items()}
+
+
+class _Carrier:
+    """Stands for bytes while they are pickled, which pickle itself never leaves out."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes | bytearray) -> None:
+        self._value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self._value), (pickle.PickleBuffer(self._value),)
+
+
+def _raw(buffer: pickle.PickleBuffer) -> memoryview | None:
+    try:
+        return buffer.raw()
+    except BufferError:
+        return None  # In pieces itself: pickle will say so.
+
+
+def _dump_carefully(value: object) -> tuple[bytes, Sequence[memoryview]]:
+    """Do the same for values with small buffers, and with what a child cannot import."""
     apart: list[memoryview] = []
 
     def is_part(buffer: pickle.PickleBuffer) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:
-            return True  # In pieces itself: pickle will say so.
-        if raw.nbytes >= _APART_MIN:
+        raw = _raw(buffer)
+        if raw is not None and raw.nbytes >= _APART_MIN:
             apart.append(raw)
-        return raw.nbytes < _APART_MIN
+            return False
+        return True
 
     try:
         data = pickle.dumps(value, 5, buffer_callback=is_part)

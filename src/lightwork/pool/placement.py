@@ -12,20 +12,25 @@ they answer, so no search through all children is ever needed.
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Final
 
-from lightwork.errors import PoolError
+from lightwork.errors import PoolError, WorkerLost
+from lightwork.pool.board import Board
+from lightwork.pool.bundle import Outcome
+from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.children import Children, has_room
-from lightwork.pool.frames import Frame
 from lightwork.pool.limits import Limits
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.plan import PEEK_FIRST_SECONDS, Waiting
 from lightwork.pool.poller import Poller
-from lightwork.pool.shelf import Delivery
+from lightwork.pool.resolve import Decided
 
 # How often the child of a call with a memory limit is measured.
 MEMORY_SECONDS: Final = 0.02
+# A bundle of which nothing was begun when its child died is begun again so often.
+_STUMBLES_MAX: Final = 2
 # After the system refused a child, as long no other one is asked for.
 _REFUSED_SECONDS: Final = 0.1
 
@@ -33,12 +38,13 @@ _REFUSED_SECONDS: Final = 0.1
 class Placement:
     """The tables of a pool's calls."""
 
-    def __init__(self, children: Children, poller: Poller) -> None:
+    def __init__(self, children: Children, poller: Poller, seqs: Iterator[int]) -> None:
         self.children = children
+        self._seqs = seqs
         self._poller = poller
         # Used without the lock; appending and taking are atomic.
         self.incoming: deque[Call] = deque()
-        self.decided: deque[tuple[Call, Frame | Delivery | BaseException]] = deque()
+        self.decided: deque[tuple[Call, Decided]] = deque()
         self.waiting: Waiting[Call] = Waiting()
         self.limits: Limits[Call] = Limits()
         # Calls whose time to start has not come.
@@ -116,7 +122,7 @@ class Placement:
                 break
         for call in reversed(link.flush()):
             self.put_back(call)
-        if len(link.calls) > 1:
+        if len(link.calls) > 1 or link.bundles:
             self.expect_to_peek(link)
         return link.sent_total - before
 
@@ -168,6 +174,15 @@ class Placement:
         self.parked.look_at(call.seq, call, call.options.start_at)
         self._poller.wake_before(call.options.start_at)
 
+    def run_again(self, call: Call, options: CallOptions) -> bool:
+        """Let a call wait for its next attempt; False: those that wait are cancelled."""
+        if self.cancels_waiting:
+            return False
+        # A new number: what still comes of the old attempt is not mistaken for the new one's.
+        call.seq, call.options, call.is_answered = next(self._seqs), options, False
+        self.park(call)
+        return True
+
     def take_due(self, now: float) -> None:
         """Let the calls wait for a child whose time has come."""
         for call in self.parked.take_due(now):
@@ -182,6 +197,29 @@ class Placement:
                 self.decide(call, CancelledError())
         else:
             self.waiting.put_back(call, call.options.priority)
+
+    def part(self, call: Call, at: int) -> None:
+        """Let the items of a bundle from `at` on, which were not begun, be a call that waits."""
+        rest = call.part(at, next(self._seqs))
+        # First: whoever waits for the items must know of it before anything else happens to them.
+        self.decided.append((call, Split(call.first, at, rest.future)))
+        self.put_back(rest)
+
+    def lose(self, call: Call, board: Board, lost: WorkerLost) -> None:
+        """End a call that ran when its child died; of a bundle, only the item that ran."""
+        begun, done = board.read(call)
+        if not call.end or (not begun and call.stumbles == _STUMBLES_MAX):
+            self.decide(call, lost)
+            return
+        if not begun:
+            # The child died before the first item, perhaps while it imported the function.
+            call.stumbles += 1
+            self.put_back(call)
+            return
+        if call.first + begun < call.end:
+            self.part(call, call.first + begun)
+        is_one_lost = done.pieces() < min(begun, call.end - call.first)
+        self.decide(call, Outcome(done, lost=lost if is_one_lost else None))
 
     def take_back(self, link: ChildLink) -> None:
         """Take back what the child has not begun."""
@@ -204,7 +242,7 @@ class Placement:
                 refusal.__cause__ = error
                 self.decide(call, refusal)
 
-    def decide(self, call: Call, decided: Frame | Delivery | BaseException) -> None:
+    def decide(self, call: Call, decided: Decided) -> None:
         """Keep the end of a call until the dispatcher resolves its future."""
         call.is_answered = True
         # Whoever still looks at the arguments has a hold of its own.

@@ -100,12 +100,11 @@ class ProcessExecutor(Executor):
             )
         hooks = make_hooks(initializer, initargs, finalizer, finalargs)
         self._max_workers = check_max_workers(max_workers)
-        calls_per_child = _check_calls_per_child(max_tasks_per_child)
         settings = PoolSettings(
             children=self._max_workers,
             name=check_name(name),
             env=_child_env(env, blas_threads, self._max_workers),
-            calls_per_child=calls_per_child,
+            calls_per_child=_check_calls_per_child(max_tasks_per_child),
             memory_per_child=parse_size(max_memory_per_child or 0),
             idle_timeout=_check_idle_timeout(idle_timeout),
             logs=logs,
@@ -114,6 +113,8 @@ class ProcessExecutor(Executor):
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
         self._raises_memory_error = memory_errors
+        # Where calls are counted, each item is one.
+        self._has_bundles = not max_tasks_per_child
         self._pid = os.getpid()
         self._pool = ProcessPool(settings)
         self._thread = threading.Thread(

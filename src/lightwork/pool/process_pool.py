@@ -49,7 +49,7 @@ from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
-from lightwork.pool.deaths import describe_exit, memory_text, timeout_text, worker_lost
+from lightwork.pool.deaths import hopeless_text, memory_text, timeout_text, worker_lost
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
@@ -62,8 +62,7 @@ from lightwork.pool.poller import FOREVER, Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
-from lightwork.pool.resolve import following_options, resolve
-from lightwork.pool.shelf import Delivery
+from lightwork.pool.resolve import Decided, following_options, resolve
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +70,8 @@ T = TypeVar("T")
 
 # A child that neither begins nor answers a call for so long is stopped or frozen.
 _FROZEN_SECONDS: Final = 0.1
+# As numbers: every frame is compared with them.
+_ANSWERS: Final = (int(Kind.VALUE), int(Kind.ERROR))
 
 
 class ProcessPool:
@@ -89,7 +90,7 @@ class ProcessPool:
         # All that follows is guarded by _lock.
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
-        self._calls = Placement(self._children, self.poller)
+        self._calls = Placement(self._children, self.poller, self._seqs)
         self._start_failures = 0
         self._was_ready = False
         self._is_closing = False
@@ -114,13 +115,13 @@ class ProcessPool:
             raise self._refusal()
         try:
             function = self._functions.find(fn)
-            arguments = pack_arguments(self._arena, (args, kwargs))
+            body, extent, refs = pack_arguments(self._arena, args, kwargs)
         except Exception as error:
             failed: Future[Any] = Future()
             failed.set_exception(error)
             return failed
-        call = Call(next(self._seqs), function, arguments.body, options, self._withdraw)
-        call.extent, call.refs = arguments.extent, arguments.refs
+        call = Call(next(self._seqs), function, body, options, self._withdraw)
+        call.extent, call.refs = extent, refs
         self._calls.incoming.append(call)
         if self._children.idle:
             self._send_now()
@@ -335,11 +336,13 @@ class ProcessPool:
 
     def _answer(self, link: ChildLink, frames: list[Frame]) -> None:
         for frame in frames:
-            if frame.kind in (Kind.VALUE, Kind.ERROR):
+            if frame.kind in _ANSWERS:
                 link.is_stalled = False
                 if (call := link.forget(frame.seq)) is not None:
                     call.function.learn(frame.micros)
-                    self._calls.decide(call, link.open_result(frame))
+                    if frame.done and call.first + frame.done < call.end:
+                        self._calls.part(call, call.first + frame.done)
+                    self._calls.decide(call, link.open_result(frame) if frame.is_bulk else frame)
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:
@@ -401,6 +404,8 @@ class ProcessPool:
         self._answer(link, frames)
         link.looks = 0 if frames else link.looks + 1
         link.peek_at = now + next_peek_delay(link.looks)
+        if link.bundles:
+            self._split_stalled(link, now)
         if len(link.calls) < 2:
             return
         seq, seconds = link.started()
@@ -409,6 +414,12 @@ class ProcessPool:
             # What waits there can run elsewhere, or soon can.
             self._calls.take_back(link)
             self._calls.roomy[link.serial] = link
+
+    def _split_stalled(self, link: ChildLink, now: float) -> None:
+        """Take back the items behind one that turns out to be long."""
+        call = link.calls.get(link.board.stalled_call(now, STALLED_SECONDS))
+        if call is not None and (at := link.board.forbid_rest(call)):
+            self._calls.part(call, at)
 
     # --- what became of children; by the dispatcher
 
@@ -456,7 +467,7 @@ class ProcessPool:
             call = link.forget(seq)
             assert call is not None
             if seq == started:
-                self._calls.decide(call, worker_lost(link, exitcode, call.function.name))
+                self._calls.lose(call, link.board, worker_lost(link, exitcode, call.function.name))
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)
@@ -468,16 +479,12 @@ class ProcessPool:
         self._start_failures += 1
         is_hopeless = is_start_hopeless(self._start_failures, was_ready=self._was_ready)
         if is_hopeless and self._error is None:
-            self._error = RuntimeError(
-                f"{self._start_failures} children in a row died before they were ready; "
-                f"the last one {describe_exit(exitcode)}; see their standard error"
-            )
+            self._error = RuntimeError(hopeless_text(self._start_failures, exitcode))
 
     # --- outside the lock, by the dispatcher
 
     def _resolve(self) -> None:
-        if self._children.output is not None:
-            self._children.output.tell()
+        self._children.pass_on_output()
         while self._calls.decided:
             call, decided = self._calls.decided.popleft()
             if call.options.retries is None or not self._run_again(call, decided):
@@ -487,13 +494,7 @@ class ProcessPool:
         while self._children.notes:
             log.info(*self._children.notes.popleft())
 
-    def _run_again(self, call: Call, decided: Frame | Delivery | BaseException) -> bool:
-        """Let a call wait for its next attempt, if there is to be one."""
+    def _run_again(self, call: Call, decided: Decided) -> bool:
         options = following_options(call.options, decided)
         with self._lock:
-            if options is None or self._calls.cancels_waiting or self._error is not None:
-                return False
-            # A new number: what still comes of the old attempt is not mistaken for the new one's.
-            call.seq, call.options, call.is_answered = next(self._seqs), options, False
-            self._calls.park(call)
-        return True
+            return bool(options and self._error is None and self._calls.run_again(call, options))

@@ -7,11 +7,12 @@ value, an exception or a callback does may reach the caller: it is a dispatcher.
 import contextlib
 import logging
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from lightwork.model import Progress
 from lightwork.pool.again import after_error, after_pool_error, note_attempts
-from lightwork.pool.call import CallOptions
+from lightwork.pool.bundle import Outcome
+from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.future import Future
 from lightwork.pool.link import Call
@@ -21,12 +22,22 @@ from lightwork.pool.shelf import Delivery
 
 log = logging.getLogger(__name__)
 
+# As numbers: these are compared for every call.
+_VALUE: Final = int(Kind.VALUE)
+_PROGRESS: Final = int(Kind.PROGRESS)
 
-def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
-    """Give the call's future its value, its exception or a progress report."""
+
+# What can have become of a call; of part of it: Split.
+Decided: TypeAlias = Frame | Delivery | Outcome | Split | BaseException
+
+
+def resolve(call: Call, decided: Decided) -> None:
+    """Give the call's future its value or its exception; or tell whoever asked what happens."""
     try:
-        if isinstance(decided, Frame) and decided.kind == Kind.PROGRESS:
+        if isinstance(decided, Frame) and decided.kind == _PROGRESS:
             _report(call, decided.body)
+        elif isinstance(decided, Split):
+            _tell(call, decided)
         else:
             _settle(call, decided)
     except BaseException:
@@ -35,9 +46,7 @@ def resolve(call: Call, decided: Frame | Delivery | BaseException) -> None:
             log.exception("future_not_resolved call=%s", call.function.name)
 
 
-def following_options(
-    options: CallOptions, decided: Frame | Delivery | BaseException
-) -> CallOptions | None:
+def following_options(options: CallOptions, decided: Decided) -> CallOptions | None:
     """Return the options of the attempt that follows this end of one, if there is to be one."""
     if isinstance(decided, BaseException):
         return after_pool_error(options, decided)
@@ -52,28 +61,35 @@ def _report(call: Call, body: bytes) -> None:
         call.options.on_progress(Progress(done=done, total=total, note=note))
 
 
-def _settle(call: Call, decided: Frame | Delivery | BaseException) -> None:
+def _tell(call: Call, split: Split) -> None:
+    if call.options.on_split is not None:
+        call.options.on_split(split)
+
+
+def _settle(call: Call, decided: Frame | Delivery | Outcome | BaseException) -> None:
     future = call.future
     try:
-        if isinstance(decided, Frame | Delivery):
-            _load_outcome(call, decided)
+        if isinstance(decided, Frame):
+            if decided.kind == _VALUE:
+                _load_value(future, decided)
+            else:
+                _fail(call, unpack_exception(decided.body))
+        elif isinstance(decided, Outcome):
+            future.set_result(decided)
+        elif isinstance(decided, Delivery):
+            _load_value(future, decided)
         elif isinstance(decided, CancelledError):
             future._end_cancelled()
         else:
-            note_attempts(call.options, decided)
-            future.set_exception(decided)
+            _fail(call, decided)
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
 
 
-def _load_outcome(call: Call, answer: Frame | Delivery) -> None:
-    if isinstance(answer, Frame) and answer.kind == Kind.ERROR:
-        error = unpack_exception(answer.body)
-        note_attempts(call.options, error)
-        call.future.set_exception(error)
-    else:
-        _load_value(call.future, answer)
+def _fail(call: Call, error: BaseException) -> None:
+    note_attempts(call.options, error)
+    call.future.set_exception(error)
 
 
 def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:

@@ -1,0 +1,115 @@
+"""Travel: the ways in which the items of a map go to an executor.
+
+    single   one item, one call
+    chunk    many items, one call: 0.1 us per item, but what a death costs is all of them
+    bundle   many items that travel as one call and are run one by one (bundle.py): 1 us
+             per item, and a death costs one; only executors with children have it
+
+An item that cannot travel in a bundle goes as a single call instead.
+"""
+
+import pickle
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import _RemoteTraceback
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from lightwork.errors import RemoteError
+from lightwork.pool.bundle import Outcome, pack_items, run_bundle, run_star_bundle
+from lightwork.pool.call import CallOptions, Split
+from lightwork.pool.chunk import (
+    ChunkOutcome,
+    ItemFailure,
+    PackedFailure,
+    run_chunk,
+    run_star_chunk,
+)
+from lightwork.pool.future import Future
+from lightwork.pool.unbundle import open_outcome
+
+StartCall: TypeAlias = Callable[
+    [Callable[..., Any], tuple[Any, ...], dict[str, Any], CallOptions], Future[Any]
+]
+# What every item gave, and by position the exceptions of those that failed.
+Opened: TypeAlias = tuple[list[Any], dict[int, BaseException]]
+
+
+class Started(NamedTuple):
+    """A call that runs the first `size` of the items; `open` opens its result."""
+
+    future: Future[Any]
+    size: int
+    open: Callable[[Any], Opened]
+
+
+class Travel:
+    """Starts calls for the items of one map; `is_star`: items are tuples of arguments."""
+
+    def __init__(
+        self, start_call: StartCall, fn: Callable[..., Any], policy: CallOptions, *, is_star: bool
+    ) -> None:
+        self._start_call = start_call
+        self._fn = fn
+        self._policy = policy
+        self._is_star = is_star
+        # One object for all: a pool of processes sends it once per child.
+        self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, fn)
+        self._bundle_fn = partial(run_star_bundle if is_star else run_bundle, fn)
+
+    def single(self, items: list[Any]) -> Started:
+        """Start the first item."""
+        args = items[0] if self._is_star else (items[0],)
+        return Started(self._start_call(self._fn, args, {}, self._policy), 1, _open_single)
+
+    def chunk(self, items: list[Any]) -> Started:
+        """Start all items as one call."""
+        future = self._start_call(self._chunk_fn, (items,), {}, self._policy)
+        return Started(future, len(items), _open_chunk)
+
+    def bundle(self, items: list[Any], on_split: Callable[[Split], None]) -> Started:
+        """Start the first items, as many as can go in a bundle."""
+        parcel, size = pack_items(items)
+        if size == 0:
+            return self.single(items)
+        options = replace(self._policy, items=size, on_split=on_split)
+        future = self._start_call(self._bundle_fn, (parcel,), {}, options)
+        return Started(future, size, open_outcome)
+
+
+def seconds_of(result: object) -> float:
+    """Return how long the items ran that gave this result; 0.0 when not known."""
+    return result.seconds if isinstance(result, ChunkOutcome | Outcome) else 0.0
+
+
+def unpack_failure(failure: ItemFailure | PackedFailure) -> BaseException:
+    """Return the exception of an item; one from a child has its traceback as cause."""
+    if isinstance(failure, ItemFailure):
+        return failure.error
+    if failure.pickled:
+        error: BaseException = pickle.loads(failure.pickled)
+    else:
+        error = RemoteError(
+            f"{failure.type}: {failure.text}",
+            error_type=failure.type,
+            error_text=failure.text,
+            traceback=failure.traceback,
+        )
+    # The same class as in the standard library: its str() is the text.
+    error.__cause__ = _RemoteTraceback(failure.traceback)  # type: ignore[arg-type]
+    return error
+
+
+def sample_of(result: ChunkOutcome | Outcome) -> Sequence[object]:
+    """Return some of the results, in whatever form, as large as they are."""
+    if isinstance(result, ChunkOutcome):
+        return result.results
+    return [*result.results.pickles()[:1], *result.last]
+
+
+def _open_single(result: Any) -> Opened:
+    return [result], {}
+
+
+def _open_chunk(outcome: ChunkOutcome) -> Opened:
+    return outcome.results, {at: unpack_failure(one) for at, one in outcome.failures.items()}
