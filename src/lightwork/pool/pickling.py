@@ -125,9 +125,9 @@ def _dump_by_value(
     value: object, is_part: Callable[[pickle.PickleBuffer], object] | None = None
 ) -> bytes:
     # 12 ms to import, and most programs never need it.
-    import cloudpickle  # noqa: PLC0415 - see above
+    from lightwork.pool.by_value import dump_by_value  # noqa: PLC0415 - see above
 
-    return bytes(cloudpickle.dumps(value, 5, buffer_callback=is_part))
+    return dump_by_value(value, is_part)
 
 
 load: Callable[[Any], Any] = pickle.loads
