@@ -15,7 +15,7 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent import futures
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -29,6 +29,7 @@ from lightwork.pool.choose import count_slots
 from lightwork.pool.executor import Executor, shown
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.mapping import MapOptions
+from lightwork.pool.results import Results
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from lightwork.tasks import Task
@@ -179,7 +180,7 @@ class DurableExecutor(Executor):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         key: str | None = None,
-    ) -> Iterator[T]:
+    ) -> Results[T]:
         """Make a job of each item and yield the results; see Executor.map.
 
         `chunksize` has no effect: each item is a job with an outcome of its own.
@@ -199,18 +200,14 @@ class DurableExecutor(Executor):
         calls = zip(*iterables, strict=False)
         jobs = (self._keyed_job(task, args, key, numbering) for args in calls)
 
-        def take_more(count: int) -> list[DurableFuture[Any]]:
-            batch = list(itertools.islice(jobs, count))
-            return self._submit_batch(task, batch) if batch else []
-
-        results = collect(
-            take_more,
+        results: Results[T] = collect(
+            lambda count: list(itertools.islice(jobs, count)),
+            lambda batch: self._submit_batch(task, batch),
             options,
             ahead=buffersize or _MAP_AHEAD,
             batch=_MAP_BATCH,
             abandon=self._abandon if key is None else lambda _: None,
         )
-        next(results)  # Runs up to the first yield: work starts at the call.
         return shown(results, fn, iterables) if progress else results
 
     def _submit_batch(self, task: Task[..., Any], jobs: list[NewJob]) -> list[DurableFuture[Any]]:

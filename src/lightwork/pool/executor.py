@@ -6,7 +6,7 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent import futures
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
@@ -14,18 +14,23 @@ from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.mapping import MapOptions, map_calls
 from lightwork.pool.ref import Ref
-from lightwork.pool.show import count_items, show_progress
+from lightwork.pool.results import Results
+from lightwork.pool.show import count_items, show_progress, show_progress_async
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def shown(
-    results: Iterator[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
-) -> Iterator[T]:
+    results: Results[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
+) -> Results[T]:
     """Return the results of a map with a progress display around them."""
     title = getattr(fn, "__name__", type(fn).__name__)
-    return show_progress(results, count_items(iterables), title=title)
+    total = count_items(iterables)
+    return Results(
+        show_progress(results, total, title=title),
+        lambda: show_progress_async(results.arriving(), total, title=title),
+    )
 
 
 class Executor(futures.Executor, abc.ABC):
@@ -75,8 +80,10 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]:
+    ) -> Results[T]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
+
+        The results are for `for` or, without blocking the event loop, for `async for`.
 
         Args:
             fn: Called once per item.
@@ -100,7 +107,7 @@ class Executor(futures.Executor, abc.ABC):
             slots=self._max_workers,
             bundles=self._has_bundles,
         )
-        results: Iterator[T] = map_calls(self.start_call, fn, iterables, options)
+        results: Results[T] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results
 
     def start(self) -> None:

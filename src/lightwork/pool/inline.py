@@ -10,7 +10,7 @@ a failure follow here and now, with the declared delays between them.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
 from lightwork.pool.again import after_error, note_attempts
@@ -19,6 +19,7 @@ from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
 from lightwork.pool.progress import reporter_for
+from lightwork.pool.results import Results
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class InlineExecutor(Executor):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]:
+    ) -> Results[T]:
         """Call `fn` for one item at a time, as its result is asked for.
 
         The first item runs at the call, which is the meaning of `map` everywhere;

@@ -37,7 +37,7 @@ import queue
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -59,6 +59,7 @@ from lightwork.pool.pace import (
     next_size,
     take_count,
 )
+from lightwork.pool.results import Arrivals, Bell, Results
 from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of, seconds_of
 
 # So few items of an input of known length are all submitted at the call, like
@@ -101,7 +102,7 @@ def map_calls(
     fn: Callable[..., Any],
     iterables: Sequence[Iterable[Any]],
     options: MapOptions,
-) -> Generator[Any, None, None]:
+) -> Results[Any]:
     """Start to run `fn` with the zipped items; return an iterator over the results.
 
     Closing or dropping an iterator in use cancels what has not started; one that
@@ -123,7 +124,7 @@ def map_calls(
     # Submits, up to the first yield; a generator that never started could not
     # warn when it is dropped.
     next(results)
-    return results
+    return Results(results, running.open_async)
 
 
 class _Chunk:
@@ -172,12 +173,13 @@ class _Map:
         self._item_bytes = 0
         self._item_seconds = 0.0
         self._is_exhausted = False
+        self._is_used = False
         # By serial number: the position of a chunk's first item.
         self._running: dict[int, _Chunk] = {}
         self._ready: dict[int, _Chunk] = {}
         # Serial numbers of finished chunks, put by the pool's threads. Not the
         # chunks: a future keeps its callbacks, and the cycle would keep results.
-        self._news: queue.SimpleQueue[int | _Split] = queue.SimpleQueue()
+        self._news: Arrivals[int | _Split] = Arrivals()
 
     def results(self) -> Generator[Any, None, None]:
         """Yield once when started, then every result."""
@@ -206,6 +208,48 @@ class _Map:
             error = None
             self._cancel()
 
+    def open_async(self) -> AsyncGenerator[Any, None]:
+        """Return what yields every result, waiting as a coroutine does."""
+        # Now: the generator above may be dropped before this one runs.
+        self._is_used = True
+        return self._results_async()
+
+    async def _results_async(self) -> AsyncGenerator[Any, None]:
+        bell = Bell()
+        self._news.wake = bell.ring
+        values: deque[Any] = deque()
+        error: BaseException | None = None
+        try:
+            while (chunk := await self._next_chunk_async(bell)) is not None:
+                size = chunk.size
+                values, error = self._values(chunk)
+                del chunk
+                while values:
+                    yield values.popleft()
+                if error is not None:
+                    _raise(error)
+                self._yielded += size
+        finally:
+            values.clear()
+            error = None
+            self._news.wake = None
+            self._cancel()
+
+    async def _next_chunk_async(self, bell: Bell) -> _Chunk | None:
+        await bell.give_way()
+        self._note_finished()
+        self._submit_more()
+        while self._running or self._ready:
+            if (chunk := self._pop_ready()) is not None:
+                return chunk
+            try:
+                await bell.wait(self._seconds_left())
+            except TimeoutError:
+                raise self._overdue() from None
+            self._note_finished()
+            self._submit_more()
+        return None
+
     def _next_chunk(self) -> _Chunk | None:
         """Return the next finished chunk; None when all were."""
         self._note_finished()
@@ -225,15 +269,19 @@ class _Map:
         return self._ready.pop(self._yielded, None)
 
     def _wait(self) -> int | _Split:
-        if self._deadline is None:
-            return self._news.get()
         try:
-            return self._news.get(timeout=max(0.0, self._deadline - monotonic()))
+            return self._news.get(timeout=self._seconds_left())
         except queue.Empty:
-            raise TimeoutError(
-                f"map: no result within {self._options.timeout} s of the call; "
-                f"{self._yielded} results were yielded, {len(self._running)} calls are unfinished"
-            ) from None
+            raise self._overdue() from None
+
+    def _seconds_left(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    def _overdue(self) -> TimeoutError:
+        return TimeoutError(
+            f"map: no result within {self._options.timeout} s of the call; "
+            f"{self._yielded} results were yielded, {len(self._running)} calls are unfinished"
+        )
 
     def _note_finished(self) -> None:
         while not self._news.empty():
@@ -351,7 +399,7 @@ class _Map:
         return deque(values), None
 
     def _warn_if_unfinished(self) -> None:
-        if not self._is_exhausted:
+        if not (self._is_exhausted or self._is_used):
             warnings.warn(
                 f"the results of a map were never used: only its first {self._taken} items run, "
                 "because a map takes its items as its results are used; use the results "
