@@ -18,7 +18,7 @@ from lightwork.pool.call import CallOptions
 from lightwork.pool.chunk import ItemFailure, run_chunk, run_star_chunk
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.thread import ThreadExecutor
 from lightwork.pool.travel import unpack_failure
 from lightwork.tasks import task

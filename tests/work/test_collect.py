@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lightwork.errors import JobCancelled
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.results import Results
 from lightwork.work.collect import collect
 

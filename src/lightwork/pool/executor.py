@@ -6,13 +6,14 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
-from lightwork.pool.mapping import MapOptions, map_calls
+from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.mapping import map_calls, starmap_calls
 from lightwork.pool.ref import Ref
 from lightwork.pool.results import Results
 from lightwork.pool.show import count_items, show_progress, show_progress_async
@@ -80,6 +81,7 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Results[T]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
 
@@ -97,18 +99,42 @@ class Executor(futures.Executor, abc.ABC):
             errors: "return" yields the exception of a failed item in its place.
             progress: Show on standard error how many results there are: a bar on a
                 terminal, else a line now and then.
+            kwargs: Keyword arguments that every call gets.
         """
-        options = MapOptions(
+        options = self._map_options(
             timeout=timeout,
             chunksize=chunksize,
             buffersize=buffersize,
             ordered=ordered,
             errors=errors,
-            slots=self._max_workers,
-            bundles=self._has_bundles,
+            kwargs=kwargs,
         )
         results: Results[T] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results
+
+    def starmap(
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]:
+        """Call `fn(*arguments)` for the arguments of each call; otherwise like `map`.
+
+        Args:
+            fn: Called once for each.
+            calls: Tuples of arguments; may be infinite like those of `map`.
+            progress: As for `map`.
+            options: The other options of `map`.
+        """
+        results: Results[T] = starmap_calls(
+            self.start_call, fn, calls, self._map_options(**options)
+        )
+        return shown(results, fn, (calls,)) if progress else results
+
+    def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
+        return MapOptions(slots=self._max_workers, bundles=self._has_bundles, **options)
 
     def start(self) -> None:
         """Start now what the first call would start; idempotent."""

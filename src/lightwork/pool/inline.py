@@ -10,16 +10,16 @@ a failure follow here and now, with the declared delays between them.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, Unpack
 
 from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
+from lightwork.pool.map_options import MapKeywords, MapOptions
 from lightwork.pool.progress import reporter_for
-from lightwork.pool.results import Results
 
 T = TypeVar("T")
 
@@ -57,32 +57,14 @@ class InlineExecutor(Executor):
             attempt = _run_attempt(future, (fn, args, kwargs), attempt)
         return future
 
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-    ) -> Results[T]:
-        """Call `fn` for one item at a time, as its result is asked for.
-
-        The first item runs at the call, which is the meaning of `map` everywhere;
-        running more of them ahead would gain nothing here.
-        """
-        return super().map(
-            fn,
-            *iterables,
-            timeout=timeout,
-            chunksize=1 if chunksize == "auto" else chunksize,
-            buffersize=1 if buffersize is None else buffersize,
-            ordered=ordered,
-            errors=errors,
-            progress=progress,
-        )
+    def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
+        # One item at a time, as its result is asked for: to run more of them ahead
+        # would gain nothing here. The first runs at the call, as everywhere.
+        if options.get("chunksize", "auto") == "auto":
+            options["chunksize"] = 1
+        if options.get("buffersize") is None:
+            options["buffersize"] = 1
+        return super()._map_options(**options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""

@@ -37,9 +37,17 @@ import queue
 import sys
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+    Sized,
+)
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from os import cpu_count
 from typing import Any, Final, Literal, NamedTuple, NoReturn
@@ -47,6 +55,7 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool.call import CallOptions, Split, call_options
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.pace import (
     BUNDLE_SECONDS,
     SAMPLE,
@@ -67,36 +76,6 @@ from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of,
 EAGER_ITEMS: Final = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapOptions:
-    """How a map is run; see `Executor.map` for the meanings.
-
-    `slots` is how many calls the executor runs at once; 0 means one per CPU.
-    `bundles` says whether it knows bundles.
-
-    Raises:
-        UsageError: An option has a value that makes no sense.
-    """
-
-    timeout: float | None = None
-    chunksize: int | Literal["auto"] = "auto"
-    buffersize: int | None = None
-    ordered: bool = True
-    errors: Literal["raise", "return"] = "raise"
-    slots: int = 0
-    bundles: bool = False
-
-    def __post_init__(self) -> None:
-        if self.chunksize != "auto":
-            _check_count("chunksize", self.chunksize, 'an integer of at least 1 or "auto"')
-        if self.buffersize is not None:
-            _check_count("buffersize", self.buffersize, "an integer of at least 1 or None")
-        if self.errors not in {"raise", "return"}:
-            raise UsageError(f'errors must be "raise" or "return"; seen: {self.errors!r}')
-        if self.timeout is not None and not isinstance(self.timeout, int | float):
-            raise UsageError(f"timeout must be seconds or None; seen: {self.timeout!r}")
-
-
 def map_calls(
     start_call: StartCall,
     fn: Callable[..., Any],
@@ -112,14 +91,40 @@ def map_calls(
     Raises:
         UsageError: A chunk size above 1 for a task with a time-out, memory cap or retries.
     """
+    length = _known_length(iterables)
+    if len(iterables) == 1:
+        items = iter(iterables[0])
+        return _start_map(start_call, fn, items, options, length=length, is_star=False)
+    zipped = zip(*iterables, strict=False)
+    return _start_map(start_call, fn, zipped, options, length=length, is_star=True)
+
+
+def starmap_calls(
+    start_call: StartCall,
+    fn: Callable[..., Any],
+    calls: Iterable[Iterable[Any]],
+    options: MapOptions,
+) -> Results[Any]:
+    """Do the same with the arguments of each call as one item."""
+    items = map(tuple, calls)
+    return _start_map(start_call, fn, items, options, length=_known_length([calls]), is_star=True)
+
+
+def _start_map(
+    start_call: StartCall,
+    fn: Callable[..., Any],
+    items: Iterator[Any],
+    options: MapOptions,
+    *,
+    length: int,
+    is_star: bool,
+) -> Results[Any]:
     policy = call_options(fn)
     chunksize = _allowed_chunksize(options.chunksize, policy)
     if policy.timeout or policy.max_memory or policy.retries:
         options = replace(options, bundles=False)
-    is_star = len(iterables) != 1
-    travel = Travel(start_call, fn, policy, is_star=is_star)
-    source = zip(*iterables, strict=False) if is_star else iter(iterables[0])
-    running = _Map(travel, source, _known_length(iterables), chunksize, options)
+    travel = Travel(start_call, fn, policy, is_star=is_star, kwargs=dict(options.kwargs or {}))
+    running = _Map(travel, items, length, chunksize, options)
     results = running.results()
     # Submits, up to the first yield; a generator that never started could not
     # warn when it is dropped.
@@ -432,11 +437,6 @@ def _known_length(iterables: Sequence[Iterable[Any]]) -> int:
     """Return how many items will come at most; sys.maxsize if that is not known."""
     lengths = (len(items) for items in iterables if isinstance(items, Sized))
     return min(lengths, default=sys.maxsize)
-
-
-def _check_count(name: str, value: object, expected: str) -> None:
-    if type(value) is not int or value < 1:
-        raise UsageError(f"{name} must be {expected}; seen: {value!r}")
 
 
 def _opened(chunk: _Chunk) -> Opened:

@@ -13,7 +13,7 @@ from queue import Empty
 from typing import Any, Generic, TypeVar
 
 from lightwork.errors import JobCancelled
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.results import Arrivals, Bell, Results
 
 AnyFuture = Future[Any]
