@@ -167,6 +167,19 @@ def test_shutdown_can_drop_what_waits_for_its_next_attempt(
     assert future.cancelled() or isinstance(future.exception(0), retry_calls.OddestError)
 
 
+def test_a_map_that_was_left_runs_nothing_again(waiting_pool: Executor, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    fail = task(retries=9, backoff=HOURS)(retry_calls.fail_when_cancelled)
+    results = waiting_pool.map(fail, [str(ran)] * 2, timeout=0)
+    until(lambda: retry_calls.attempts(ran) == [1, 1], "both run")
+
+    with pytest.raises(TimeoutError):
+        next(results)
+    waiting_pool.shutdown(wait=True)
+
+    assert retry_calls.attempts(ran) == [1, 1]
+
+
 def test_other_calls_run_while_one_waits_for_its_next_attempt(tmp_path: Path) -> None:
     fail_until = task(retries=1, backoff=HOURS)(retry_calls.fail_until)
 

@@ -55,6 +55,7 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool.call import CallOptions, Split, call_options
+from lightwork.pool.future import CancelMode
 from lightwork.pool.map_options import MapOptions
 from lightwork.pool.pace import (
     BUNDLE_SECONDS,
@@ -415,8 +416,10 @@ class _Map:
 
     def _cancel(self) -> None:
         self._note_finished()
+        # A call that runs is not run again for nobody.
+        mode: CancelMode = "ask" if self._travel.has_retries else "no"
         for chunk in self._running.values():
-            chunk.future.cancel()
+            chunk.future.cancel(running=mode)
         self._running.clear()
         self._ready.clear()
 

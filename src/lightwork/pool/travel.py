@@ -63,6 +63,7 @@ class Travel:
         self._policy = policy
         self._is_star = is_star
         self._kwargs = kwargs
+        self.has_retries = policy.retries is not None
         bound = partial(fn, **kwargs) if kwargs else fn
         # One object for all: a pool of processes sends it once per child.
         self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, bound)
