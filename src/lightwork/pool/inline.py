@@ -5,7 +5,8 @@ submitter is, and every future is done when `submit` returns. Whatever a call
 raises is its outcome, as with every executor, with one exception:
 KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
 one that runs the call. Time-outs and memory caps are not enforced. Attempts after
-a failure follow here and now, with the declared delays between them.
+a failure follow here and now, with the declared delays between them; an event
+loop that submits, or maps with `async for`, stands still meanwhile.
 """
 
 import threading

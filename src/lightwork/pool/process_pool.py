@@ -21,9 +21,9 @@ the dispatcher announces its sleep, then looks, then sleeps. Nobody ever waits
 for the lock in `add`, so even a finalizer that the garbage collector runs in
 the middle of this file may submit.
 
-A call is in exactly one place: `incoming`, `waiting`, one link's table, or
-nowhere because its future is decided. It is blamed for a child's death only if
-the page says that it had started (page.py); all others go back to `waiting`.
+A call is in exactly one place: `incoming`, `parked` until it may start, `waiting`,
+one link's table, or nowhere because its future is decided. It is blamed for a child's
+death only if the page says that it had started (page.py); all others wait again.
 Whoever is about to kill a child first takes back what it has not begun and then
 looks at what it runs: no other call can begin in between.
 

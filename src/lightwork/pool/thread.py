@@ -131,7 +131,8 @@ class _Call:
         before, self.options = self.options, options
         if not park(self):
             self.options = before
-            return False
+            # It may have been cancelled meanwhile, of which somebody must be told.
+            return not self.future.set_running_or_notify_cancel()
         # Cancelled before it was parked: nobody else knows that it need not wait.
         if self.future.cancelled() and (parked := self.future._call) is not None:
             parked.withdraw("no")
@@ -157,7 +158,8 @@ class _Calls:
     """What the executor and its threads share; see the module docstring."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Reentrant: a finalizer may cancel a parked call in a thread that holds it.
+        self.lock = threading.RLock()
         # Guarded by the lock:
         self.heap: list[tuple[int, int, _Call]] = []
         # Calls whose time to start has not come, each with the number of its timer.
@@ -402,16 +404,14 @@ def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, hooks: Hooks) 
 def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, call: _Call) -> None:
     """Let a parked call run now, as if it had just been submitted."""
     with calls.lock, _exit.lock:
-        # The token comes before the one that says that nothing is parked any more.
-        if call not in calls.parked:
-            return
+        if not calls.take_parked(call):
+            return  # It was cancelled in this very moment.
         pool = executor()
         if pool is None or _exit.has_begun:
             calls.take_idle()
         else:
             pool._find_thread()
         calls.push(call)
-        calls.take_parked(call)
 
 
 def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls) -> None:
