@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lightwork.pool.executor import Executor
     from lightwork.pool.future import Future
     from lightwork.pool.inline import InlineExecutor
+    from lightwork.pool.interpreter import InterpreterExecutor
     from lightwork.pool.local import Local
     from lightwork.pool.output import OutputLine
     from lightwork.pool.process import ProcessExecutor
@@ -72,6 +73,7 @@ _PLACES = {
     "lightwork.pool.executor": ("Executor",),
     "lightwork.pool.future": ("Future",),
     "lightwork.pool.inline": ("InlineExecutor",),
+    "lightwork.pool.interpreter": ("InterpreterExecutor",),
     "lightwork.pool.local": ("Local",),
     "lightwork.pool.output": ("OutputLine",),
     "lightwork.pool.process": ("ProcessExecutor",),
@@ -91,6 +93,7 @@ __all__ = [
     "Executor",
     "Future",
     "InlineExecutor",
+    "InterpreterExecutor",
     "Job",
     "JobCancelled",
     "JobError",

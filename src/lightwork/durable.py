@@ -121,7 +121,7 @@ class DurableExecutor(Executor):
             except BaseException:
                 self.store.close()
                 raise
-        _open_executors.add(self)
+        _open_executors[id(self)] = self
 
     # --- submitting
 
@@ -290,7 +290,7 @@ class DurableExecutor(Executor):
         self.shutdown(wait=kind is None)
 
     def _close(self) -> None:
-        _open_executors.discard(self)
+        _open_executors.pop(id(self), None)
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.stop()
@@ -482,15 +482,17 @@ def _check_worker_options(options: dict[str, Any], where: str) -> None:
         )
 
 
-# Weak: those that are open when the interpreter ends.
-_open_executors: "weakref.WeakSet[DurableExecutor]" = weakref.WeakSet()
+# Weak: those that are open when the interpreter ends. No WeakSet, which cannot be walked
+# through while another thread adds to it.
+_open_executors: "weakref.WeakValueDictionary[int, DurableExecutor]" = weakref.WeakValueDictionary()
 
 
 def _finish_all() -> None:
     # Standard library meaning: what was submitted is run before the interpreter
     # ends. After this it joins threads, and a worker's would never end.
-    for executor in list(_open_executors):
-        executor.shutdown(wait=True)
+    for reference in _open_executors.valuerefs():
+        if (executor := reference()) is not None:
+            executor.shutdown(wait=True)
 
 
 threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

@@ -20,7 +20,8 @@ an attribute, not only text. All of them pickle, because they cross processes.
       ├ StoreUnavailable  try again later
       └ SchemaMismatch    do not try again: upgrade the store or the program
 
-Time-outs are the builtin TimeoutError.
+Time-outs are the builtin TimeoutError. One warning stands beside them: FallbackWarning,
+for what was asked and is not there, where something else does the same.
 """  # noqa: D214, D416 - the root of the tree is no section of the docstring
 
 from concurrent.futures import CancelledError
@@ -126,3 +127,7 @@ class StoreUnavailable(StoreError):  # noqa: N818
 
 class SchemaMismatch(StoreError):  # noqa: N818
     """The store's schema and this program do not fit; retrying cannot help."""
+
+
+class FallbackWarning(RuntimeWarning):
+    """What was asked for is not there, and something else that gives the same results is used."""

@@ -17,10 +17,11 @@ def executor(where: str | None = None, **options: Any) -> Executor:
     """Open an executor.
 
     Args:
-        where: "threads:8", "processes:8", "inline", or the URL of a store such as
-            "sqlite:///work.db". Default: LIGHTWORK_URL, else "processes".
+        where: "threads:8", "processes:8", "interpreters:8", "inline", or the URL of a store
+            such as "sqlite:///work.db". Default: LIGHTWORK_URL, else "processes".
         options: Those of the class behind it: ThreadExecutor, ProcessExecutor,
-            InlineExecutor or DurableExecutor.
+            InterpreterExecutor, InlineExecutor or DurableExecutor. A Python without
+            sub-interpreters runs "interpreters" on processes and warns (FallbackWarning).
 
     Raises:
         UsageError: `where` means nothing, or an option makes no sense.

@@ -28,6 +28,7 @@ from test.test_concurrent_futures import (  # type: ignore[import-not-found, unu
     util,
 )
 
+from lightwork.pool.interpreter import InterpreterExecutor
 from lightwork.pool.process import ProcessExecutor
 from lightwork.pool.thread import ThreadExecutor
 
@@ -45,6 +46,9 @@ DEVIATIONS = {
         "test_max_tasks_per_child_defaults_to_spawn_context": "there is one start method",
     },
     "Thread": {},
+    "Interpreter": {
+        "test_cancel_futures": "expects that calls have begun, while interpreters still start",
+    },
 }
 
 
@@ -88,6 +92,10 @@ class ThreadMixin(util.ExecutorMixin):  # type: ignore[misc]
     executor_type = ThreadExecutor
 
 
+class InterpreterMixin(util.ExecutorMixin):  # type: ignore[misc]
+    executor_type = InterpreterExecutor
+
+
 class FailingInitializer(test_init.FailingInitializerMixin):  # type: ignore[misc]
     """The suite's own, less one thing: ours says what failed in the error, not in a log."""
 
@@ -100,6 +108,7 @@ def run_in_child(*args: str, **environment: str) -> Any:
     *flags, script = args
     for name, module in (
         ("JudgedProcessExecutor", "lightwork.pool.process import ProcessExecutor"),
+        ("InterpreterExecutor", "lightwork.pool.interpreter import InterpreterExecutor"),
         ("ThreadExecutor", "lightwork.pool.thread import ThreadExecutor"),
     ):
         script = script.replace(
@@ -131,8 +140,13 @@ OWN = {
         "Initializer": test_init.InitializerMixin,
         "FailingInitializer": test_init.FailingInitializerMixin,
     },
+    # What the suite's other tests submit cannot leave its process.
+    "Interpreter": {
+        "Shutdown": test_shutdown.ExecutorShutdownTest,
+        "FailingInitializer": test_init.FailingInitializerMixin,
+    },
 }
-MIXINS = {"Process": ProcessMixin, "Thread": ThreadMixin}
+MIXINS = {"Process": ProcessMixin, "Thread": ThreadMixin, "Interpreter": InterpreterMixin}
 
 
 def suite(kind: str) -> unittest.TestSuite:

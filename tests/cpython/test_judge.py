@@ -1,30 +1,13 @@
 """CPython's own tests of concurrent.futures judge our executors, where a Python ships them."""
 
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import cloudpickle
 import pytest
+from pythons import environment, interpreters
 
 HERE = Path(__file__).parent
-SOURCES = HERE.parent.parent / "src"
 PACKAGE = "import test.test_concurrent_futures.util, test.test_concurrent_futures.executor"
-
-
-def interpreters() -> Iterator[str]:
-    """Yield Pythons that may be new enough, the one that runs this first."""
-    yield sys.executable
-    for name in ("python3.14", "python3.13"):
-        if found := shutil.which(name):
-            yield found
-    for versions in (os.environ.get("PYENV_ROOT", ""), str(Path.home() / ".pyenv")):
-        yield from map(
-            str, sorted(Path(versions).glob("versions/3.1[3-9]*/bin/python"), reverse=True)
-        )
 
 
 def can_judge(python: str) -> bool:
@@ -42,15 +25,11 @@ def judge() -> str:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("kind", ["Thread", "Process"])
+@pytest.mark.parametrize("kind", ["Thread", "Process", "Interpreter"])
 def test_the_standard_library_finds_no_fault(judge: str, kind: str) -> None:
-    # Of all that lightwork needs, pools need cloudpickle alone, which is plain Python.
-    packages = Path(cloudpickle.__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": f"{SOURCES}{os.pathsep}{packages}"}
-
     done = subprocess.run(
         [judge, "-X", "faulthandler", str(HERE / "judge.py"), kind],
-        env=environment,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=300,

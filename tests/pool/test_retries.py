@@ -14,7 +14,9 @@ from lightwork.errors import UsageError
 from lightwork.model import Backoff
 from lightwork.pool.executor import Executor
 from lightwork.pool.inline import InlineExecutor
+from lightwork.pool.interpreter import InterpreterExecutor
 from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.subinterpreter import why_no_interpreters
 from lightwork.pool.thread import ThreadExecutor
 from lightwork.tasks import task
 
@@ -25,13 +27,13 @@ AT_ONCE = Backoff(base=0.0)
 HOURS = Backoff(base=1e4, cap=1e4)
 
 
-@pytest.fixture(params=["threads", "processes", "inline"])
+@pytest.fixture(params=["threads", "interpreters", "processes", "inline"])
 def pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
     with _open(request.param) as executor:
         yield executor
 
 
-@pytest.fixture(params=["threads", "processes"])
+@pytest.fixture(params=["threads", "interpreters", "processes"])
 def waiting_pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
     executor = _open(request.param)
     yield executor
@@ -41,6 +43,10 @@ def waiting_pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
 def _open(kind: str) -> Executor:
     if kind == "inline":
         return InlineExecutor()
+    if kind == "interpreters":
+        if why_no_interpreters():
+            pytest.skip(why_no_interpreters())
+        return InterpreterExecutor(2)
     return ThreadExecutor(2) if kind == "threads" else ProcessExecutor(2)
 
 

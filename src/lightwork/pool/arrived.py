@@ -23,8 +23,9 @@ class ArrivedRef(Ref[Any]):
 
     def get(self) -> Any:
         """Return the object, which is not to be changed."""
-        if self._pieces:
-            self._value = load_apart(self._pieces)
+        # Read once: a thread of the call may be at the same, and both may load it.
+        if pieces := self._pieces:
+            self._value = load_apart(pieces)
             self._pieces = []
         return self._value
 

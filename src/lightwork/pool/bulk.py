@@ -30,7 +30,6 @@ import os
 import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import Final, NamedTuple
 
 # Above the inbox's and outbox's rings; below, the system calls cost more than the copy.
@@ -129,26 +128,26 @@ def _copy(fd: int, bulk: Bulk, let_go: Callable[[], None]) -> memoryview:
 
 
 # Every mapping of this process that is looked at.
-_views: dict[int, "weakref.ref[mmap.mmap]"] = {}
-_serials = count()
-_forks = 0
+_views: set["weakref.ref[mmap.mmap]"] = set()
+# Another object after each fork.
+_since_fork = object()
 
 
 def watch(view: mmap.mmap, let_go: Callable[[], None]) -> None:
     """Call `let_go` when nothing looks at the mapping any more, unless there was a fork."""
-    serial, forks = next(_serials), _forks
+    since_fork = _since_fork
 
-    def note_end(_: object) -> None:
-        _views.pop(serial, None)
-        if forks == _forks:
+    def note_end(reference: "weakref.ref[mmap.mmap]") -> None:
+        _views.discard(reference)
+        if since_fork is _since_fork:
             let_go()
 
-    _views[serial] = weakref.ref(view, note_end)
+    _views.add(weakref.ref(view, note_end))
 
 
 def _note_fork() -> None:
-    global _forks  # noqa: PLW0603 - a fact about the process
-    _forks += 1
+    global _since_fork  # noqa: PLW0603 - a fact about the process
+    _since_fork = object()
 
 
 os.register_at_fork(before=_note_fork)

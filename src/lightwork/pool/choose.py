@@ -1,15 +1,18 @@
 """Choose: from words such as "processes:8" to a pool."""
 
+import warnings
 from typing import Any, Final
 
-from lightwork.errors import UsageError
+from lightwork.errors import FallbackWarning, UsageError
 from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.executor import Executor
 from lightwork.pool.inline import InlineExecutor
+from lightwork.pool.interpreter import InterpreterExecutor
 from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.subinterpreter import why_no_interpreters
 from lightwork.pool.thread import ThreadExecutor
 
-KINDS: Final = ("threads", "processes", "inline")
+KINDS: Final = ("threads", "processes", "interpreters", "inline")
 
 
 def parse_where(where: str) -> tuple[str, int | None]:
@@ -21,8 +24,8 @@ def parse_where(where: str) -> tuple[str, int | None]:
     kind, colon, count = where.partition(":")
     if kind not in KINDS or (colon and not count.isdecimal()) or (count and not int(count)):
         raise UsageError(
-            f"{where!r} is not a place to run calls; expected threads, processes or inline, "
-            'with an optional count such as "processes:8", or the URL of a store such as '
+            f"{where!r} is not a place to run calls; expected threads, processes, interpreters "
+            'or inline, with an optional count such as "processes:8", or the URL of a store such as '
             '"sqlite:///work.db"'
         )
     if kind == "inline" and colon:
@@ -43,10 +46,31 @@ def open_pool(where: str, **options: Any) -> Executor:
         )
     if kind == "inline":
         return InlineExecutor(**options)
+    if kind == "interpreters":
+        return _open_interpreters(options)
     return ProcessExecutor(**options) if kind == "processes" else ThreadExecutor(**options)
 
 
 def count_slots(where: str) -> int:
-    """Return how many calls the pool that these words name runs at a time."""
+    """Return how many jobs a worker with the pool that these words name runs at a time.
+
+    Raises:
+        UsageError: These are not words for a pool, or not for one of a worker.
+    """
     kind, count = parse_where(where)
+    if kind == "interpreters":
+        raise UsageError(
+            f"{where!r}: the codec of jobs (msgspec) cannot be loaded in sub-interpreters; "
+            "use processes or threads for jobs"
+        )
     return 1 if kind == "inline" else count or usable_cpus()
+
+
+def _open_interpreters(options: dict[str, Any]) -> Executor:
+    reason = why_no_interpreters()
+    if not reason:
+        return InterpreterExecutor(**options)
+    warnings.warn(f"{reason}; the calls run on processes instead", FallbackWarning, stacklevel=4)
+    if prefix := options.pop("thread_name_prefix", ""):
+        options["name"] = prefix
+    return ProcessExecutor(**options)

@@ -45,8 +45,8 @@ class Deadlines:
         Raises:
             RuntimeError: The system gives no more threads.
         """
-        serial = next(self._serial)
         with self._changed:
+            serial = next(self._serial)
             self._armed[serial] = act
             heapq.heappush(self._heap, (monotonic() + seconds, serial))
             if self._thread is None:

@@ -93,7 +93,9 @@ class Local(Generic[T]):
         # The main script is another module in a child.
         if self._home == "__main__" or self._home not in sys.modules:
             return ""
-        names = vars(sys.modules[self._home])
+        # A copy, made at once: other threads may add names meanwhile. (A list of items would
+        # not do: it makes tuples, for which the garbage collector may run, and others with it.)
+        names = vars(sys.modules[self._home]).copy()
         return next((name for name, value in names.items() if value is self), "")
 
 

@@ -122,7 +122,7 @@ class ProcessExecutor(Executor):
         )
         self._start_lock = threading.Lock()  # guards starting the thread
         self._is_started = False
-        _live_executors.add(self)
+        _live_executors[id(self)] = self
 
     def start_call(
         self,
@@ -227,16 +227,18 @@ def _check_idle_timeout(seconds: float | None) -> float:
     raise UsageError(f"idle_timeout must be seconds, more than 0; seen: {seconds!r}")
 
 
-# Weak: an executor that nobody holds ends by itself (__del__).
-_live_executors: "weakref.WeakSet[ProcessExecutor]" = weakref.WeakSet()
+# Weak: an executor that nobody holds ends by itself (__del__). No WeakSet, which cannot be
+# walked through while another thread adds to it.
+_live_executors: "weakref.WeakValueDictionary[int, ProcessExecutor]" = weakref.WeakValueDictionary()
 
 
 def _finish_all() -> None:
     # Standard library meaning: calls that were submitted are run before the
     # interpreter ends. It runs before threads are joined; a plain atexit
     # function would run after that, too late for the dispatchers.
-    for executor in list(_live_executors):
-        executor.shutdown(wait=True)
+    for reference in _live_executors.valuerefs():
+        if (executor := reference()) is not None:
+            executor.shutdown(wait=True)
 
 
 threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

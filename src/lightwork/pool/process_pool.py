@@ -33,7 +33,6 @@ is ready (plan.py), or when the pool itself fails; then every future gets a
 PoolError, because a future must never hang.
 """
 
-import itertools
 import logging
 import os
 import signal
@@ -54,6 +53,7 @@ from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.gil import numbers
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.memory import resident_bytes
 from lightwork.pool.placement import MEMORY_SECONDS, Placement
@@ -79,7 +79,7 @@ class ProcessPool:
 
     def __init__(self, settings: PoolSettings) -> None:
         self._functions = FunctionTable()
-        self._seqs = itertools.count(1)
+        self._seqs = numbers(1)
         self.poller = Poller()
         # Calls whose cancelling a finalizer asked for; used without the lock.
         self._unwanted: deque[Call] = deque()

@@ -9,7 +9,8 @@ log = logging.getLogger(__name__)
 def known_levels() -> dict[str, int]:
     """Return the levels that the program has set, by name of the logger; the root's under ""."""
     levels = {"": logging.getLogger().level}
-    for name, logger in list(logging.root.manager.loggerDict.items()):
+    # A copy, made at once: other threads may make loggers meanwhile.
+    for name, logger in logging.root.manager.loggerDict.copy().items():
         if isinstance(logger, logging.Logger) and logger.level:
             levels[name] = logger.level
     return levels

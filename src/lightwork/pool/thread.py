@@ -1,13 +1,15 @@
 """ThreadExecutor: calls on threads of this process, with the standard library's meaning.
 
-    submit ──> _Calls: heap by (priority, arrival) + one token per call ──> threads
+    submit ──> Calls: heap by (priority, arrival) + one token per call ──> threads
 
 Who owns what:
 
-- The *executor* is only held by its user. Threads hold `_Calls` and a weak
+- The *executor* is only held by its user. Threads hold `Calls` and a weak
   reference, so that a dropped executor ends its threads.
-- `_Calls.lock` guards the heap, the set of threads, the count of idle ones and
+- `Calls.lock` guards the heap, the set of threads, the count of idle ones and
   the flags. User code (a call, a callback of a future) never runs under it.
+- Each thread has a *place* where its calls run: this interpreter, or a
+  sub-interpreter of its own (interpreter.py).
 - *Tokens* are the wake-ups. Their queue is reentrant, which a condition is not:
   the garbage collector may drop an executor in a thread that holds the lock.
   Every call puts one token; one without a call means: look at the flags.
@@ -18,246 +20,64 @@ on time but runs on, holding its thread, until it returns or looks at
 and sets that flag too. A memory cap is not enforced.
 
 A call that waits for its next attempt is *parked*: its future is pending again,
-so that it can be cancelled, and it is known only to `_Calls.parked` and to the
+so that it can be cancelled, and it is known only to `Calls.parked` and to the
 timer (deadlines.py), which pushes it in time. Threads end when nothing is
 parked. A time-out is never followed by another attempt: the last one runs on.
 
 Not copied into calls: context variables, as in the standard library.
 """
 
-import heapq
-import itertools
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import InvalidStateError
-from concurrent.futures._base import LOGGER, PENDING, RUNNING
-from concurrent.futures.thread import BrokenThreadPool
-from contextlib import suppress
+from concurrent.futures._base import LOGGER
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from lightwork.errors import PoolError, UsageError
-from lightwork.pool.again import after_error, note_attempts
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current, run_with
-from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.executor import Executor
-from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.future import Future
+from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
 from lightwork.pool.progress import reporter_for
+from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
 
 T = TypeVar("T")
 
 
-class ThreadPoolError(PoolError, BrokenThreadPool):
-    """An initializer failed: the pool runs no calls any more."""
+class _Here:
+    """This interpreter."""
 
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
 
-class _ThreadFuture(Future[T]):
-    """A future whose running call can be asked to stop, though not made to."""
-
-    _is_stop_asked = False
-
-    def cancel(self, *, running: CancelMode = "no") -> bool:
-        """Cancel the call if it has not started; else "ask" and "kill" ask it to stop."""
-        if running != "no":
-            self._is_stop_asked = True
-        return super().cancel(running=running)
-
-    def is_unwanted(self) -> bool:
-        """Whether the outcome of the running call would not be looked at."""
-        return self._is_stop_asked or self.done()
-
-    def wait_again(self) -> bool:
-        """Be as if the call had not started; False: nobody wants another attempt."""
-        with self._condition:
-            if self._is_stop_asked or self._state != RUNNING:
-                return False
-            self._state = PENDING
-            return True
-
-
-class _Call:
-    """One submitted call."""
-
-    __slots__ = ("__weakref__", "args", "fn", "future", "kwargs", "options")
-
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        options: CallOptions,
-    ) -> None:
-        self.fn = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.options = options
-        self.future: _ThreadFuture[Any] = _ThreadFuture()
-
-    def run(self, deadlines: Deadlines, park: Callable[["_Call"], bool]) -> None:
-        if not self.future.set_running_or_notify_cancel():
-            return
-        timer = 0
+    def begin(self) -> None:
         try:
-            if self.options.timeout:
-                timer = deadlines.arm(self.future, self.options.timeout)
-            result = run_with(self._current(), self.fn, self.args, self.kwargs)
-        except BaseException as error:  # As in the standard library: it belongs to the caller.
-            if timer:
-                deadlines.disarm(timer)
-            if self.options.retries is None or not self._run_again(error, park):
-                note_attempts(self.options, error)
-                with suppress(InvalidStateError):  # Its deadline came first.
-                    self.future.set_exception(error)
-        else:
-            with suppress(InvalidStateError):
-                self.future.set_result(result)
+            self._hooks.begin()
+        except BaseException:
+            run_endings()
+            raise
+
+    def run(self, call: Call) -> Any:
+        current = Current(
+            threading.current_thread().name,
+            reporter_for(call.options.on_progress),
+            call.future.is_unwanted,
+            attempt=call.options.attempt,
+        )
+        try:
+            return run_with(current, call.fn, call.args, call.kwargs)
         finally:
-            if timer:
-                deadlines.disarm(timer)
-            # The error's traceback holds this frame, and the future holds the error.
-            del self
+            # The same as in Call.run.
+            del call, current
 
-    def _run_again(self, error: BaseException, park: Callable[["_Call"], bool]) -> bool:
-        options = after_error(self.options, error)
-        if options is None or not self.future.wait_again():
-            return False
-        before, self.options = self.options, options
-        if not park(self):
-            self.options = before
-            # It may have been cancelled meanwhile, of which somebody must be told.
-            return not self.future.set_running_or_notify_cancel()
-        # Cancelled before it was parked: nobody else knows that it need not wait.
-        if self.future.cancelled() and (parked := self.future._call) is not None:
-            parked.withdraw("no")
-        return True
-
-    def _current(self) -> Current:
-        name = threading.current_thread().name
-        report = reporter_for(self.options.on_progress)
-        return Current(name, report, self.future.is_unwanted, attempt=self.options.attempt)
-
-    def drop(self) -> None:
-        """Cancel it; nobody will run it."""
-        if self.future.cancel():
-            # Tells wait() and as_completed(), which cancel() alone does not.
-            self.future.set_running_or_notify_cancel()
-
-    def fail(self, error: BaseException) -> None:
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_exception(error)
-
-
-class _Calls:
-    """What the executor and its threads share; see the module docstring."""
-
-    def __init__(self) -> None:
-        # Reentrant: a finalizer may cancel a parked call in a thread that holds it.
-        self.lock = threading.RLock()
-        # Guarded by the lock:
-        self.heap: list[tuple[int, int, _Call]] = []
-        # Calls whose time to start has not come, each with the number of its timer.
-        self.parked: dict[_Call, int] = {}
-        self.threads: set[threading.Thread] = set()
-        self.idle = 0
-        self.is_closed = False
-        # Shut down with cancel_futures: no call is run again.
-        self.is_dropping = False
-        self.broken: BaseException | None = None
-        # Safe by themselves:
-        self.tokens: SimpleQueue[None] = SimpleQueue()
-        self.serial = itertools.count()
-        self.deadlines = Deadlines()
-
-    def push(self, call: _Call) -> None:
-        """Add a call; the lock is held."""
-        heapq.heappush(self.heap, (-call.options.priority, next(self.serial), call))
-        self.tokens.put(None)
-
-    def take(self) -> _Call | None:
-        """Return the call that is next; None: a token without a call."""
-        with self.lock:
-            return heapq.heappop(self.heap)[2] if self.heap else None
-
-    def take_all(self) -> list[_Call]:
-        """Return the calls that have not started; the lock is held."""
-        calls = [call for _, _, call in sorted(self.heap)] + list(self.parked)
-        self.heap.clear()
-        for call in list(self.parked):
-            self.take_parked(call)
-        return calls
-
-    def park(self, executor: "weakref.ref[ThreadExecutor]", call: _Call) -> bool:
-        """Let a call wait for its time; False: it is too late for that. The lock is held."""
-        if self.is_dropping or self.broken is not None:
-            return False
-        seconds = max(call.options.start_at - time.monotonic(), 0.0)
-        try:
-            self.parked[call] = self.deadlines.act_in(
-                seconds, partial(_start_parked, executor, self, call)
-            )
-        except RuntimeError:  # No thread for the timer.
-            return False
-        call.future._call = _ParkedCall(self, call)
-        return True
-
-    def take_parked(self, call: _Call) -> bool:
-        """Return whether the call was parked, which it is not any more; the lock is held."""
-        timer = self.parked.pop(call, None)
-        if timer is None:
-            return False
-        self.deadlines.disarm(timer)
-        call.future._call = None
-        if not self.parked:
-            self.tokens.put(None)  # Threads that only waited for it may end.
-        return True
-
-    def note_idle(self) -> None:
-        with self.lock:
-            self.idle += 1
-
-    def take_idle(self) -> bool:
-        """Return whether an idle thread will run the next call; the lock is held."""
-        if self.idle:
-            self.idle -= 1
-            return True
-        return False
-
-    def break_down(self, error: BaseException) -> None:
-        with self.lock:
-            self.broken = error
-            calls = self.take_all()
-        for call in calls:
-            call.fail(_broken(error))
-
-
-class _ParkedCall:
-    """What a future asks while its call is parked; see future.Withdrawable."""
-
-    def __init__(self, calls: _Calls, call: _Call) -> None:
-        self._calls = calls
-        self._call = call
-
-    def withdraw(self, mode: CancelMode) -> bool:
-        """Cancel it; what runs cannot be parked, so every mode means the same."""
-        del mode
-        future = self._call.future
-        with self._calls.lock:
-            was_parked = self._calls.take_parked(self._call)
-        if was_parked:
-            future._end_cancelled()
-            return True
-        return future.cancel()
-
-    def is_running(self) -> bool:
-        """Tell that it does not run now."""
-        return False
+    def end(self) -> None:
+        self._hooks.end()
 
 
 class ThreadExecutor(Executor):
@@ -276,7 +96,7 @@ class ThreadExecutor(Executor):
         UsageError: max_workers is not positive.
     """
 
-    _counter = itertools.count()
+    _counter = numbers()
 
     def __init__(
         self,
@@ -295,7 +115,7 @@ class ThreadExecutor(Executor):
         self._max_workers = max_workers
         self._prefix = thread_name_prefix or f"lightwork-thread-{next(self._counter)}"
         self._hooks = make_hooks(initializer, initargs, finalizer, finalargs)
-        self._calls = _Calls()
+        self._calls = Calls()
 
     # Named as in the standard library: its tests look at them.
     @property
@@ -320,7 +140,7 @@ class ThreadExecutor(Executor):
             ThreadPoolError: An initializer failed.
         """
         calls = self._calls
-        call = _Call(fn, args, kwargs, options)
+        call = Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
             if not options.start_at:
@@ -346,20 +166,25 @@ class ThreadExecutor(Executor):
                 thread.join()
             calls.deadlines.stop()
 
+    def _make_place(self, name: str) -> Place:
+        """Return where the thread of this name runs its calls; a lock is held."""
+        del name
+        return _Here(self._hooks)
+
     def _check_open(self) -> None:
         if self._calls.broken is not None:
-            raise _broken(self._calls.broken)
+            raise broken_pool(self._calls.broken)
         if self._calls.is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _exit.has_begun:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    def _park(self, call: _Call) -> bool:
+    def _park(self, call: Call) -> bool:
         """Let a new call wait for its time; both locks are held."""
         if not self._calls.threads:
             # It must be run even when nobody holds the executor any more.
             self._start_thread()
-        return self._calls.park(weakref.ref(self), call)
+        return self._calls.park(call, partial(_start_parked, weakref.ref(self), self._calls))
 
     def _find_thread(self) -> None:
         """See to it that a thread is there for one more call; both locks are held."""
@@ -372,10 +197,9 @@ class ThreadExecutor(Executor):
         tokens = calls.tokens
         # The callback must not refer to self.
         reference = weakref.ref(self, lambda _: tokens.put(None))
+        name = f"{self._prefix}_{len(calls.threads)}"
         thread = threading.Thread(
-            name=f"{self._prefix}_{len(calls.threads)}",
-            target=_work,
-            args=(reference, calls, self._hooks),
+            name=name, target=_work, args=(reference, calls, self._make_place(name))
         )
         try:
             thread.start()
@@ -388,20 +212,19 @@ class ThreadExecutor(Executor):
         _exit.tokens[thread] = tokens
 
 
-def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, hooks: Hooks) -> None:
+def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
     try:
-        hooks.begin()
+        place.begin()
     except BaseException as error:  # Whatever it raised, no call may run without it.
         # The standard library's logger and text: programs watch for them.
         LOGGER.critical("Exception in initializer:", exc_info=True)
         calls.break_down(error)
-        run_endings()
         return
-    _run_calls(executor, calls)
-    hooks.end()
+    _run_calls(executor, calls, place)
+    place.end()
 
 
-def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, call: _Call) -> None:
+def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: Calls, call: Call) -> None:
     """Let a parked call run now, as if it had just been submitted."""
     with calls.lock, _exit.lock:
         if not calls.take_parked(call):
@@ -414,30 +237,21 @@ def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, call: 
         calls.push(call)
 
 
-def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls) -> None:
-    def park(call: _Call) -> bool:
+def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
+    def park(call: Call) -> bool:
         with calls.lock:
-            return calls.park(executor, call)
+            return calls.park(call, partial(_start_parked, executor, calls))
 
     while True:
         calls.tokens.get()
         call = calls.take()
         if call is not None:
-            call.run(calls.deadlines, park)
+            call.run(place, calls.deadlines, park)
             del call  # An idle thread must not keep arguments alive.
             calls.note_idle()
         elif not calls.parked and (_exit.has_begun or calls.is_closed or executor() is None):
             calls.tokens.put(None)  # The next thread must look, too.
             return
-
-
-def _broken(error: BaseException) -> ThreadPoolError:
-    broken = ThreadPoolError(
-        f"the initializer of a thread failed with {error!r}: this executor runs no more calls; "
-        "make a new one with an initializer that succeeds"
-    )
-    broken.__cause__ = error
-    return broken
 
 
 class _Exit:

@@ -129,7 +129,8 @@ def import_module(name: str) -> ModuleType:
 
 def tasks_of(module: ModuleType) -> dict[str, AnyTask]:
     """Return the tasks that a module declares or imports, by name."""
-    found = [value for value in vars(module).values() if isinstance(value, Task)]
+    # A copy, made at once: other threads may add names meanwhile.
+    found = [value for value in list(vars(module).values()) if isinstance(value, Task)]
     return {task.name: task for task in found}
 
 

@@ -96,7 +96,8 @@ class WorkerLoop:
         self._on_recorded = on_recorded
         self._runners: dict[str, Runner] = {}
         self._wake = threading.Event()
-        self._stops_asked = 0
+        # One entry for each request: several threads may ask at once, and none may be lost.
+        self._stops: list[None] = []
         self._grace_until = FOREVER
         self._broken: PoolError | None = None
         self._mean_seconds = -1.0
@@ -128,13 +129,17 @@ class WorkerLoop:
 
     def stop(self) -> None:
         """Ask the worker to stop gracefully; a second call stops it now."""
-        self._stops_asked += 1
+        self._stops.append(None)
         self._wake_up()
 
     @property
     def worker_id(self) -> uuid.UUID:
         """Id of the current incarnation."""
         return self._info.id
+
+    @property
+    def _stops_asked(self) -> int:
+        return len(self._stops)
 
     def _wake_up(self) -> None:
         # Asked for every job that finishes, and setting takes a lock. Cleared meanwhile

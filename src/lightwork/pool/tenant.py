@@ -1,0 +1,188 @@
+"""Tenant: the loop inside of a sub-interpreter that runs the calls of one thread.
+
+Like child.py, less all that a process needs because it can be killed: what dies
+here takes the whole program along, so there is nothing to rescue. Frames of
+frames.py come through a pipe and go through another, each read and written whole.
+
+    thread ──FUNCTION, CALL──> pipe ──> tenant ──PROGRESS, VALUE or ERROR──> pipe ──> thread
+
+The loop stays for the interpreter's whole life, in one thread: the alternative,
+to run source anew for each call, takes three times as long (20 us against 6) and
+gives each call a new thread state, so that what is local to a thread is lost.
+
+`current().cancelled` looks at a word of shared memory, which holds the number of
+the call that nobody wants any more.
+
+User code may start threads that report progress: `_lock` guards the answers.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from importlib.machinery import ExtensionFileLoader
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from lightwork.pool.capsule import pack_exception
+from lightwork.pool.current import Current, discard, run_with
+from lightwork.pool.endings import run_endings
+from lightwork.pool.frames import HEADER, Kind
+from lightwork.pool.hooks import Hooks
+from lightwork.pool.mapped import map_shared
+from lightwork.pool.pickling import dump, load
+
+# Flag of a call: somebody listens to its progress.
+IS_HEARD: Final = 1
+# Bytes of shared memory.
+FLAG_SIZE: Final = 8
+# What one system call can take.
+_WRITE_MAX: Final = 1 << 30
+
+_ADVICE: Final = (
+    "a sub-interpreter cannot load this extension module: run the call on processes, "
+    'lw.executor("processes"), or on threads'
+)
+
+
+class Frame(NamedTuple):
+    """One whole frame; `function` is the number of the function of a call."""
+
+    kind: int
+    flags: int
+    function: int
+    seq: int
+    body: bytes
+    attempt: int = 0
+
+
+class Setup(NamedTuple):
+    """What a tenant learns before its first call."""
+
+    name: str
+    argv: list[str]
+    # Pickled, or empty.
+    hooks: bytes
+
+
+def pack(
+    kind: Kind, seq: int, body: bytes, *, function: int = 0, flags: int = 0, attempt: int = 0
+) -> bytes:
+    """Return a frame."""
+    return HEADER.pack(kind, flags, attempt, function, seq, len(body)) + body
+
+
+def read_frame(stream: BinaryIO) -> Frame:
+    """Wait for a frame.
+
+    Raises:
+        EOFError: There is no other side any more.
+    """
+    head = stream.read(HEADER.size)
+    if len(head) < HEADER.size:
+        raise EOFError
+    kind, flags, attempt, function, seq, size = HEADER.unpack(head)
+    return Frame(kind, flags, function, seq, stream.read(size), attempt)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write it whole, waiting for the reader."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest[:_WRITE_MAX]) :]
+
+
+class Tenant:
+    """State of the loop; its thread alone touches it, but for the pipe of answers."""
+
+    def __init__(self, calls: int, answers: int, flag: int) -> None:
+        # The thread outside owns the descriptors and closes them.
+        self._calls: BinaryIO = os.fdopen(calls, "rb", closefd=False)
+        self._answers = answers
+        self._flag = memoryview(map_shared(flag, FLAG_SIZE)).cast("Q")
+        self._lock = threading.Lock()
+        self._functions: dict[int, bytes | Callable[..., Any]] = {}
+        self._name = ""
+        self._hooks = Hooks()
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        try:
+            self._set_up(load(read_frame(self._calls).body))
+        except BaseException as error:  # Whatever it raised, no call may run without it.
+            run_endings()
+            self._send(Kind.INIT_FAILED, 0, pack_exception(error))
+            return
+        self._send(Kind.READY, 0, b"")
+        while self._serve_one():
+            pass
+        self._hooks.end()
+
+    def _set_up(self, setup: Setup) -> None:
+        self._name = setup.name
+        sys.argv[:] = setup.argv
+        _advise_on_imports()
+        if setup.hooks:
+            self._hooks = load(setup.hooks)
+        self._hooks.begin()
+
+    def _serve_one(self) -> bool:
+        frame = read_frame(self._calls)
+        if frame.kind == Kind.CALL:
+            self._call(frame)
+        elif frame.kind == Kind.FUNCTION:
+            # `seq` names the function that this one replaces: memory stays bounded.
+            self._functions.pop(frame.seq, None)
+            self._functions[frame.function] = frame.body
+        return frame.kind != Kind.STOP
+
+    def _call(self, frame: Frame) -> None:
+        try:
+            kind, body = Kind.VALUE, dump(self._run(frame))
+        except BaseException as error:
+            # SystemExit and KeyboardInterrupt too: they end the call, not the thread.
+            kind, body = Kind.ERROR, pack_exception(error)
+        self._send(kind, frame.seq, body)
+
+    def _run(self, frame: Frame) -> object:
+        function, seq = self._function(frame.function), frame.seq
+        args, kwargs = load(frame.body)
+
+        def report(done: float, total: float, note: str) -> None:
+            self._send(Kind.PROGRESS, seq, dump((done, total, note)))
+
+        current = Current(
+            self._name,
+            report if frame.flags & IS_HEARD else discard,
+            lambda: self._flag[0] == seq,
+            attempt=frame.attempt,
+        )
+        return run_with(current, function, args, kwargs)
+
+    def _function(self, number: int) -> Callable[..., Any]:
+        found = self._functions[number]
+        if isinstance(found, bytes):
+            # Loaded at its first call, so that what goes wrong is that call's error.
+            found = self._functions[number] = load(found)
+        return found
+
+    def _send(self, kind: Kind, seq: int, body: bytes) -> None:
+        frame = pack(kind, seq, body)
+        with self._lock:
+            write_all(self._answers, frame)
+
+
+def _advise_on_imports() -> None:
+    """Let errors of extension modules that refuse to be loaded here say what to do."""
+    # This interpreter is ours alone, and the error often comes up wrapped in others:
+    # only where it is made can it be told from any other ImportError.
+    create = ExtensionFileLoader.create_module
+
+    def create_module(loader: ExtensionFileLoader, spec: Any) -> Any:
+        try:
+            return create(loader, spec)
+        except ImportError as error:
+            if "subinterpreters" in str(error):
+                error.add_note(_ADVICE)
+            raise
+
+    ExtensionFileLoader.create_module = create_module  # type: ignore[method-assign, assignment]

@@ -1,0 +1,31 @@
+"""Pythons: interpreters on this machine that may be newer than the one that runs the tests."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import cloudpickle
+
+SOURCES: Final = Path(__file__).parent.parent.parent / "src"
+# Of all that lightwork needs, pools need cloudpickle alone, which is plain Python; so is pytest.
+PACKAGES: Final = Path(cloudpickle.__file__).parent.parent
+
+
+def interpreters() -> Iterator[str]:
+    """Yield Pythons that may be new enough, the one that runs this first."""
+    yield sys.executable
+    for name in ("python3.14", "python3.13"):
+        if found := shutil.which(name):
+            yield found
+    for versions in (os.environ.get("PYENV_ROOT", ""), str(Path.home() / ".pyenv")):
+        yield from map(
+            str, sorted(Path(versions).glob("versions/3.1[3-9]*/bin/python"), reverse=True)
+        )
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment in which another Python finds lightwork and what its pools need."""
+    return {**os.environ, "PYTHONPATH": f"{SOURCES}{os.pathsep}{PACKAGES}", **more}
