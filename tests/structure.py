@@ -47,12 +47,14 @@ IMPURE_CALLS: Final = frozenset({"open", "print", "input", "now", "utcnow", "tod
 LATE_IMPORTS: Final = {
     ("pool/current.py", "current"): "errors.py costs a child's start 28 ms; only misuse needs it",
     ("pool/child.py", "_redirect_output"): "only for a pool with output=",
+    ("pool/child.py", "_serve_loop"): "asyncio: only for coroutine functions",
     ("pool/child.py", "_send_logs"): "logging: only for a pool with logs=True",
     ("pool/child.py", "_set_authkey"): "multiprocessing: only for programs with managers",
     ("pool/endings.py", "_log_failure"): "logging: only for a finalizer that fails",
     ("pool/inherit.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
     ("pool/pickling.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
     ("pool/show.py", "_with_bar"): "rich: only for progress=True on a terminal",
+    ("work/runner.py", "_is_being_cancelled"): "asyncio: only for coroutine functions",
     ("store/schema.py", "upgrade"): "Alembic: only when a schema is made or changed",
 }
 

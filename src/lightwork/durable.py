@@ -169,7 +169,7 @@ class DurableExecutor(Executor):
         jobs = [self._keyed_job(task, tuple(args), {}, key, numbering) for args in calls]
         return self._submit_batch(task, jobs)
 
-    def map(
+    def map(  # type: ignore[override] # adds a key
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
@@ -200,7 +200,7 @@ class DurableExecutor(Executor):
         results = self._map_jobs(fn, zip(*iterables, strict=False), options, key)
         return shown(results, fn, iterables) if progress else results
 
-    def starmap(
+    def starmap(  # type: ignore[override] # adds a key
         self,
         fn: Callable[..., T],
         calls: Iterable[Iterable[Any]],

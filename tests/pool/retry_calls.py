@@ -1,5 +1,6 @@
 """What calls with retries run in these tests, importable by children."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -36,6 +37,11 @@ def fail_until(path: str, last: int) -> int:
     if (count := mark(path)) < last:
         raise OddestError(f"attempt {count}")
     return current().attempt
+
+
+async def fail_until_async(path: str, last: int) -> int:
+    await asyncio.sleep(0)
+    return fail_until(path, last)
 
 
 def fail_until_many(path: str, last: int, data: bytes) -> int:

@@ -6,8 +6,11 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
+import async_calls
 import calls
 import interpreter_calls as inside
 import pytest
@@ -31,6 +34,11 @@ def single() -> Iterator[InterpreterExecutor]:
 
 def test_a_call_runs_in_another_interpreter(single: InterpreterExecutor) -> None:
     assert single.submit(inside.which).result(60) != inside.which()
+
+
+def test_a_coroutine_function_is_run_to_its_end_there(single: InterpreterExecutor) -> None:
+    assert single.submit(async_calls.double, 3).result(60) == 6
+    assert list(single.map(async_calls.double, range(20))) == list(range(0, 40, 2))
 
 
 def test_each_thread_has_an_interpreter_of_its_own(tmp_path: Path) -> None:
@@ -142,7 +150,7 @@ def test_many_threads_submit_at_once() -> None:
 
 
 def test_a_failed_call_makes_no_reference_cycle(single: InterpreterExecutor) -> None:
-    future = single.submit(calls.fail, "x")
+    future: Future[Any] = single.submit(calls.fail, "x")
     future.exception(60)
     single.submit(pow, 2, 2).result(60)  # The thread has let go of the first.
     kept = weakref.ref(future)

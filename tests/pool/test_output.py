@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import calls
@@ -107,7 +108,7 @@ def test_a_line_that_was_not_finished_arrives_when_its_child_is_killed(
     seen: list[OutputLine],
 ) -> None:
     with ProcessExecutor(1, output=seen.append) as pool:
-        future = pool.submit(output_calls.say_and_die, "last words")
+        future: Future[object] = pool.submit(output_calls.say_and_die, "last words")
         with pytest.raises(WorkerLost):
             future.result(WAIT)
 

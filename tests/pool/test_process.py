@@ -278,7 +278,7 @@ def test_an_exception_that_cannot_be_pickled_arrives_as_remote_error(
 
 
 def test_arguments_that_cannot_be_pickled_fail_their_call_only(pool: ProcessExecutor) -> None:
-    future = pool.submit(calls.double, threading.Lock())  # type: ignore[arg-type]
+    future = pool.submit(calls.double, threading.Lock())  # type: ignore[call-overload]
 
     assert isinstance(future.exception(WAIT), TypeError)
     assert is_healthy(pool)

@@ -19,7 +19,7 @@ FAULTS = [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.S
 
 def lost_by(function: object, *args: object) -> WorkerLost:
     with ProcessExecutor(1) as pool:
-        error = pool.submit(function, *args).exception(WAIT)  # type: ignore[arg-type]
+        error = pool.submit(function, *args).exception(WAIT)  # type: ignore[call-overload]
     assert isinstance(error, WorkerLost)
     return error
 

@@ -136,7 +136,7 @@ def test_a_child_killed_while_it_writes_a_large_error_loses_only_that(
 ) -> None:
     with pool._pool._lock:
         # The dispatcher cannot read meanwhile: the pipe stays full.
-        future = pool.submit(calls.fail, "x" * (10 << 20))
+        future: futures.Future[None] = pool.submit(calls.fail, "x" * (10 << 20))
         pool._pool._calls.hand_out(may_start=True)
         [link] = pool._pool._children
         until(lambda: link.started()[0] == 1, "the call has begun")

@@ -13,6 +13,7 @@ from until import until
 from lightwork.errors import UsageError
 from lightwork.model import Backoff
 from lightwork.pool.executor import Executor
+from lightwork.pool.future import Future
 from lightwork.pool.inline import InlineExecutor
 from lightwork.pool.interpreter import InterpreterExecutor
 from lightwork.pool.process import ProcessExecutor
@@ -105,7 +106,7 @@ def test_each_item_of_a_map_is_run_again_by_itself(pool: Executor, tmp_path: Pat
 
 
 def test_a_map_refuses_chunks_of_calls_with_retries(pool: Executor) -> None:
-    with pytest.raises(UsageError, match="retries runs one item per call"):
+    with pytest.raises(UsageError, match="retries, runs one item per call"):
         pool.map(task(retries=1)(abs), range(10), chunksize=5)
 
 
@@ -139,7 +140,7 @@ def test_a_call_that_was_asked_to_stop_is_not_run_again(
 ) -> None:
     ran = tmp_path / "ran"
     fail = task(retries=9, backoff=AT_ONCE)(retry_calls.fail_when_cancelled)
-    future = waiting_pool.submit(fail, str(ran))
+    future: Future[object] = waiting_pool.submit(fail, str(ran))
     until(lambda: retry_calls.attempts(ran), "it runs")
 
     future.cancel(running="ask")
@@ -176,7 +177,7 @@ def test_shutdown_can_drop_what_waits_for_its_next_attempt(
 def test_a_map_that_was_left_runs_nothing_again(waiting_pool: Executor, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     fail = task(retries=9, backoff=HOURS)(retry_calls.fail_when_cancelled)
-    results = waiting_pool.map(fail, [str(ran)] * 2, timeout=0)
+    results: Iterator[object] = waiting_pool.map(fail, [str(ran)] * 2, timeout=0)
     until(lambda: retry_calls.attempts(ran) == [1, 1], "both run")
 
     with pytest.raises(TimeoutError):

@@ -87,12 +87,12 @@ def test_the_options_of_map_are_those_of_starmap(
 
 def test_an_option_that_is_none_is_refused(pool: Executor) -> None:
     with pytest.raises(TypeError, match="bufersize"):
-        pool.starmap(starmap_calls.power, [], bufersize=3)  # type: ignore[call-arg]
+        pool.starmap(starmap_calls.power, [], bufersize=3)  # type: ignore[call-overload]
 
 
 def test_keyword_arguments_that_are_none_are_refused(pool: Executor) -> None:
     with pytest.raises(UsageError, match="kwargs must be a dict"):
-        pool.map(starmap_calls.power, [1], kwargs=[1])  # type: ignore[arg-type]
+        pool.map(starmap_calls.power, [1], kwargs=[1])  # type: ignore[call-overload]
 
 
 def test_a_task_keeps_its_policy(pool: Executor) -> None:

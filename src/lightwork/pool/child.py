@@ -111,6 +111,8 @@ class Child:
         self._taken = 0
         self._flushed_ns = 0
         self._reported_ns = 0
+        # Runs coroutine functions; made for the first one.
+        self._loop_calls: Any = None
 
     def run(self, setup_size: int) -> int:
         """Serve until told to stop; return the exit status."""
@@ -122,6 +124,8 @@ class Child:
         # First: nobody should wait for an answer until the finalizer is done.
         self._outbox.flush()
         self._hooks.end()
+        if self._loop_calls is not None:
+            self._loop_calls.close()
         self._outbox.flush()
         return 0
 
@@ -153,10 +157,8 @@ class Child:
 
     def _serve_one(self) -> bool:
         self._refs.forget_dropped()
-        while self._let_go:
-            number = self._let_go.popleft()
-            if not self._refs.is_looked_at(number):
-                self._outbox.put(pack_frame(Kind.LET_GO, number, b""))
+        if self._let_go:
+            self._say_let_go()
         # The pool counts what it put into the pipe: as long as that is more
         # than was taken, the read below does not wait, so answers may.
         if self._words[PACKETS] <= self._taken or time.monotonic_ns() - self._flushed_ns > FLUSH_NS:
@@ -171,7 +173,24 @@ class Child:
             self._call(packet)
         elif packet.kind == Kind.FUNCTION:
             self._learn(packet)
+        elif packet.kind == Kind.ASYNC_CALL:
+            return self._serve_loop(packet)
         return packet.kind != Kind.STOP
+
+    def _serve_loop(self, packet: Packet) -> bool:
+        if self._loop_calls is None:
+            # Imported only for coroutine functions: asyncio costs 20 ms.
+            from lightwork.pool.loop_calls import LoopCalls  # noqa: PLC0415 - see above
+
+            self._loop_calls = LoopCalls(self)
+        goes_on: bool = self._loop_calls.serve(packet)
+        return goes_on
+
+    def _say_let_go(self) -> None:
+        while self._let_go:
+            number = self._let_go.popleft()
+            if not self._refs.is_looked_at(number):
+                self._outbox.put(pack_frame(Kind.LET_GO, number, b""))
 
     def _body(self, packet: Packet) -> bytes | memoryview:
         if packet.offset < 0:

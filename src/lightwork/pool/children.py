@@ -24,7 +24,7 @@ from lightwork.pool.memory import resident_bytes
 from lightwork.pool.naming import DEFAULT_NAME, child_title
 from lightwork.pool.output import Listener, Output, close_all
 from lightwork.pool.pickling import dump
-from lightwork.pool.plan import may_send_ahead
+from lightwork.pool.plan import AHEAD_BYTES, AHEAD_SECONDS, ASYNC_CALLS, may_send_ahead
 from lightwork.pool.poller import FOREVER, Poller
 from lightwork.pool.relog import known_levels
 
@@ -43,6 +43,8 @@ class PoolSettings:
     calls_per_child: int = 0
     # Bytes above which a child is replaced; 0: never.
     memory_per_child: int = 0
+    # Most coroutine calls on one child at a time.
+    async_calls: int = ASYNC_CALLS
     # Seconds after which a child without calls ends.
     idle_timeout: float = FOREVER
     # Whether what children log is logged here.
@@ -103,6 +105,15 @@ class Children:
             self._output.tell()
 
     # --- who takes a call
+
+    def has_loop_room(self, link: ChildLink) -> bool:
+        """Whether the child may be given one more coroutine call."""
+        return (
+            len(link.coroutines) < self._settings.async_calls
+            and not (link.is_leaving or link.is_stalled)
+            and link.held_seconds <= AHEAD_SECONDS
+            and link.held_bytes <= AHEAD_BYTES
+        )
 
     @property
     def places(self) -> int:
@@ -252,6 +263,8 @@ def has_room(link: ChildLink, call: Call) -> bool:
     """Whether the child may be given this call now."""
     if link.is_leaving or link.is_stalled:
         return False
+    if link.coroutines and len(link.calls) == len(link.coroutines):
+        return True
     return not link.calls or may_send_ahead(
         len(link.calls),
         link.held_seconds,

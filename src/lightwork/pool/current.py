@@ -101,6 +101,11 @@ def report_progress(done: float, total: float = 0, note: str = "") -> None:
         found.progress(done, total, note)
 
 
+def enter(call: Current) -> None:
+    """Have `current()` find `call` for as long as this context lasts."""
+    _current.set(call)
+
+
 def run_with(
     call: Current, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> T:

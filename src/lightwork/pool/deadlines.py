@@ -35,9 +35,9 @@ class Deadlines:
         self._thread: threading.Thread | None = None
         self._is_stopped = False
 
-    def arm(self, future: futures.Future[Any], timeout: float) -> int:
-        """Fail the future in `timeout` seconds; return the number for `disarm`."""
-        return self.act_in(timeout, partial(_fail_overdue, future, timeout))
+    def arm(self, future: futures.Future[Any], timeout: float, *, grace: float = 0.0) -> int:
+        """Fail the future in `timeout` seconds and `grace`; return the number for `disarm`."""
+        return self.act_in(timeout + grace, partial(_fail_overdue, future, timeout))
 
     def act_in(self, seconds: float, act: Callable[[], object]) -> int:
         """Do something later, which must be quick and raise nothing; return the number for `disarm`.

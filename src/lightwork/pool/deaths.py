@@ -6,12 +6,15 @@ from lightwork.errors import WorkerLost
 from lightwork.pool.link import ChildLink
 
 
-def death_text(name: str, pid: int, exitcode: int, function: str, trace: str = "") -> str:
+def death_text(
+    name: str, pid: int, exitcode: int, function: str, trace: str = "", *, lost: int = 1
+) -> str:
     """Say how a child ended while it ran a call of this function, and where if that is known."""
-    text = (
-        f"the child {name} (pid {pid}) {describe_exit(exitcode)} while it ran {function}; "
-        "only this call is lost"
-    )
+    text = f"the child {name} (pid {pid}) {describe_exit(exitcode)} while it ran {function}; "
+    if lost <= 1:
+        text += "only this call is lost"
+    else:
+        text += f"all {lost} calls that shared this process are lost, of which any may be guilty"
     return f"{text}\n{trace}" if trace else text
 
 

@@ -6,10 +6,11 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent import futures
-from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.map_options import MapKeywords, MapOptions
@@ -34,12 +35,27 @@ def shown(
     )
 
 
+def check_async_calls(count: object) -> int:
+    """Return how many coroutine calls a loop may run at a time.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    if type(count) is not int or count < 1:
+        raise UsageError(f"async_calls must be an integer of at least 1; seen: {count!r}")
+    return count
+
+
 class Executor(futures.Executor, abc.ABC):
     """Runs calls; see `concurrent.futures.Executor` for the shared meaning."""
 
     # How many calls run at once, which map must know; 0: one per CPU. The name
     # is that of the standard library's executors.
     _max_workers: int = 0
+    # How many coroutine calls run at once.
+    _async_slots: int = 1
+    # Whether map gains by running items before their results are asked for.
+    _maps_ahead: bool = True
     # Whether items of a map may travel in bundles.
     _has_bundles: bool = False
 
@@ -63,14 +79,38 @@ class Executor(futures.Executor, abc.ABC):
         """
         return Ref(value)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run `fn(*args, **kwargs)` and return its future.
+    @overload
+    def submit(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` and return its future; a coroutine function is awaited.
 
         Raises:
             RuntimeError: The executor was shut down.
+            UsageError: An async generator function has no result.
         """
         return self.start_call(fn, args, kwargs, call_options(fn))
 
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[T]: ...
+
+    @overload
     def map(
         self,
         fn: Callable[..., T],
@@ -82,13 +122,26 @@ class Executor(futures.Executor, abc.ABC):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         kwargs: Mapping[str, Any] | None = None,
-    ) -> Results[T]:
+    ) -> Results[T]: ...
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[Any]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
 
         The results are for `for` or, without blocking the event loop, for `async for`.
 
         Args:
-            fn: Called once per item.
+            fn: Called once per item; a coroutine function is awaited, each item by itself.
             iterables: Zipped; may be infinite when the results are consumed lazily.
             timeout: Seconds after this call at which waiting raises TimeoutError.
             chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
@@ -109,9 +162,20 @@ class Executor(futures.Executor, abc.ABC):
             errors=errors,
             kwargs=kwargs,
         )
-        results: Results[T] = map_calls(self.start_call, fn, iterables, options)
+        results: Results[Any] = map_calls(self.start_call, fn, iterables, options)
         return shown(results, fn, iterables) if progress else results
 
+    @overload
+    def starmap(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]: ...
+
+    @overload
     def starmap(
         self,
         fn: Callable[..., T],
@@ -119,7 +183,16 @@ class Executor(futures.Executor, abc.ABC):
         *,
         progress: bool = False,
         **options: Unpack[MapKeywords],
-    ) -> Results[T]:
+    ) -> Results[T]: ...
+
+    def starmap(
+        self,
+        fn: Callable[..., Any],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[Any]:
         """Call `fn(*arguments)` for the arguments of each call; otherwise like `map`.
 
         Args:
@@ -128,13 +201,21 @@ class Executor(futures.Executor, abc.ABC):
             progress: As for `map`.
             options: The other options of `map`.
         """
-        results: Results[T] = starmap_calls(
-            self.start_call, fn, calls, self._map_options(**options)
-        )
+        results = starmap_calls(self.start_call, fn, calls, self._map_options(**options))
         return shown(results, fn, (calls,)) if progress else results
 
     def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
-        return MapOptions(slots=self._max_workers, bundles=self._has_bundles, **options)
+        if not self._maps_ahead:
+            if options.get("chunksize", "auto") == "auto":
+                options["chunksize"] = 1
+            if options.get("buffersize") is None:
+                options["buffersize"] = 1
+        return MapOptions(
+            slots=self._max_workers,
+            async_slots=self._async_slots,
+            bundles=self._has_bundles,
+            **options,
+        )
 
     def start(self) -> None:
         """Start now what the first call would start; idempotent."""

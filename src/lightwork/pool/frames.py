@@ -27,6 +27,8 @@ PACKET_SIZE: Final = 64
 HEADER: Final = struct.Struct("<BBHIQQ")
 # Offset in the inbox; then, for a bundle (bundle.py), from which item to which.
 PLACE: Final = struct.Struct("<QHH")
+# In a BEGUN frame: when, in monotonic nanoseconds.
+INSTANT: Final = struct.Struct("<Q")
 INLINE_MAX: Final = PACKET_SIZE - HEADER.size
 _PACKET: Final = struct.Struct(f"{HEADER.format}{INLINE_MAX}s")
 
@@ -45,6 +47,11 @@ class Kind(IntEnum):
     CALL = 1
     FUNCTION = 2
     STOP = 3
+    # As CALL, of a coroutine function.
+    ASYNC_CALL = 4
+    # Let a coroutine call see that it is cancelled; cancel it.
+    ASK = 5
+    CANCEL = 6
     # Child to pool.
     READY = 10
     VALUE = 11
@@ -53,6 +60,9 @@ class Kind(IntEnum):
     INIT_FAILED = 14
     # The child has let go of the large arguments of a call.
     LET_GO = 15
+    # A coroutine call has begun (the body says when); it has ended as cancelled.
+    BEGUN = 16
+    CANCELLED = 17
     LOG = 20
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from lightwork.pool.captured import Snapshot, is_same, take_snapshot
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.pickling import dump
 from lightwork.tasks import Task, find_by_reference
 
@@ -32,12 +33,14 @@ def _nothing() -> None:
 class Function:
     """A pickled function, its number in this pool and what a call of it costs."""
 
-    __slots__ = ("blob", "name", "number", "seconds")
+    __slots__ = ("blob", "is_async", "name", "number", "seconds")
 
-    def __init__(self, number: int, name: str, blob: bytes) -> None:
+    def __init__(self, number: int, name: str, blob: bytes, *, is_async: bool = False) -> None:
         self.number = number
         self.name = name
         self.blob = blob
+        # Its calls run on the event loops of children.
+        self.is_async = is_async
         # Running mean of a call's duration; negative: not known yet.
         self.seconds = -1.0
 
@@ -73,6 +76,7 @@ class FunctionTable:
 
         Raises:
             Exception: Whatever pickling it raised.
+            UsageError: It is an async generator function.
         """
         # A child imports its own copy: what became of the name here meanwhile is no matter.
         last_fn, last = self._last
@@ -97,7 +101,9 @@ class FunctionTable:
             found = self._by_blob.get(blob)
             if found is None:
                 name = getattr(fn, "__qualname__", type(fn).__qualname__)
-                found = self._by_blob[blob] = Function(next(self._numbers), name, blob)
+                is_async = is_coroutine_function(fn)
+                found = Function(next(self._numbers), name, blob, is_async=is_async)
+                self._by_blob[blob] = found
                 if len(self._by_blob) > _REMEMBERED_MAX:
                     self._by_blob.popitem(last=False)
             return found

@@ -7,20 +7,25 @@ KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
 one that runs the call. Time-outs and memory caps are not enforced. Attempts after
 a failure follow here and now, with the declared delays between them; an event
 loop that submits, or maps with `async for`, stands still meanwhile.
+
+A coroutine function is run to its end by `asyncio.run`. Where an event loop runs
+already, which refuses another one, that happens in a thread of its own: submit
+blocks that loop meanwhile, since its future is to be done.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
-from lightwork.pool.map_options import MapKeywords, MapOptions
 from lightwork.pool.progress import reporter_for
+from lightwork.pool.run_to_end import run_to_end
 
 T = TypeVar("T")
 
@@ -29,7 +34,13 @@ _Parts = tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]
 
 
 class InlineExecutor(Executor):
-    """Runs calls in the submitting thread; for debugging and tests."""
+    """Runs calls in the submitting thread; for debugging and tests.
+
+    Of a map, the first item runs at the call, which is the meaning of `map`
+    everywhere, and each other one when its result is asked for.
+    """
+
+    _maps_ahead = False
 
     def __init__(self) -> None:
         self._max_workers = 1
@@ -48,24 +59,20 @@ class InlineExecutor(Executor):
         Raises:
             RuntimeError: The executor was shut down.
             KeyboardInterrupt: The call was interrupted.
+            UsageError: An async generator function has no result.
         """
         if self._is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        is_async = is_coroutine_function(fn)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
+        parts: _Parts[Any] = (
+            (run_to_end, (fn, args, kwargs), {}) if is_async else (fn, args, kwargs)
+        )
         attempt: CallOptions | None = options
         while attempt is not None:
-            attempt = _run_attempt(future, (fn, args, kwargs), attempt)
+            attempt = _run_attempt(future, parts, attempt)
         return future
-
-    def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
-        # One item at a time, as its result is asked for: to run more of them ahead
-        # would gain nothing here. The first runs at the call, as everywhere.
-        if options.get("chunksize", "auto") == "auto":
-            options["chunksize"] = 1
-        if options.get("buffersize") is None:
-            options["buffersize"] = 1
-        return super()._map_options(**options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""

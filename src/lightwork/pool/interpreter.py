@@ -19,6 +19,7 @@ a thread lives as long as the interpreter. A round trip of a frame takes 6 us.
   is that of the whole program; a call cannot be killed.
 - An extension module that is not made for sub-interpreters raises ImportError
   inside of the call, with a note that says what to do.
+- A coroutine function has its interpreter for itself until it has ended.
 - `put` saves nothing: a reference takes its object along with every call.
 - Not possible inside: daemon threads, `os.fork` and what needs it.
 
@@ -36,6 +37,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 from lightwork.errors import PoolError, UsageError
 from lightwork.pool.call import CallOptions
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.endings import call_logged
 from lightwork.pool.frames import ATTEMPT_MAX, Kind
 from lightwork.pool.function import Function, FunctionTable
@@ -45,6 +47,7 @@ from lightwork.pool.pickling import dump, load
 from lightwork.pool.process import check_max_workers
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.remote import unpack_exception
+from lightwork.pool.run_to_end import run_to_end
 from lightwork.pool.subinterpreter import Subinterpreter, why_no_interpreters
 from lightwork.pool.tenant import FLAG_SIZE, IS_HEARD, Frame, Setup, pack, read_frame, write_all
 from lightwork.pool.thread import ThreadExecutor
@@ -111,8 +114,11 @@ class InterpreterExecutor(ThreadExecutor):
         Raises:
             RuntimeError: The executor was shut down, or the interpreter ends.
             ThreadPoolError: An initializer failed.
+            UsageError: An async generator function has no result.
         """
         self._check_open()
+        if is_coroutine_function(fn):
+            fn, args, kwargs = run_to_end, (fn, args, kwargs), {}
         function: Any  # No callable: what _Lodging runs.
         try:
             function = self._functions.find(fn)

@@ -34,7 +34,8 @@ from lightwork.pool.frames import (
 from lightwork.pool.function import Function
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.inbox import RING_SIZE, Inbox
-from lightwork.pool.page import CANCEL, PACKETS, STARTED, STARTED_NS, Page
+from lightwork.pool.page import CANCEL, LOOP_NS, PACKETS, STARTED, STARTED_NS, Page
+from lightwork.pool.plan import STALLED_SECONDS
 from lightwork.pool.shelf import Delivery, ShelfReader
 from lightwork.pool.stored import StoredRef
 
@@ -44,6 +45,7 @@ _READS_MAX: Final = 64
 # Functions that a child remembers; beyond, the oldest makes room.
 _FUNCTIONS_MAX: Final = 512
 _CALL: Final = int(Kind.CALL)
+_ASYNC_CALL: Final = int(Kind.ASYNC_CALL)
 
 
 class Call:
@@ -147,6 +149,10 @@ class ChildLink:
         # Calls were taken back, and it may not have noticed: it may keep answers.
         self.was_recalled = False
         self.calls: dict[int, Call] = {}
+        # Those of `calls` that run on the child's event loop, and when they have
+        # begun there, as far as it is known, in monotonic nanoseconds.
+        self.coroutines: dict[int, Call] = {}
+        self.begun: dict[int, int] = {}
         self.held_seconds = 0.0
         self.held_bytes = 0
         self.sent_total = 0
@@ -197,7 +203,7 @@ class ChildLink:
         else:
             attempt = call.options.attempt
             packet, call.inbox_offset = self._pack(
-                _CALL,
+                _ASYNC_CALL if function.is_async else _CALL,
                 function.number,
                 call.seq,
                 call.body,
@@ -207,8 +213,11 @@ class ChildLink:
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
         call.link = self
+        # A coroutine has no duration here: its child is free while it waits.
         call.seconds = seconds = max(function.seconds, 0.0)
         self.calls[call.seq] = call
+        if function.is_async:
+            self.coroutines[call.seq] = call
         self.held_seconds += seconds
         self.held_bytes += len(call.body)
         self.sent_total += 1
@@ -277,12 +286,18 @@ class ChildLink:
     def recall(self) -> list[Call]:
         """Take back every call that the child has not taken, oldest first."""
         owners: list[Call | int] = []
+        words: list[bytes] = []
         for kind, function, seq in read_packets(self._read_back()):
             if kind == Kind.FUNCTION:
                 owners.append(function)
-            elif kind == Kind.CALL and seq in self.calls:
+            elif kind in (Kind.CALL, Kind.ASYNC_CALL) and seq in self.calls:
                 owners.append(self.calls[seq])
+            elif kind in (Kind.ASK, Kind.CANCEL):
+                words.append(pack_packet(kind, 0, seq, b""))
         taken = self._unsend(owners)
+        if words:
+            # They are about calls that the child has; there is room, and they are counted.
+            os.write(self.ends.packets, b"".join(words))
         self.was_recalled = bool(self.calls)
         return taken
 
@@ -294,6 +309,29 @@ class ChildLink:
     def ask_to_stop(self, seq: int) -> None:
         """Let the call see that it is cancelled."""
         self.page.words[CANCEL] = seq
+        if seq in self.coroutines:
+            self.send_word(Kind.ASK, seq)
+
+    def send_word(self, kind: Kind, seq: int) -> None:
+        """Send a packet about a coroutine call, unless the pipe is full."""
+        # Then nothing is lost: CANCEL is said again, and the page holds the last that was asked.
+        self._count_packets(1)
+        try:
+            os.write(self.ends.packets, pack_packet(kind, 0, seq, b""))
+        except BlockingIOError:
+            self._count_packets(-1)
+
+    def is_at_long_step(self) -> bool:
+        """Whether what waits in the child's pipe had better run elsewhere."""
+        seq, seconds = self.started()
+        if self.begun and self.blocked_seconds() > STALLED_SECONDS:
+            return True
+        return seq in self.calls and seconds > STALLED_SECONDS
+
+    def blocked_seconds(self) -> float:
+        """Return since when the child's event loop has been at one step; 0: it waits, or has none."""
+        since = self.page.words[LOOP_NS]
+        return (time.monotonic_ns() - since) * 1e-9 if since else 0.0
 
     def read(self) -> list[Frame]:
         """Return the frames that the pipe holds now, or some of very many."""
@@ -317,6 +355,9 @@ class ChildLink:
         if len(self.calls) == 1 and self.was_recalled and self.page.words[STARTED] in self.calls:
             # The one call runs; its own answer will be sent at once.
             self.was_recalled = False
+        if self.coroutines:
+            # Those that have begun keep nothing waiting: their loop sends before it sleeps.
+            return self.is_stalled or len(self.calls) > len(self.begun)
         return len(self.calls) > 1 or self.bundles > 0 or (self.was_recalled and bool(self.calls))
 
     def peek(self) -> list[Frame]:
@@ -412,6 +453,9 @@ class ChildLink:
 
     def _drop(self, call: Call) -> None:
         del self.calls[call.seq]
+        if self.coroutines:
+            self.coroutines.pop(call.seq, None)
+            self.begun.pop(call.seq, None)
         call.link = None
         if call.end:
             self.bundles -= 1

@@ -22,8 +22,8 @@ class MapKeywords(TypedDict, total=False):
 class MapOptions:
     """How a map is run; see `Executor.map` for the meanings.
 
-    `slots` is how many calls the executor runs at once; 0 means one per CPU.
-    `bundles` says whether it knows bundles.
+    `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
+    calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -35,6 +35,7 @@ class MapOptions:
     ordered: bool = True
     errors: Literal["raise", "return"] = "raise"
     slots: int = 0
+    async_slots: int = 1
     bundles: bool = False
     kwargs: Mapping[str, Any] | None = None
 

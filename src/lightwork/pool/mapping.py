@@ -55,6 +55,7 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool.call import CallOptions, Split, call_options
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.future import CancelMode
 from lightwork.pool.map_options import MapOptions
 from lightwork.pool.pace import (
@@ -62,6 +63,7 @@ from lightwork.pool.pace import (
     SAMPLE,
     WINDOW_BYTES,
     approximate_size,
+    async_slots,
     auto_window,
     calls_in_flight,
     limit_size,
@@ -90,7 +92,8 @@ def map_calls(
     and warns if that was not everything. No result is kept once it was yielded.
 
     Raises:
-        UsageError: A chunk size above 1 for a task with a time-out, memory cap or retries.
+        UsageError: A chunk size above 1 for a coroutine function or for a task with a
+            time-out, memory cap or retries; an async generator function.
     """
     length = _known_length(iterables)
     if len(iterables) == 1:
@@ -120,8 +123,10 @@ def _start_map(
     length: int,
     is_star: bool,
 ) -> Results[Any]:
-    policy = call_options(fn)
-    chunksize = _allowed_chunksize(options.chunksize, policy)
+    policy, is_async = call_options(fn), is_coroutine_function(fn)
+    chunksize = _allowed_chunksize(options.chunksize, policy, is_async=is_async)
+    if is_async:
+        options = replace(options, bundles=False, slots=async_slots(options.async_slots))
     if policy.timeout or policy.max_memory or policy.retries:
         options = replace(options, bundles=False)
     travel = Travel(start_call, fn, policy, is_star=is_star, kwargs=dict(options.kwargs or {}))
@@ -424,12 +429,15 @@ class _Map:
         self._ready.clear()
 
 
-def _allowed_chunksize(chunksize: int | Literal["auto"], policy: CallOptions) -> int:
+def _allowed_chunksize(
+    chunksize: int | Literal["auto"], policy: CallOptions, *, is_async: bool
+) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if policy.timeout or policy.max_memory or policy.retries:
+    if is_async or policy.timeout or policy.max_memory or policy.retries:
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a task with a timeout, max_memory or retries runs one item per call: "
+                "a coroutine function, or a task with a timeout, max_memory or retries, "
+                "runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1

@@ -70,6 +70,14 @@ def calls_in_flight(slots: int, size: int) -> int:
     return slots * max(2, 64 // size)
 
 
+def async_slots(coroutines: int) -> int:
+    """Return how many slots stand for so many coroutine calls at once.
+
+    Twice as many are to be in flight, one item in each, and a slot is given 64.
+    """
+    return -(-coroutines // 32)
+
+
 def auto_window(slots: int, size: int, item_bytes: int) -> int:
     """Return how many items may be taken and not yet yielded when nobody said.
 

@@ -10,6 +10,7 @@ plan lets calls wait behind others (plan.py). Other busy children get more when
 they answer, so no search through all children is ever needed.
 """
 
+import heapq
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ class Placement:
         self.incoming: deque[Call] = deque()
         self.decided: deque[tuple[Call, Decided]] = deque()
         self.waiting: Waiting[Call] = Waiting()
+        # Calls of coroutine functions: a child that has no room for others may have it for them.
+        self.coroutines: Waiting[Call] = Waiting()
+        # Children that have been given some.
+        self.looping: dict[int, ChildLink] = {}
         self.limits: Limits[Call] = Limits()
         # Calls whose time to start has not come.
         self.parked: Limits[Call] = Limits()
@@ -59,21 +64,30 @@ class Placement:
     @property
     def are_none(self) -> bool:
         """Whether no call is anywhere but with a child."""
-        return not (self.incoming or self.waiting or self.parked or self.decided)
+        return not (self.incoming or self.are_waiting or self.parked or self.decided)
 
     def clear(self) -> list[Call]:
         """Take every call whose end is not decided, wherever it is."""
         self.take_in()
-        calls = self.waiting.clear() + self.parked.take_all()
+        calls = self.clear_waiting() + self.parked.take_all()
         for link in self.children:
             calls += link.calls.values()
         return [call for call in calls if not call.is_answered]
+
+    def clear_waiting(self) -> list[Call]:
+        """Take every call that no child has been given."""
+        return self.waiting.clear() + self.coroutines.clear()
+
+    @property
+    def are_waiting(self) -> bool:
+        """Whether there are calls that no child has been given."""
+        return bool(self.waiting or self.coroutines)
 
     def next_look(self) -> float:
         """Return when the dispatcher must look at a limit, a child or a place for one."""
         first = min(self.limits.next(), self.children.next_idle_end())
         until = min([first, self.parked.next(), *(link.peek_at for link in self.peeked.values())])
-        if self.waiting and self.children.places > 0:
+        if self.are_waiting and self.children.places > 0:
             until = min(until, self.start_again_at)
         return until
 
@@ -81,6 +95,7 @@ class Placement:
         """Forget a child that is dead and holds no calls."""
         self.peeked.pop(link.serial, None)
         self.roomy.pop(link.serial, None)
+        self.looping.pop(link.serial, None)
         self.children.remove(link)
 
     def take_in(self) -> None:
@@ -90,13 +105,19 @@ class Placement:
             if call.options.start_at:
                 self.park(call)
             else:
-                self.waiting.add(call, call.options.priority)
+                self._wait(call)
+
+    def _wait(self, call: Call) -> None:
+        line = self.coroutines if call.function.is_async else self.waiting
+        line.add(call, call.options.priority)
 
     def hand_out(self, *, may_start: bool) -> None:
         """Give children what they should have now."""
         waiting, children = self.waiting, self.children
         if self.incoming:
             self.take_in()
+        if self.coroutines:
+            self._spread(may_start=may_start)
         while waiting and waiting.first().is_answered:
             waiting.take()
         while waiting and children.idle:
@@ -108,6 +129,8 @@ class Placement:
             _, link = self.roomy.popitem()
             self._give(link, -(-len(waiting) // (len(self.roomy) + 1)))
         self.roomy.clear()
+        if waiting and self.looping and (may_start or children.places <= 0):
+            self._lend_loops()
 
     def _give(self, link: ChildLink, most: int) -> int:
         """Give the child up to so many calls; return how many it got."""
@@ -143,14 +166,56 @@ class Placement:
 
     def _start(self) -> bool:
         """Start a child for the next call; return whether to go on."""
+        link = self._start_child()
+        return link is not None and self._give(link, 1) > 0
+
+    def _start_child(self) -> ChildLink | None:
         if time.monotonic() < self.start_again_at:
-            return False
+            return None
         try:
-            link = self.children.start()
+            return self.children.start()
         except OSError as error:
             self.cannot_start(error)
-            return False
-        return self._give(link, 1) > 0
+            return None
+
+    # --- coroutine calls
+
+    def _spread(self, *, may_start: bool) -> None:
+        """Give coroutine calls to the children that hold the fewest calls."""
+        line, children = self.coroutines, self.children
+        while may_start and children.places > 0 and len(children.idle) < len(line):
+            if self._start_child() is None:
+                break
+        roomy = [
+            (len(link.calls), link.serial, link)
+            for link in children
+            if children.has_loop_room(link)
+        ]
+        heapq.heapify(roomy)
+        given: dict[int, ChildLink] = {}
+        while line and roomy:
+            call = line.take()
+            if call.is_answered:
+                continue
+            _, serial, link = heapq.heappop(roomy)
+            self._stage(call, link)
+            given[serial] = link
+            if children.has_loop_room(link):
+                heapq.heappush(roomy, (len(link.calls), serial, link))
+        self.looping |= given
+        for link in given.values():
+            for call in reversed(link.flush()):
+                self.put_back(call)
+            if link.must_be_peeked():
+                self.expect_to_peek(link)
+
+    def _lend_loops(self) -> None:
+        """Give plain calls to children that run only coroutines: no other one is free."""
+        for link in sorted(self.looping.values(), key=lambda link: len(link.coroutines)):
+            if not link.coroutines:
+                del self.looping[link.serial]
+            elif self.waiting and len(link.calls) == len(link.coroutines):
+                self._give(link, 1)
 
     def look_at(self, call: Call, instant: float) -> None:
         """Have the dispatcher look at the limits of the call then."""
@@ -186,7 +251,7 @@ class Placement:
     def take_due(self, now: float) -> None:
         """Let the calls wait for a child whose time has come."""
         for call in self.parked.take_due(now):
-            self.waiting.add(call, call.options.priority)
+            self._wait(call)
 
     # --- taking back
 
@@ -196,7 +261,8 @@ class Placement:
             if not call.is_answered:
                 self.decide(call, CancelledError())
         else:
-            self.waiting.put_back(call, call.options.priority)
+            line = self.coroutines if call.function.is_async else self.waiting
+            line.put_back(call, call.options.priority)
 
     def part(self, call: Call, at: int) -> None:
         """Let the items of a bundle from `at` on, which were not begun, be a call that waits."""
@@ -230,13 +296,18 @@ class Placement:
         elif not link.is_killed:
             self.children.note_free(link)
 
+    def kill(self, call: Call, link: ChildLink) -> None:
+        """Kill the child for the sake of this call, whose end is decided elsewhere."""
+        link.forget(call.seq)
+        self.children.kill(link)
+
     def cannot_start(self, error: OSError) -> None:
         """Note that the system refused a child."""
         # Those children that there are have to do; one more is tried later.
         self.start_again_at = time.monotonic() + _REFUSED_SECONDS
         if len(self.children):
             return
-        for call in self.waiting.clear():
+        for call in self.clear_waiting():
             if not call.is_answered:
                 refusal = PoolError(f"no child could be started for this call: {error}")
                 refusal.__cause__ = error
@@ -244,10 +315,12 @@ class Placement:
 
     def decide(self, call: Call, decided: Decided) -> None:
         """Keep the end of a call until the dispatcher resolves its future."""
-        call.is_answered = True
         # Whoever still looks at the arguments has a hold of its own.
         if call.options.retries is None:
             call.extent, call.refs = None, ()
+        if call.is_answered:
+            return  # A coroutine that was withdrawn has ended now.
+        call.is_answered = True
         if call.options.timeout or call.options.max_memory:
             self.limits.drop(call.seq)
         self.decided.append((call, decided))

@@ -23,6 +23,8 @@ AHEAD_SECONDS: Final = 0.002
 AHEAD_CALLS: Final = 512
 # Bytes of arguments on their way to one child.
 AHEAD_BYTES: Final = 4 << 20
+# Coroutine calls on one event loop at a time, unless the user says otherwise.
+ASYNC_CALLS: Final = 100
 STALLED_SECONDS: Final = 0.005
 # How soon and how seldom the pool looks for answers that wait behind a call.
 PEEK_FIRST_SECONDS: Final = 0.001

@@ -16,15 +16,17 @@ from lightwork.errors import UsageError
 from lightwork.pool.allowance import LimitedCall
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import PoolSettings
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.dispatcher import dispatch
 from lightwork.pool.environment import BlasThreads, blas_env, check_env
-from lightwork.pool.executor import Executor
+from lightwork.pool.executor import Executor, check_async_calls
 from lightwork.pool.future import Future
 from lightwork.pool.hooks import make_hooks
 from lightwork.pool.inherit import Inheritance, dump_inheritance
 from lightwork.pool.naming import DEFAULT_NAME, check_name
 from lightwork.pool.output import Listener, check_output
+from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
 from lightwork.pool.ref import Ref
@@ -63,11 +65,14 @@ class ProcessExecutor(Executor):
         blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
             each child; "auto": its share of the CPUs, unless the program's environment says
             something else; None: no limit. `env` wins over both.
-        memory_errors: A call with `max_memory` gets MemoryError from the allocation that goes
+        memory_errors: A plain call with `max_memory` gets MemoryError from the allocation that goes
             beyond it, and its child lives on; if it gets around that, it is killed as always.
         output: Called in a pool thread with each OutputLine that children write to standard output
             or error, also from C and from programs they start; "show" prints them here with the
             names of child and function before each. Default: they write where the program does.
+        async_calls: Most calls of coroutine functions that one child runs at a time, on an event
+            loop of its own. They share the process: its death costs all of them, and a plain
+            call, which such a child gets only when no other is free, blocks its loop.
 
     Raises:
         UsageError: An argument makes no sense, or this system is not Linux.
@@ -91,15 +96,13 @@ class ProcessExecutor(Executor):
         logs: bool = False,
         memory_errors: bool = False,
         output: Listener | Literal["show"] | None = None,
+        async_calls: int = ASYNC_CALLS,
     ) -> None:
         del mp_context
-        if sys.platform != "linux":
-            raise UsageError(
-                "ProcessExecutor needs Linux (memfd, epoll, packet pipes); "
-                f"this is {sys.platform}: use ThreadExecutor"
-            )
+        _check_platform()
         hooks = make_hooks(initializer, initargs, finalizer, finalargs)
         self._max_workers = check_max_workers(max_workers)
+        self._async_slots = self._max_workers * check_async_calls(async_calls)
         settings = PoolSettings(
             children=self._max_workers,
             name=check_name(name),
@@ -109,6 +112,7 @@ class ProcessExecutor(Executor):
             idle_timeout=_check_idle_timeout(idle_timeout),
             logs=logs,
             output=check_output(output),
+            async_calls=check_async_calls(async_calls),
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
@@ -139,7 +143,7 @@ class ProcessExecutor(Executor):
             )
         if not self._is_started:
             self.start()
-        if options.max_memory and self._raises_memory_error:
+        if self._raises_memory_error and options.max_memory and not is_coroutine_function(fn):
             fn = LimitedCall(fn, options.max_memory)
         return self._pool.add(fn, args, kwargs, options)
 
@@ -189,6 +193,14 @@ class ProcessExecutor(Executor):
             if not self._is_started:
                 self._thread.start()
                 self._is_started = True
+
+
+def _check_platform() -> None:
+    if sys.platform != "linux":
+        raise UsageError(
+            "ProcessExecutor needs Linux (memfd, epoll, packet pipes); "
+            f"this is {sys.platform}: use ThreadExecutor"
+        )
 
 
 def check_max_workers(max_workers: int | None) -> int:

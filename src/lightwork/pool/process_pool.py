@@ -23,14 +23,15 @@ the middle of this file may submit.
 
 A call is in exactly one place: `incoming`, `parked` until it may start, `waiting`,
 one link's table, or nowhere because its future is decided. It is blamed for a child's
-death only if the page says that it had started (page.py); all others wait again.
+death only if the child has left word that it had begun (blame.py); all others wait again.
 Whoever is about to kill a child first takes back what it has not begun and then
 looks at what it runs: no other call can begin in between.
 
 Failure handling: a child that dies costs one call. A pool ends ("is broken")
 only when its initializer fails, when one child after the other dies before it
 is ready (plan.py), or when the pool itself fails; then every future gets a
-PoolError, because a future must never hang.
+PoolError, because a future must never hang. Calls of coroutine functions, which
+share their child, are different in that: see coroutines.py.
 """
 
 import logging
@@ -42,23 +43,25 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from lightwork.errors import PoolError, WorkerLost
+from lightwork.errors import PoolError, UsageError
 from lightwork.pool.again import without_retries
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
+from lightwork.pool.blame import lost_calls, worker_lost
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
-from lightwork.pool.deaths import hopeless_text, memory_text, timeout_text, worker_lost
+from lightwork.pool.coroutines import Coroutines
+from lightwork.pool.deaths import hopeless_text
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.link import Call, ChildLink
-from lightwork.pool.memory import resident_bytes
-from lightwork.pool.placement import MEMORY_SECONDS, Placement
+from lightwork.pool.overdue import Overdue
+from lightwork.pool.placement import Placement
 from lightwork.pool.plan import STALLED_SECONDS, is_start_hopeless, next_peek_delay
-from lightwork.pool.poller import FOREVER, Poller
+from lightwork.pool.poller import Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
@@ -91,6 +94,8 @@ class ProcessPool:
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
         self._calls = Placement(self._children, self.poller, self._seqs)
+        self._overdue = Overdue(self._calls, self._answer)
+        self._coroutines = Coroutines(self._calls, self._answer)
         self._start_failures = 0
         self._was_ready = False
         self._is_closing = False
@@ -110,12 +115,18 @@ class ProcessPool:
 
         Raises:
             RuntimeError: The pool is closed, or broken (PoolError).
+            UsageError: An async generator function has no result.
         """
         if self._is_closing:
             raise self._refusal()
         try:
             function = self._functions.find(fn)
+            if function.is_async:
+                # Its child keeps the time.
+                args = (options.timeout, *args)
             body, extent, refs = pack_arguments(self._arena, args, kwargs)
+        except UsageError:
+            raise
         except Exception as error:
             failed: Future[Any] = Future()
             failed.set_exception(error)
@@ -126,6 +137,9 @@ class ProcessPool:
         if self._children.idle:
             self._send_now()
         elif self._children.places > 0:
+            self.poller.wake_before(0.0)
+        if self._calls.looping and self._calls.incoming:
+            # It needs no idle child, only one whose loop waits.
             self.poller.wake_before(0.0)
         if self._is_over:
             self._refuse_late()
@@ -152,7 +166,7 @@ class ProcessPool:
             if self._calls.cancels_waiting:
                 for link in self._children:
                     self._calls.take_back(link)
-                for call in self._calls.waiting.clear() + self._calls.parked.take_all():
+                for call in self._calls.clear_waiting() + self._calls.parked.take_all():
                     self._calls.put_back(call)
         self.poller.wake()
 
@@ -179,7 +193,7 @@ class ProcessPool:
         """Return how long the dispatcher may sleep, having said so to the other threads."""
         with self._lock:
             self._calls.hand_out(may_start=True)
-            if self._is_closing and not (self._calls.waiting or self._calls.parked):
+            if self._is_closing and not (self._calls.are_waiting or self._calls.parked):
                 if not len(self._children):
                     return 0.0  # The last call was cancelled, and no child will wake us.
                 self._stop_free_children()
@@ -216,7 +230,7 @@ class ProcessPool:
         now = time.monotonic()
         with self._lock:
             for call in self._calls.limits.take_due(now):
-                self._check_limits(call)
+                (self._coroutines if call.function.is_async else self._overdue).check(call)
             self._calls.take_due(now)
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
@@ -280,15 +294,11 @@ class ProcessPool:
                 raise
             finally:
                 self._lock.release()
-                if self._calls.decided or self._error is not None:
+                is_place_left = self._calls.are_waiting and self._children.places > 0
+                if self._calls.decided or is_place_left or self._error is not None:
                     self.poller.wake()
 
     # --- taking back, under the lock
-
-    def _kill(self, call: Call, link: ChildLink) -> None:
-        """Kill the child, which runs this call and holds no other."""
-        link.forget(call.seq)
-        self._children.kill(link)
 
     def _withdraw(self, call: Call, mode: CancelMode) -> bool:
         """Take a call back for Future.cancel; see there for the modes."""
@@ -317,6 +327,8 @@ class ProcessPool:
                     call.options = without_retries(call.options)
                 self._calls.take_back(link)
             if link is not None and call.link is not None:
+                if call.function.is_async:
+                    return self._coroutines.withdraw(call, link, mode)
                 if mode != "kill":
                     return False
                 seq, _ = link.started()
@@ -324,7 +336,7 @@ class ProcessPool:
                     return None
                 if seq not in {0, call.seq}:
                     return False  # It runs the next one: the answer is on its way.
-                self._kill(call, link)
+                self._calls.kill(call, link)
             call.is_answered = True
             # It may stay in `waiting` until its turn: without its arguments.
             call.body, call.extent, call.refs = b"", None, ()
@@ -343,6 +355,8 @@ class ProcessPool:
                     if frame.done and call.first + frame.done < call.end:
                         self._calls.part(call, call.first + frame.done)
                     self._calls.decide(call, link.open_result(frame) if frame.is_bulk else frame)
+            elif frame.kind in (Kind.BEGUN, Kind.CANCELLED):
+                self._coroutines.note(link, frame)
             elif frame.kind == Kind.LET_GO:
                 link.note_let_go(frame.seq)
             elif frame.kind == Kind.PROGRESS:
@@ -370,35 +384,6 @@ class ProcessPool:
         if link.is_ready and self._children.outgrew(link):
             self._calls.take_back(link)
 
-    def _check_limits(self, call: Call) -> None:
-        link, options = call.link, call.options
-        if link is None:
-            return  # It waits again; a limit is set when it is sent.
-        self._answer(link, link.peek())
-        seq, seconds = link.started()
-        if call.is_answered:
-            return
-        if seq != call.seq:
-            # Not begun: it cannot be overdue before a whole timeout from now.
-            self._calls.look_at(call, time.monotonic() + (options.timeout or MEMORY_SECONDS))
-        elif 0 < options.timeout <= seconds:
-            text = timeout_text(call.function.name, options.timeout)
-            self._end_running(call, link, TimeoutError(text))
-        elif 0 < options.max_memory < (used := resident_bytes(link.pid)):
-            text = memory_text(call.function.name, used=used, limit=options.max_memory)
-            self._end_running(call, link, WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid))
-        else:
-            left = options.timeout - seconds if options.timeout else FOREVER
-            wait = min(left, MEMORY_SECONDS) if options.max_memory else left
-            self._calls.look_at(call, time.monotonic() + wait)
-
-    def _end_running(self, call: Call, link: ChildLink, error: BaseException) -> None:
-        self._calls.take_back(link)
-        if link.started()[0] == call.seq:
-            self._kill(call, link)
-            self._calls.decide(call, error)
-        # Else it has ended in this very moment: its answer is on its way.
-
     def _peek(self, link: ChildLink, now: float) -> None:
         frames = link.peek()
         self._answer(link, frames)
@@ -406,10 +391,9 @@ class ProcessPool:
         link.peek_at = now + next_peek_delay(link.looks)
         if link.bundles:
             self._split_stalled(link, now)
-        if len(link.calls) < 2:
+        if len(link.calls) < 2 and not link.begun:
             return
-        seq, seconds = link.started()
-        link.is_stalled = seq in link.calls and seconds > STALLED_SECONDS
+        link.is_stalled = link.is_at_long_step()
         if link.is_stalled or self._children.idle:
             # What waits there can run elsewhere, or soon can.
             self._calls.take_back(link)
@@ -462,12 +446,13 @@ class ProcessPool:
         link.is_leaving = link.is_killed = True
         self._answer(link, link.last_words())
         self._calls.take_back(link)
-        started, _ = link.started()
+        lost = lost_calls(link)
         for seq in reversed(list(link.calls)):
             call = link.forget(seq)
             assert call is not None
-            if seq == started:
-                self._calls.lose(call, link.board, worker_lost(link, exitcode, call.function.name))
+            if seq in lost:
+                error = worker_lost(link, exitcode, call.function.name, lost=len(lost))
+                self._calls.lose(call, link.board, error)
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.
                 self._calls.put_back(call)

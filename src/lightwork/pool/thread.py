@@ -24,6 +24,10 @@ so that it can be cancelled, and it is known only to `Calls.parked` and to the
 timer (deadlines.py), which pushes it in time. Threads end when nothing is
 parked. A time-out is never followed by another attempt: the last one runs on.
 
+Calls of coroutine functions take no thread: they run on one event loop in a
+thread of its own (thread_loop.py), where they can be cancelled for good. They
+are run once and at once: retries and delay of such a task are not obeyed yet.
+
 Not copied into calls: context variables, as in the standard library.
 """
 
@@ -38,14 +42,17 @@ from typing import Any, TypeVar
 
 from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.endings import run_endings
-from lightwork.pool.executor import Executor
+from lightwork.pool.executor import Executor, check_async_calls
 from lightwork.pool.future import Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
+from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
+from lightwork.pool.thread_loop import ThreadLoop
 
 T = TypeVar("T")
 
@@ -91,9 +98,11 @@ class ThreadExecutor(Executor):
         finalizer: Called in each thread whose initializer succeeded, when the thread ends; its
             errors are logged.
         finalargs: Its arguments.
+        async_calls: Most calls of coroutine functions at once. They take none of the
+            `max_workers` threads: one more runs them all, on an event loop.
 
     Raises:
-        UsageError: max_workers is not positive.
+        UsageError: max_workers or async_calls is not positive.
     """
 
     _counter = numbers()
@@ -107,12 +116,14 @@ class ThreadExecutor(Executor):
         *,
         finalizer: Callable[..., object] | None = None,
         finalargs: tuple[Any, ...] = (),
+        async_calls: int = ASYNC_CALLS,
     ) -> None:
         if max_workers is None:
             max_workers = min(32, (os.cpu_count() or 1) + 4)
         if max_workers <= 0:
             raise UsageError(f"max_workers must be greater than 0; seen: {max_workers!r}")
         self._max_workers = max_workers
+        self._async_slots = check_async_calls(async_calls)
         self._prefix = thread_name_prefix or f"lightwork-thread-{next(self._counter)}"
         self._hooks = make_hooks(initializer, initargs, finalizer, finalargs)
         self._calls = Calls()
@@ -138,8 +149,14 @@ class ThreadExecutor(Executor):
         Raises:
             RuntimeError: The executor was shut down, or the interpreter ends.
             ThreadPoolError: An initializer failed.
+            UsageError: An async generator function has no result.
         """
         calls = self._calls
+        if is_coroutine_function(fn):
+            with calls.lock, _exit.lock:
+                self._check_open()
+                loop = calls.loop or self._start_loop()
+                return loop.submit(fn, args, kwargs, options)  # type: ignore[arg-type]
         call = Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
@@ -158,9 +175,15 @@ class ThreadExecutor(Executor):
             calls.is_dropping |= cancel_futures
             dropped = calls.take_all() if cancel_futures else []
             threads = list(calls.threads)
+            loop = calls.loop
         for call in dropped:
             call.drop()
         calls.tokens.put(None)
+        if loop is not None:
+            for waiting in loop.take_waiting() if cancel_futures else ():
+                waiting.withdraw("no")
+            loop.put(None)
+            threads.append(loop.thread)
         if wait:
             for thread in threads:
                 thread.join()
@@ -210,6 +233,23 @@ class ThreadExecutor(Executor):
             return
         calls.threads.add(thread)
         _exit.tokens[thread] = tokens
+
+    def _start_loop(self) -> ThreadLoop:
+        """Start the thread of the coroutine calls; both locks are held."""
+        calls = self._calls
+        loop = ThreadLoop(
+            self._async_slots,
+            self._hooks,
+            calls.deadlines,
+            is_wanted=lambda: not (_exit.has_begun or calls.is_closed or reference() is None),
+            break_down=calls.break_down,
+        )
+        # The callback must not refer to self.
+        reference = weakref.ref(self, lambda _: loop.put(None))
+        loop.start(f"{self._prefix}_loop")
+        calls.loop = loop
+        _exit.tokens[loop.thread] = loop
+        return loop
 
 
 def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
@@ -263,7 +303,7 @@ class _Exit:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.has_begun = False
-        self.tokens: weakref.WeakKeyDictionary[threading.Thread, SimpleQueue[None]] = (
+        self.tokens: weakref.WeakKeyDictionary[threading.Thread, SimpleQueue[None] | ThreadLoop] = (
             weakref.WeakKeyDictionary()
         )
 

@@ -25,6 +25,7 @@ from lightwork.pool.again import after_error, after_pool_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.thread_loop import ThreadLoop
 
 T = TypeVar("T")
 
@@ -161,6 +162,8 @@ class Calls:
         # Shut down with cancel_futures: no call is run again.
         self.is_dropping = False
         self.broken: BaseException | None = None
+        # Of coroutine calls, when there was one.
+        self.loop: ThreadLoop | None = None
         # Safe by themselves:
         self.tokens: SimpleQueue[None] = SimpleQueue()
         self.serial = itertools.count()
@@ -228,7 +231,8 @@ class Calls:
         with self.lock:
             self.broken = error
             calls = self.take_all()
-        for call in calls:
+            loop = self.loop
+        for call in [*calls, *(loop.take_waiting() if loop else ())]:
             call.fail(broken_pool(error))
 
 

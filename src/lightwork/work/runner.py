@@ -13,7 +13,8 @@ from lightwork.codec import Codec
 from lightwork.description import describe_error
 from lightwork.errors import PayloadError
 from lightwork.model import ErrorInfo
-from lightwork.pool.current import Current, current, run_with
+from lightwork.pool.coroutine import is_coroutine_function
+from lightwork.pool.current import Current, current, enter, run_with
 from lightwork.tasks import Task
 
 
@@ -60,11 +61,54 @@ class Runner:
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a task are failures like others.
             return _raised(error, started, is_final=False)
+        return self._encode(job_id, value, started)
+
+    def _encode(self, job_id: uuid.UUID, value: object, started: float) -> Returned | Raised:
         try:
-            result = self.codec.encode_result(job_id, value, fn=fn)
+            result = self.codec.encode_result(job_id, value, fn=self.task.fn)
         except PayloadError as error:
             return _raised(error, started, is_final=True)
         return Returned(result, time.monotonic() - started)
+
+
+class AsyncRunner(Runner):
+    """The same for a coroutine function: a call that pools run on an event loop."""
+
+    async def __call__(  # type: ignore[override]
+        self, job_id: uuid.UUID, number: int, payload: bytes
+    ) -> Returned | Raised:
+        """Run one attempt; see Runner. Only being cancelled is not described: the pool says why."""
+        started = time.monotonic()
+        try:
+            args, kwargs = self.codec.decode_call(job_id, payload, self.task.fn)
+        except PayloadError as error:
+            return _raised(error, started, is_final=True)
+        enter(_current_attempt(job_id, number))
+        try:
+            value = await self.task.fn(*args, **kwargs)
+        except BaseException as error:
+            if _is_being_cancelled():
+                raise
+            return _raised(error, started, is_final=False)
+        return self._encode(job_id, value, started)
+
+
+def make_runner(task: Task[..., Any], codec: Codec) -> Runner:
+    """Return what runs attempts of the task.
+
+    Raises:
+        UsageError: It is an async generator function.
+    """
+    kind = AsyncRunner if is_coroutine_function(task) else Runner
+    return kind(task, codec)
+
+
+def _is_being_cancelled() -> bool:
+    # Where this is asked, a loop runs; other children never pay 20 ms for asyncio.
+    import asyncio  # noqa: PLC0415 - see above
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _current_attempt(job_id: uuid.UUID, number: int) -> Current:

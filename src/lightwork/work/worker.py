@@ -35,7 +35,7 @@ from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.codec import Codec
-from lightwork.errors import PoolError, StoreError, StoreUnavailable, TaskNotFound
+from lightwork.errors import PoolError, StoreError, StoreUnavailable, UsageError
 from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
 from lightwork.model import Attempt, ErrorInfo, WorkerInfo
 from lightwork.pool.executor import Executor
@@ -45,7 +45,7 @@ from lightwork.work.chores import Chores
 from lightwork.work.held import HeldAttempts
 from lightwork.work.lease import Lease
 from lightwork.work.pace import claim_limit, next_mean
-from lightwork.work.runner import Runner
+from lightwork.work.runner import Runner, make_runner
 from lightwork.work.settings import WorkerSettings
 from lightwork.work.wakeup import StoreWatch
 
@@ -191,8 +191,9 @@ class WorkerLoop:
         log.debug("job_claimed job=%s attempt=%d", attempt.job_id, attempt.number)
         try:
             self._held.start(attempt, self._runner(attempt.task))
-        except TaskNotFound as error:
-            info = ErrorInfo(type="TaskNotFound", text=str(error))
+        except UsageError as error:
+            # TaskNotFound; or it can be found and never be run, as an async generator.
+            info = ErrorInfo(type=type(error).__name__, text=str(error))
             self._unrecorded.append((attempt, Failed(info)))
         except PoolError as error:
             self._give_up(error)
@@ -213,7 +214,7 @@ class WorkerLoop:
     def _runner(self, name: str) -> Runner:
         runner = self._runners.get(name)
         if runner is None:
-            runner = self._runners[name] = Runner(self._catalog.find(name), self._codec)
+            runner = self._runners[name] = make_runner(self._catalog.find(name), self._codec)
         return runner
 
     # --- recording

@@ -1,0 +1,284 @@
+"""Thread loop: the coroutine calls of a thread executor, on one event loop in a thread of its own.
+
+    submit ──> heap by (priority, arrival) ──at most `limit` at once──> tasks of the loop
+
+A blocked loop keeps no time: then Deadlines fails the future, as for plain calls.
+
+Started with the first coroutine call; it then lives and ends as the executor's
+other threads do (thread.py): it ends when the executor is shut down or dropped,
+or the interpreter ends, and nothing is left to run.
+
+Who owns what: `lock` guards the heap, the count of running calls, the flags of
+calls and of the loop. No future is resolved under it. Everything that touches
+tasks runs in the loop's thread. `wake` takes no lock: the garbage collector may
+call it anywhere.
+
+A future stays PENDING while its call runs, since the standard library knows no
+way to cancel a RUNNING one; `is_begun` says what it is. Callbacks of futures run
+in the loop's thread: one that blocks, blocks the coroutines.
+"""
+
+import asyncio
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import InvalidStateError
+from concurrent.futures._base import LOGGER
+from contextlib import suppress
+from typing import Any
+
+from lightwork.pool.call import CallOptions
+from lightwork.pool.current import Current
+from lightwork.pool.deadlines import Deadlines
+from lightwork.pool.endings import run_endings
+from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.hooks import Hooks
+from lightwork.pool.loop_call import GRACE, AsyncFunction, LoopCall, wind_down
+from lightwork.pool.progress import reporter_for
+
+
+class _Call:
+    """One submitted call of a coroutine function."""
+
+    __slots__ = (
+        "args",
+        "fn",
+        "future",
+        "is_asked",
+        "is_begun",
+        "is_decided",
+        "kwargs",
+        "options",
+        "owner",
+        "running",
+        "timer",
+    )
+
+    def __init__(
+        self,
+        owner: "ThreadLoop",
+        fn: AsyncFunction,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> None:
+        self.owner = owner
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.options = options
+        self.future: Future[Any] = Future()
+        self.future._call = self
+        # Guarded by the owner's lock:
+        self.is_begun = False
+        self.is_asked = False
+        # Whoever sets it resolves the future.
+        self.is_decided = False
+        # Of the loop's thread:
+        self.running: LoopCall | None = None
+        self.timer = 0
+
+    def withdraw(self, mode: CancelMode) -> bool:
+        """Take the call back, if that is still possible; see Future.cancel."""
+        with self.owner.lock:
+            self.is_asked = self.is_asked or mode != "no"
+            if self.is_decided or (self.is_begun and mode != "kill"):
+                return False
+            self.is_decided = True
+        self.future._end_cancelled()
+        self.owner.run_soon(self._cancel)
+        return True
+
+    def is_running(self) -> bool:
+        """Whether the call has begun."""
+        return self.is_begun
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start its task; in the loop's thread."""
+        name = threading.current_thread().name
+        report = reporter_for(self.options.on_progress)
+        current = Current(name, report, self._is_unwanted)
+        self.running = LoopCall(current, self.end)
+        fn, args, kwargs = self.fn, self.args, self.kwargs
+        # What it was given is the coroutine's now.
+        self.args, self.kwargs = (), {}
+        if self.options.timeout:
+            # The loop keeps time itself, unless a coroutine blocks it.
+            self.timer = self.owner.deadlines.arm(
+                self.future, self.options.timeout, grace=2 * GRACE
+            )
+        self.running.begin(loop, fn, args, kwargs, self.options.timeout)
+
+    def fail(self, error: BaseException) -> None:
+        """End it with this error, unless its end is decided."""
+        with self.owner.lock:
+            is_mine, self.is_decided = not self.is_decided, True
+        if is_mine:
+            self._resolve(None, error)
+
+    def _is_unwanted(self) -> bool:
+        return self.is_asked or self.future.done()
+
+    def _cancel(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
+
+    def end(self, value: object, error: BaseException | None) -> None:
+        """Resolve its future, and make room for the next; in the loop's thread."""
+        with self.owner.lock:
+            is_mine, self.is_decided = not self.is_decided, True
+        if is_mine:
+            self._resolve(value, error)
+        if self.timer:
+            self.owner.deadlines.disarm(self.timer)
+        self.owner.note_ended(self)
+        del error
+
+    def _resolve(self, value: object, error: BaseException | None) -> None:
+        # Its deadline may have come first, or the user has resolved it himself.
+        with suppress(InvalidStateError):
+            if self.future.done():
+                pass
+            elif isinstance(error, asyncio.CancelledError):
+                self.future._end_cancelled()
+            elif error is not None:
+                self.future.set_exception(error)
+            else:
+                self.future.set_result(value)
+        self.future._forget_call()
+        del error
+
+
+class ThreadLoop:
+    """The loop of one executor.
+
+    Args:
+        limit: Most calls that run at once.
+        hooks: Run in the thread, around everything else.
+        deadlines: Fails futures of calls whose time is over while the loop is blocked.
+        is_wanted: Whether more calls may come; asked in the thread when none is left.
+        break_down: Told what the initializer raised.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        hooks: Hooks,
+        deadlines: Deadlines,
+        *,
+        is_wanted: Callable[[], bool],
+        break_down: Callable[[BaseException], object],
+    ) -> None:
+        self._limit = limit
+        self._hooks = hooks
+        self.deadlines = deadlines
+        self._is_wanted = is_wanted
+        self._break_down = break_down
+        self._loop = asyncio.new_event_loop()
+        self._serial = itertools.count()
+        # Reentrant: the garbage collector may submit or cancel inside of it.
+        self.lock = threading.RLock()
+        self._waiting: list[tuple[int, int, _Call]] = []
+        # Those that run: their tasks are kept by nobody else.
+        self._running: set[_Call] = set()
+        self._is_awake = False
+        # Of the loop's thread.
+        self._is_over = False
+        self.thread = threading.Thread(target=self._run)
+
+    def start(self, name: str) -> None:
+        """Start the thread under this name.
+
+        Raises:
+            RuntimeError: The system gives no more threads.
+        """
+        self.thread.name = name
+        try:
+            self.thread.start()
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def submit(
+        self,
+        fn: AsyncFunction,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[Any]:
+        """Take one call."""
+        call = _Call(self, fn, args, kwargs, options)
+        with self.lock:
+            heapq.heappush(self._waiting, (-options.priority, next(self._serial), call))
+            must_wake, self._is_awake = not self._is_awake, True
+        if must_wake:
+            self.run_soon(self._start_more)
+        return call.future
+
+    def take_waiting(self) -> list[_Call]:
+        """Take the calls that have not begun."""
+        with self.lock:
+            taken = [call for _, _, call in sorted(self._waiting)]
+            self._waiting.clear()
+        return taken
+
+    def put(self, _: None) -> None:
+        """Look whether the end has come; from any thread, and from finalizers."""
+        self.run_soon(self._start_more)
+
+    def run_soon(self, act: Callable[[], object]) -> None:
+        """Have the loop's thread call it."""
+        # A loop that is closed has nothing left that could be meant.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(act)
+
+    def note_ended(self, call: _Call) -> None:
+        """Make room for another call; in the loop's thread."""
+        with self.lock:
+            self._running.discard(call)
+        self._start_more()
+
+    def _run(self) -> None:
+        """Run calls until no more can come; the whole life of the thread."""
+        try:
+            self._hooks.begin()
+        except BaseException as error:
+            # The standard library's logger and text: programs watch for them.
+            LOGGER.critical("Exception in initializer:", exc_info=True)
+            self._break_down(error)
+            run_endings()
+            self._loop.close()
+            return
+        while not self._is_over:
+            # Of a task that a call has made: it is told to whoever awaits that.
+            with suppress(KeyboardInterrupt, SystemExit):
+                self._loop.run_forever()
+        self._hooks.end()
+        wind_down(self._loop)
+
+    def _start_more(self) -> None:
+        for call in self._take_next():
+            try:
+                call.begin(self._loop)
+            except RuntimeError as error:
+                # The system gives no thread for its deadline.
+                call.end(None, error)
+            del call
+        with self.lock:
+            is_empty = not (self._waiting or self._running)
+        if is_empty and not self._is_wanted():
+            self._is_over = True
+            self._loop.stop()
+
+    def _take_next(self) -> list[_Call]:
+        taken: list[_Call] = []
+        with self.lock:
+            self._is_awake = False
+            while self._waiting and len(self._running) < self._limit:
+                _, _, call = heapq.heappop(self._waiting)
+                if not call.is_decided:
+                    call.is_begun = True
+                    self._running.add(call)
+                    taken.append(call)
+        return taken
