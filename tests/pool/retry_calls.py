@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,6 +43,15 @@ def fail_until(path: str, last: int) -> int:
 async def fail_until_async(path: str, last: int) -> int:
     await asyncio.sleep(0)
     return fail_until(path, last)
+
+
+async def hang_async(path: str) -> None:
+    mark(path)
+    await asyncio.sleep(1000)
+
+
+async def now_async() -> float:
+    return time.monotonic()
 
 
 def fail_until_many(path: str, last: int, data: bytes) -> int:

@@ -71,15 +71,6 @@ def test_a_lost_worker_of_another_pool_is_an_error_like_others() -> None:
     assert after_pool_error(options, WorkerLost("here")) is None
 
 
-def test_a_coroutine_function_is_run_again_in_a_child(tmp_path: Path) -> None:
-    fail_until = task(retries=3, backoff=AT_ONCE)(retry_calls.fail_until_async)
-
-    with ProcessExecutor(1) as pool:
-        assert pool.submit(fail_until, str(tmp_path / "ran"), 3).result(WAIT) == 3
-
-    assert retry_calls.attempts(tmp_path / "ran") == [1, 2, 3]
-
-
 def test_an_attempt_beyond_what_a_packet_can_say_still_runs() -> None:
     options = CallOptions(attempt=100_000)
 

@@ -25,8 +25,7 @@ timer (deadlines.py), which pushes it in time. Threads end when nothing is
 parked. A time-out is never followed by another attempt: the last one runs on.
 
 Calls of coroutine functions take no thread: they run on one event loop in a
-thread of its own (thread_loop.py), where they can be cancelled for good. They
-are run once and at once: retries and delay of such a task are not obeyed yet.
+thread of its own (thread_loop.py), where they can be cancelled for good.
 
 Not copied into calls: context variables, as in the standard library.
 """
