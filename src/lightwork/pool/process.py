@@ -35,6 +35,20 @@ from lightwork.tasks import parse_size
 T = TypeVar("T")
 
 
+class _Here:
+    """This process, known without a system call for each call."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        os.register_at_fork(after_in_child=self._look)
+
+    def _look(self) -> None:
+        self.pid = os.getpid()
+
+
+_here = _Here()
+
+
 class ProcessExecutor(Executor):
     """Runs calls on child processes.
 
@@ -119,7 +133,7 @@ class ProcessExecutor(Executor):
         self._raises_memory_error = memory_errors
         # Where calls are counted, each item is one.
         self._has_bundles = not max_tasks_per_child
-        self._pid = os.getpid()
+        self._pid = _here.pid
         self._pool = ProcessPool(settings)
         self._thread = threading.Thread(
             target=dispatch, args=(self._pool,), name="lightwork-dispatcher"
@@ -136,7 +150,7 @@ class ProcessExecutor(Executor):
         options: CallOptions,
     ) -> Future[T]:
         """Take one call with explicit options; see Executor."""
-        if self._pid != os.getpid():
+        if self._pid != _here.pid:
             raise RuntimeError(
                 f"this executor belongs to process {self._pid}; "
                 "a forked process must create one of its own"
@@ -153,7 +167,7 @@ class ProcessExecutor(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard library's signature
         """Take no more calls; with `wait`, return when all are done and all children ended."""
-        if self._pid != os.getpid():
+        if self._pid != _here.pid:
             return
         with self._start_lock:
             self._pool.close(cancel_waiting=cancel_futures)
@@ -179,7 +193,7 @@ class ProcessExecutor(Executor):
     def __del__(self) -> None:
         # Never lock or join here: the collector may run in any thread, under any lock.
         pool = getattr(self, "_pool", None)
-        if pool is None or self._pid != os.getpid():
+        if pool is None or self._pid != _here.pid:
             return
         if getattr(self, "_is_started", False):
             pool.close_from_finalizer()
