@@ -22,6 +22,7 @@ from lightwork.pool.inherit import Inheritance
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.memory import resident_bytes
 from lightwork.pool.naming import DEFAULT_NAME, child_title
+from lightwork.pool.output import Listener, Output, close_all
 from lightwork.pool.pickling import dump
 from lightwork.pool.plan import AHEAD_BYTES, AHEAD_SECONDS, ASYNC_CALLS, may_send_ahead
 from lightwork.pool.poller import FOREVER, Poller
@@ -48,6 +49,8 @@ class PoolSettings:
     idle_timeout: float = FOREVER
     # Whether what children log is logged here.
     logs: bool = False
+    # Called with each line that children write; None: they write where the program does.
+    output: Listener | None = None
     folder: str = field(default_factory=os.getcwd)
 
 
@@ -61,6 +64,10 @@ class Children:
         self._serials = count(1)
         self._channel = open_fork_channel()
         poller.watch(self._channel.fileno())
+        self._output: Output | None = None
+        if settings.output is not None:
+            self._output = Output(settings.output)
+            poller.watch(self._output.fileno())
         self._links: dict[int, ChildLink] = {}
         self._by_fd: dict[int, ChildLink] = {}
         # Without calls, the longest idle first; read without the lock as a hint.
@@ -91,6 +98,11 @@ class Children:
     def read_server(self) -> list[Born | Exited | Refused] | None:
         """Return what the fork server says; None when it is gone."""
         return self._channel.read()
+
+    def pass_on_output(self) -> None:
+        """Tell the listener what children have written; only outside of the pool's lock."""
+        if self._output is not None:
+            self._output.tell()
 
     # --- who takes a call
 
@@ -172,13 +184,15 @@ class Children:
             setup = self._setup(link)
             link.set_up(setup)
             self._poller.watch(pool_ends.results)
+            streams = [] if self._output is None else self._output.open(serial, link.name)
         except BaseException:
             link.close()
             child_ends.close()
             raise
         self._links[serial] = self._by_fd[pool_ends.results] = self.idle[serial] = link
-        others = [self._arena.child_fd, *self._settings.hooks.fds]
+        others = [self._arena.child_fd, *self._settings.hooks.fds, *streams]
         _fork(self._channel, link, child_ends, others, setup_size=len(setup))
+        close_all(streams)
         return link
 
     def stop(self, link: ChildLink) -> None:
@@ -209,6 +223,8 @@ class Children:
         self._stopped -= link.is_told_to_stop
         self.idle.pop(link.serial, None)
         link.close()
+        if self._output is not None:
+            self._output.close(link.serial)
 
     def replace_server(self) -> None:
         """Get another fork server; the kernel has killed all children of the old one."""
@@ -222,6 +238,8 @@ class Children:
         self._channel.close()
         for link in self:
             self.remove(link)
+        if self._output is not None:
+            self._output.hang_up()
         self._settings.hooks.close()
 
     def _setup(self, link: ChildLink) -> bytes:
@@ -235,6 +253,7 @@ class Children:
                 folder=self._settings.folder,
                 hooks=self._settings.hooks.data,
                 log_levels=known_levels() if self._settings.logs else {},
+                output_mark=b"" if self._output is None else self._output.mark,
                 authkey=_multiprocessing_key(),
             )
         )
