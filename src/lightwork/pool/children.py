@@ -4,6 +4,7 @@ Starts, stops, kills and removes; knows nothing of futures and decides nothing
 about calls. Every method is called under the lock of the pool.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -73,7 +74,9 @@ class Children:
         # Without calls, the longest idle first; read without the lock as a hint.
         self.idle: dict[int, ChildLink] = {}
         # What is to be logged when nobody holds the lock.
-        self.notes: deque[tuple[str, *tuple[object, ...]]] = deque()
+        self.notes: deque[tuple[int, str, *tuple[object, ...]]] = deque()
+        # How many children there were when the system refused another one; -1: it never did.
+        self._refused_at = -1
         # How many were told to stop and have not ended.
         self._stopped = 0
 
@@ -148,8 +151,19 @@ class Children:
             return False
         self.idle.pop(link.serial, None)
         link.is_leaving = True
-        self.notes.append(("child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit))
+        self._note(logging.INFO, "child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit)
         return True
+
+    def note_refused(self, error: OSError) -> None:
+        """Say, once as long as there are so many, that the system allows no more children."""
+        if len(self._links) != self._refused_at:
+            self._refused_at = len(self._links)
+            wanted = self._settings.children
+            text = "child_refused children=%d wanted=%d error=%s"
+            self._note(logging.WARNING, text, len(self), wanted, error)
+
+    def _note(self, level: int, text: str, *values: object) -> None:
+        self.notes.append((level, text, *values))
 
     def next_idle_end(self) -> float:
         """Return when the child that has been idle for longest is to end."""
@@ -162,7 +176,9 @@ class Children:
         while self.next_idle_end() <= now:
             link = next(iter(self.idle.values()))
             self.stop(link)
-            self.notes.append(("child_idle child=%s seconds=%g", link.name, now - link.idle_since))
+            self._note(
+                logging.INFO, "child_idle child=%s seconds=%g", link.name, now - link.idle_since
+            )
 
     # --- beginning and end
 

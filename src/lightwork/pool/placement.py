@@ -101,7 +101,10 @@ class Placement:
     def take_in(self) -> None:
         """Move what was submitted to the waiting calls."""
         for _ in range(len(self.incoming)):
-            call = self.incoming.popleft()
+            try:
+                call = self.incoming.popleft()
+            except IndexError:
+                return  # The pool is over, and another thread refuses what is left.
             if call.options.start_at:
                 self.park(call)
             else:
@@ -305,6 +308,7 @@ class Placement:
         """Note that the system refused a child."""
         # Those children that there are have to do; one more is tried later.
         self.start_again_at = time.monotonic() + _REFUSED_SECONDS
+        self.children.note_refused(error)
         if len(self.children):
             return
         for call in self.clear_waiting():

@@ -477,7 +477,7 @@ class ProcessPool:
         while self._records:
             relog(*self._records.popleft())
         while self._children.notes:
-            log.info(*self._children.notes.popleft())
+            log.log(*self._children.notes.popleft())
 
     def _run_again(self, call: Call, decided: Decided) -> bool:
         options = following_options(call.options, decided)
