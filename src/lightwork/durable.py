@@ -13,7 +13,6 @@ import inspect
 import itertools
 import logging
 import threading
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
@@ -24,6 +23,7 @@ from lightwork.codec import Codec
 from lightwork.errors import JobNotFound, PoolError, StoreError, TaskNotFound, UsageError
 from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
 from lightwork.model import JobOutcome, NewJob, State
+from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.choose import count_slots
 from lightwork.pool.executor import Executor, shown
@@ -45,6 +45,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_open_executors: Final = OpenExecutors()
 # Jobs that map submits in one transaction, and holds unfinished by default.
 _MAP_BATCH: Final = 1000
 _MAP_AHEAD: Final = 10_000
@@ -121,7 +122,7 @@ class DurableExecutor(Executor):
             except BaseException:
                 self.store.close()
                 raise
-        _open_executors[id(self)] = self
+        _open_executors.add(self)
 
     # --- submitting
 
@@ -290,7 +291,7 @@ class DurableExecutor(Executor):
         self.shutdown(wait=kind is None)
 
     def _close(self) -> None:
-        _open_executors.pop(id(self), None)
+        _open_executors.remove(self)
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.stop()
@@ -480,19 +481,3 @@ def _check_worker_options(options: dict[str, Any], where: str) -> None:
             f"{', '.join(options)}: options of a worker, but workers=0; "
             "say how many children may run jobs here"
         )
-
-
-# Weak: those that are open when the interpreter ends. No WeakSet, which cannot be walked
-# through while another thread adds to it.
-_open_executors: "weakref.WeakValueDictionary[int, DurableExecutor]" = weakref.WeakValueDictionary()
-
-
-def _finish_all() -> None:
-    # Standard library meaning: what was submitted is run before the interpreter
-    # ends. After this it joins threads, and a worker's would never end.
-    for reference in _open_executors.valuerefs():
-        if (executor := reference()) is not None:
-            executor.shutdown(wait=True)
-
-
-threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

@@ -8,12 +8,12 @@ the process. See process_pool.py for how it works.
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from lightwork.errors import UsageError
 from lightwork.pool.allowance import LimitedCall
+from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import PoolSettings
 from lightwork.pool.coroutine import is_coroutine_function
@@ -47,6 +47,7 @@ class _Here:
 
 
 _here = _Here()
+_open_executors = OpenExecutors()
 
 
 class ProcessExecutor(Executor):
@@ -140,7 +141,7 @@ class ProcessExecutor(Executor):
         )
         self._start_lock = threading.Lock()  # guards starting the thread
         self._is_started = False
-        _live_executors[id(self)] = self
+        _open_executors.add(self)
 
     def start_call(
         self,
@@ -251,20 +252,3 @@ def _check_idle_timeout(seconds: float | None) -> float:
     if type(seconds) in {int, float} and seconds > 0:
         return seconds
     raise UsageError(f"idle_timeout must be seconds, more than 0; seen: {seconds!r}")
-
-
-# Weak: an executor that nobody holds ends by itself (__del__). No WeakSet, which cannot be
-# walked through while another thread adds to it.
-_live_executors: "weakref.WeakValueDictionary[int, ProcessExecutor]" = weakref.WeakValueDictionary()
-
-
-def _finish_all() -> None:
-    # Standard library meaning: calls that were submitted are run before the
-    # interpreter ends. It runs before threads are joined; a plain atexit
-    # function would run after that, too late for the dispatchers.
-    for reference in _live_executors.valuerefs():
-        if (executor := reference()) is not None:
-            executor.shutdown(wait=True)
-
-
-threading._register_atexit(_finish_all)  # type: ignore[attr-defined]
