@@ -2,10 +2,10 @@
 #
 # The virtual environment is made on first use and again only when pyproject.toml
 # changes. A stamp is written after pip has succeeded, so an interrupted install
-# is repeated; each stamp needs the one before it, so `make -j` never runs two pips.
+# is repeated. Nothing here runs in parallel: one environment, one pip.
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench and soak
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, soak
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -16,10 +16,11 @@ SOAK_ROUNDS ?= 20
 SOAK_CALLS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench docs soak clean
+.NOTPARALLEL:
+.PHONY: help demo test check fmt bench bench-local docs soak clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.lightwork ## run the main job on real input: the quickest look
 	@$(BIN)/lightwork demo $(ARGS)
@@ -38,6 +39,9 @@ fmt: $(VENV)/.check ## format the code and repair what the linter can
 
 bench: $(VENV)/.lightwork ## measure; every figure of the manual comes from here
 	@set -e; for script in bench/bench_*.py; do $(BIN)/python "$$script" $(ARGS); done
+
+bench-local: $(VENV)/.peers ## measure local calls beside all peers, in turns
+	@$(BIN)/python bench/bench_local.py $(ARGS)
 
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
@@ -69,10 +73,13 @@ $(VENV)/.lightwork: pyproject.toml | $(VENV)/.made
 	@$(PIP) install --quiet --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.lightwork
+$(VENV)/.pip: $(VENV)/.lightwork
 	@# Dependency groups need pip 25.1.
 	@$(BIN)/python -c 'import pip, sys; sys.exit([*map(int, pip.__version__.split(".")[:2])] < [25, 1])' \
 	    || $(PIP) install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.pip
 	@echo "installing what the tests need"
 	@$(PIP) install --quiet --group test
 	@touch $@
@@ -80,4 +87,9 @@ $(VENV)/.test: $(VENV)/.lightwork
 $(VENV)/.check: $(VENV)/.test
 	@echo "installing what the checks need"
 	@$(PIP) install --quiet --group check
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.pip
+	@echo "installing the peers of the benchmarks"
+	@$(PIP) install --quiet --group peers
 	@touch $@

@@ -46,6 +46,7 @@ IMPURE_CALLS: Final = frozenset({"open", "print", "input", "now", "utcnow", "tod
 # (file, function) that may import late, with the reason; cli/ always may: --help must be quick.
 LATE_IMPORTS: Final = {
     ("pool/current.py", "current"): "errors.py costs a child's start 28 ms; only misuse needs it",
+    ("pool/child.py", "_redirect_output"): "only for a pool with output=",
     ("pool/child.py", "_serve_loop"): "asyncio: only for coroutine functions",
     ("pool/child.py", "_send_logs"): "logging: only for a pool with logs=True",
     ("pool/child.py", "_set_authkey"): "multiprocessing: only for programs with managers",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lightwork.pool.inline import InlineExecutor
     from lightwork.pool.interpreter import InterpreterExecutor
     from lightwork.pool.local import Local
+    from lightwork.pool.output import OutputLine
     from lightwork.pool.process import ProcessExecutor
     from lightwork.pool.thread import ThreadExecutor
     from lightwork.store.reading import Attempt, Job
@@ -74,6 +75,7 @@ _PLACES = {
     "lightwork.pool.inline": ("InlineExecutor",),
     "lightwork.pool.interpreter": ("InterpreterExecutor",),
     "lightwork.pool.local": ("Local",),
+    "lightwork.pool.output": ("OutputLine",),
     "lightwork.pool.process": ("ProcessExecutor",),
     "lightwork.pool.thread": ("ThreadExecutor",),
     "lightwork.store.reading": ("Attempt", "Job"),
@@ -99,6 +101,7 @@ __all__ = [
     "JobNotFound",
     "LeaseLost",
     "Local",
+    "OutputLine",
     "PayloadError",
     "Policy",
     "PoolError",

@@ -13,30 +13,31 @@ import inspect
 import itertools
 import logging
 import threading
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, Unpack
 from uuid import UUID
 
 from lightwork.codec import Codec
-from lightwork.errors import JobFailed, JobNotFound, PoolError, StoreError, TaskNotFound, UsageError
+from lightwork.errors import JobNotFound, PoolError, StoreError, TaskNotFound, UsageError
 from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
-from lightwork.model import ErrorInfo, JobOutcome, NewJob, State
+from lightwork.model import JobOutcome, NewJob, State
+from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.choose import count_slots
 from lightwork.pool.executor import Executor, shown
 from lightwork.pool.future import CancelMode, Future
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.results import Results
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from lightwork.tasks import Task
 from lightwork.work.catalog import Catalog
 from lightwork.work.collect import collect
-from lightwork.work.ids import keyed_job_id, new_job_id
+from lightwork.work.ids import keyed_job_id, new_job_id, parse_job_id
 from lightwork.work.keys import find_authkey
-from lightwork.work.outcomes import OutcomeWatch
+from lightwork.work.outcomes import OutcomeWatch, job_failed
 from lightwork.work.service import Worker
 from lightwork.work.worker import Ends
 
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_open_executors: Final = OpenExecutors()
 # Jobs that map submits in one transaction, and holds unfinished by default.
 _MAP_BATCH: Final = 1000
 _MAP_AHEAD: Final = 10_000
@@ -120,7 +122,7 @@ class DurableExecutor(Executor):
             except BaseException:
                 self.store.close()
                 raise
-        _open_executors[id(self)] = self
+        _open_executors.add(self)
 
     # --- submitting
 
@@ -165,7 +167,7 @@ class DurableExecutor(Executor):
         """
         task = self._task(fn)
         numbering: Counter[bytes] = Counter()
-        jobs = [self._keyed_job(task, tuple(args), key, numbering) for args in calls]
+        jobs = [self._keyed_job(task, tuple(args), {}, key, numbering) for args in calls]
         return self._submit_batch(task, jobs)
 
     def map(  # type: ignore[override] # adds a key
@@ -179,7 +181,8 @@ class DurableExecutor(Executor):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         key: str | None = None,
-    ) -> Iterator[T]:
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[T]:
         """Make a job of each item and yield the results; see Executor.map.
 
         `chunksize` has no effect: each item is a job with an outcome of its own.
@@ -187,31 +190,49 @@ class DurableExecutor(Executor):
         like every map. With `key` they stay, and a program that was interrupted can
         be started again: what has an outcome comes from the store, only the rest is run.
         """
-        options = MapOptions(
+        options = self._map_options(
             timeout=timeout,
             chunksize=chunksize,
             buffersize=buffersize,
             ordered=ordered,
             errors=errors,
+            kwargs=kwargs,
         )
+        results = self._map_jobs(fn, zip(*iterables, strict=False), options, key)
+        return shown(results, fn, iterables) if progress else results
+
+    def starmap(  # type: ignore[override] # adds a key
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        key: str | None = None,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]:
+        """Make a job of the arguments of each call and yield the results; see `map`."""
+        results = self._map_jobs(fn, map(tuple, calls), self._map_options(**options), key)
+        return shown(results, fn, (calls,)) if progress else results
+
+    def _map_jobs(
+        self,
+        fn: Callable[..., T],
+        calls: Iterator[tuple[Any, ...]],
+        options: MapOptions,
+        key: str | None,
+    ) -> Results[T]:
         task = self._task(fn)
         numbering: Counter[bytes] = Counter()
-        calls = zip(*iterables, strict=False)
-        jobs = (self._keyed_job(task, args, key, numbering) for args in calls)
-
-        def take_more(count: int) -> list[DurableFuture[Any]]:
-            batch = list(itertools.islice(jobs, count))
-            return self._submit_batch(task, batch) if batch else []
-
-        results = collect(
-            take_more,
+        kwargs = dict(options.kwargs or {})
+        jobs = (self._keyed_job(task, args, kwargs, key, numbering) for args in calls)
+        return collect(
+            lambda count: list(itertools.islice(jobs, count)),
+            lambda batch: self._submit_batch(task, batch),
             options,
-            ahead=buffersize or _MAP_AHEAD,
+            ahead=options.buffersize or _MAP_AHEAD,
             batch=_MAP_BATCH,
             abandon=self._abandon if key is None else lambda _: None,
         )
-        next(results)  # Runs up to the first yield: work starts at the call.
-        return shown(results, fn, iterables) if progress else results
 
     def _submit_batch(self, task: Task[..., Any], jobs: list[NewJob]) -> list[DurableFuture[Any]]:
         futures = [self._future(job.id, task) for job in jobs]
@@ -232,7 +253,7 @@ class DurableExecutor(Executor):
         Raises:
             JobNotFound: The store has no such job.
         """
-        view = self.store.job(_parse_id(job_id))
+        view = self.store.job(parse_job_id(job_id))
         if view is None:
             raise JobNotFound(
                 f"no job {job_id} in {self.store.safe_url}; it was never submitted there, "
@@ -270,7 +291,7 @@ class DurableExecutor(Executor):
         self.shutdown(wait=kind is None)
 
     def _close(self) -> None:
-        _open_executors.pop(id(self), None)
+        _open_executors.remove(self)
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.stop()
@@ -344,15 +365,16 @@ class DurableExecutor(Executor):
         self,
         task: Task[..., Any],
         args: tuple[Any, ...],
+        kwargs: dict[str, Any],
         key: str | None,
         numbering: Counter[bytes],
     ) -> NewJob:
         if key is None:
-            return self._new_job(new_job_id(), task, args, {})
-        digest = self._codec.payload_digest(args, {}, fn=task.fn)
+            return self._new_job(new_job_id(), task, args, kwargs)
+        digest = self._codec.payload_digest(args, kwargs, fn=task.fn)
         numbering[digest] += 1
         job_id = keyed_job_id(key, task.name, digest, numbering[digest])
-        return self._new_job(job_id, task, args, {})
+        return self._new_job(job_id, task, args, kwargs)
 
     def _future(self, job_id: UUID, task: Task[..., Any] | None) -> DurableFuture[Any]:
         future: DurableFuture[Any] = DurableFuture(job_id)
@@ -387,7 +409,7 @@ class DurableExecutor(Executor):
         if outcome.state is State.SUCCEEDED:
             fn = None if task is None else task.fn
             return self._codec.decode_result(outcome.job_id, outcome.result, fn=fn)
-        raise _job_failed(outcome)
+        raise job_failed(outcome)
 
     def _cancel(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
         if mode == "no" and future.running():
@@ -437,20 +459,6 @@ _FINAL: Final = {
 }
 
 
-def _job_failed(outcome: JobOutcome) -> JobFailed:
-    error = outcome.error or ErrorInfo(type="Unknown", text="no error was recorded")
-    trace = f"\n\n{error.traceback}" if error.traceback else ""
-    return JobFailed(
-        f"job {outcome.job_id} failed in attempt {outcome.attempt}: "
-        f"{error.type}: {error.text}{trace}",
-        job_id=str(outcome.job_id),
-        error_type=error.type,
-        error_text=error.text,
-        traceback=error.traceback,
-        attempts=outcome.attempt,
-    )
-
-
 def _worker_place(workers: int | str) -> str:
     if isinstance(workers, str):
         count_slots(workers)  # Raises, before a file is made.
@@ -473,28 +481,3 @@ def _check_worker_options(options: dict[str, Any], where: str) -> None:
             f"{', '.join(options)}: options of a worker, but workers=0; "
             "say how many children may run jobs here"
         )
-
-
-def _parse_id(job_id: UUID | str) -> UUID:
-    if isinstance(job_id, UUID):
-        return job_id
-    try:
-        return UUID(job_id)
-    except ValueError as error:
-        raise UsageError(f"a job id is a UUID; seen: {job_id!r}") from error
-
-
-# Weak: those that are open when the interpreter ends. No WeakSet, which cannot be walked
-# through while another thread adds to it.
-_open_executors: "weakref.WeakValueDictionary[int, DurableExecutor]" = weakref.WeakValueDictionary()
-
-
-def _finish_all() -> None:
-    # Standard library meaning: what was submitted is run before the interpreter
-    # ends. After this it joins threads, and a worker's would never end.
-    for reference in _open_executors.valuerefs():
-        if (executor := reference()) is not None:
-            executor.shutdown(wait=True)
-
-
-threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

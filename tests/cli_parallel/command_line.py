@@ -31,6 +31,8 @@ def odd(n: int) -> int:
         raise ValueError(f"{n} is even")
     return n
 
+stubborn = odd.options(retries=3, backoff=0)
+
 def join(*words: object, by: str = "-") -> str:
     return by.join(map(str, words))
 

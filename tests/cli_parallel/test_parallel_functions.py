@@ -104,6 +104,15 @@ def test_map_tries_a_function_again(line: CommandLine) -> None:
     assert calls(line) == ["1", "2", "2", "2"]
 
 
+@pytest.mark.parametrize(("words", "attempts"), [((), 4), (("--retries", "1"), 2)])
+def test_map_obeys_the_retries_of_a_task_unless_it_is_told_others(
+    line: CommandLine, words: tuple[str, ...], attempts: int
+) -> None:
+    line.run("map", "--func", *words, "work:stubborn", ":::", "2")
+
+    assert calls(line) == ["2"] * attempts
+
+
 def test_map_kills_a_function_that_takes_too_long(line: CommandLine) -> None:
     done = line.run("map", "--func", "--timeout", "0.5s", "work:stay", ":::", "1")
 

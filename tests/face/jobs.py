@@ -98,6 +98,13 @@ def succeed_in(attempt: int) -> int:
     return current().attempt
 
 
+@task(retries=2, backoff=0.0)
+def note_then_fail(path: str) -> None:
+    with Path(path).open("a") as lines:
+        lines.write(f"{current().attempt}\n")
+    raise ValueError("no value")
+
+
 @task(retries=5, backoff=0.02, retry_on=(OSError,))
 def fail_with(kind: str) -> None:
     raise FileNotFoundError("no file") if kind == "os" else ValueError("no value")

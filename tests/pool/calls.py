@@ -33,6 +33,11 @@ def mark(path: str) -> None:
         file.write(f"{os.getpid()}\n")
 
 
+def append_line(path: str, text: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(f"{text}\n")
+
+
 def mark_and_sleep(path: str, seconds: float) -> None:
     mark(path)
     time.sleep(seconds)

@@ -47,7 +47,7 @@ def test_an_infinite_input_is_not_taken_far_ahead(pool: Executor) -> None:
 
     assert list(itertools.islice(results, 100)) == list(range(0, 200, 2))
     assert next(counter) < 5000
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
 
 def test_results_may_come_as_they_are_ready(pool: Executor) -> None:

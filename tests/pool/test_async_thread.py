@@ -17,7 +17,8 @@ from lightwork.pool.call import CallOptions
 from lightwork.pool.current import current
 from lightwork.pool.future import Future
 from lightwork.pool.local import Local
-from lightwork.pool.thread import ThreadExecutor, ThreadPoolError
+from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.thread_calls import ThreadPoolError
 from lightwork.tasks import task
 
 WAIT = 60

@@ -136,7 +136,7 @@ def test_a_program_may_end_while_a_thread_makes_executors() -> None:
     thread = threading.Thread(target=make_executors)
     thread.start()
     for _ in range(500):
-        process._finish_all()
+        process._open_executors.finish_all()
     is_over.set()
     thread.join()
 

@@ -18,7 +18,7 @@ from lightwork.pool.call import CallOptions
 from lightwork.pool.chunk import ItemFailure, run_chunk, run_star_chunk
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.thread import ThreadExecutor
 from lightwork.pool.travel import unpack_failure
 from lightwork.tasks import task
@@ -175,7 +175,7 @@ def test_work_starts_before_the_first_result_is_asked_for() -> None:
 
     assert executor.pending
     with pytest.warns(RuntimeWarning):
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def test_few_items_are_all_submitted_at_the_call(executor: ThreadExecutor) -> None:
@@ -210,7 +210,7 @@ def test_dropping_unused_results_warns_if_items_are_left() -> None:
     results = StepExecutor().map(square, itertools.count())
 
     with pytest.warns(RuntimeWarning, match="results of a map were never used"):
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -241,7 +241,7 @@ def test_the_automatic_window_is_bounded() -> None:
         next(results)
 
     assert source.taken < 50 + 2 * pace.MAX_CHUNK * 4 * 2
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
 
 def test_the_automatic_window_is_bounded_by_bytes() -> None:
@@ -250,7 +250,7 @@ def test_the_automatic_window_is_bounded_by_bytes() -> None:
 
     assert source.taken <= 64 // 4 + 1
     with pytest.warns(RuntimeWarning):
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def test_an_input_that_fails_ends_the_map(executor: ThreadExecutor) -> None:
@@ -393,7 +393,7 @@ def test_closing_cancels_what_has_not_started() -> None:
     next(results)
     next(results)
 
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
     assert executor.pending
     assert all(future.cancelled() for future, _ in executor.pending)

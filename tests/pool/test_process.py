@@ -571,19 +571,21 @@ def test_a_call_over_its_timeout_is_killed_in_time_and_others_go_on(
     pool: ProcessExecutor,
 ) -> None:
     pool.submit(calls.double, 1).result(WAIT)
-    took: list[float] = []
-    for _ in range(5):
+    for _ in range(20):
         started = time.monotonic()
-        slow = pool.submit(limited(calls.sleep, timeout=0.2), 1000)
+        slow: futures.Future[Any] = pool.submit(limited(calls.sleep, timeout=0.2), 1000)
         others = [pool.submit(calls.double, n) for n in range(100)]
 
         error = slow.exception(WAIT)
-        took.append(time.monotonic() - started)
+        late = time.monotonic() - started - 0.2
 
         assert isinstance(error, TimeoutError)
         assert [other.result(WAIT) for other in others] == list(range(0, 200, 2))
-    # The best of several: this machine may be busy with something else.
-    assert 0.2 <= min(took) < 0.25
+        assert late >= 0
+        # Accurate to 10 ms. Once is enough: this machine may be busy with something else.
+        if late < 0.010:
+            return
+    pytest.fail(f"twenty times late, the last time by {late} s")
 
 
 def test_a_call_within_its_timeout_is_left_alone_and_forgotten(pool: ProcessExecutor) -> None:

@@ -1,14 +1,14 @@
 """Collect: results of futures in order or as they come, never too many ahead."""
 
 import itertools
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from lightwork.errors import JobCancelled
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
+from lightwork.pool.results import Results
 from lightwork.work.collect import collect
 
 
@@ -22,26 +22,29 @@ class Source:
         self.abandoned: list[Future[int]] = []
         self.asked: list[int] = []
 
-    def take(self, count: int) -> list[Future[int]]:
+    def take(self, count: int) -> list[None]:
         self.asked.append(count)
-        taken = [Future[int]() for _ in range(int(min(count, self.left)))]
+        taken = [None] * int(min(count, self.left))
         self.left -= len(taken)
+        return taken
+
+    def submit(self, items: list[None]) -> list[Future[int]]:
+        taken = [Future[int]() for _ in items]
         for future in taken:
             if self.is_done:
                 future.set_result(len(self.made))
             self.made.append(future)
         return taken
 
-    def collect(self, *, ahead: int = 10, batch: int = 4, **options: Any) -> Iterator[Any]:
-        results = collect(
+    def collect(self, *, ahead: int = 10, batch: int = 4, **options: Any) -> Results[Any]:
+        return collect(
             self.take,
+            self.submit,
             MapOptions(**options),
             ahead=ahead,
             batch=batch,
             abandon=self.abandoned.extend,
         )
-        next(results)
-        return results
 
 
 def test_work_starts_before_the_first_result_is_asked_for() -> None:
@@ -133,7 +136,7 @@ def test_what_is_ready_is_not_abandoned() -> None:
     results = source.collect()
     next(results)
 
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
     assert source.abandoned == []
 
@@ -144,7 +147,7 @@ def test_what_is_left_is_abandoned_when_the_iterator_is_closed() -> None:
     source.made[0].set_result(0)
     next(results)
 
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
     assert source.abandoned == source.made[1:]
 
@@ -171,6 +174,6 @@ def test_nothing_is_abandoned_at_the_end() -> None:
 def test_an_iterator_that_was_never_used_abandons_nothing() -> None:
     source = Source(5)
 
-    source.collect().close()  # type: ignore[attr-defined]
+    source.collect().close()
 
     assert source.abandoned == []

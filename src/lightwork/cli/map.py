@@ -281,11 +281,12 @@ def _calls(settings: _Settings) -> "Calls":
     fn = find_function(settings.command)
     if settings.url:
         return _job_calls(
-            settings, with_policy(fn, timeout=settings.timeout, retries=settings.retries)
+            settings, with_policy(fn, timeout=settings.timeout, retries=settings.retries or None)
         )
     if settings.timeout and settings.where == "threads":
         raise click.UsageError("--timeout kills, which a thread cannot be: use --where processes")
-    fn = with_policy(fn, timeout=settings.timeout)
+    # The course of the map runs failed jobs again; a task's own attempts would multiply that.
+    fn = with_policy(fn, timeout=settings.timeout, retries=0 if settings.retries else None)
     return FunctionCalls(fn, name=settings.command, where=f"{settings.where}:{slots}")
 
 

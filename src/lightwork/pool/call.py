@@ -1,5 +1,6 @@
 """Call: one function call as a pool sees it, and the options it is run under."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,6 +33,9 @@ class CallOptions:
         max_memory: Bytes its child may hold meanwhile; 0: no limit.
         priority: Higher starts first.
         on_progress: Called in a pool thread with each Progress the call reports.
+        retries: The policy under which it is run again after a failure; None: it is run once.
+        attempt: Number of the attempt; 0 for a call that is run once.
+        start_at: Monotonic instant before which the call does not start; 0: at once.
         items: How many items the call is a bundle of (bundle.py); 0: none, it is one call.
         on_split: Called in a pool thread when some items of a bundle have become another call,
             before either ends.
@@ -41,6 +45,9 @@ class CallOptions:
     max_memory: int = 0
     priority: int = 0
     on_progress: Callable[[Progress], None] | None = None
+    retries: Policy | None = None
+    attempt: int = 0
+    start_at: float = 0.0
     items: int = 0
     on_split: Callable[[Split], None] | None = None
 
@@ -53,6 +60,15 @@ def call_options(fn: Callable[..., Any]) -> CallOptions:
     if not isinstance(fn, Task):
         return PLAIN
     policy: Policy = fn.policy
+    limits = policy.timeout or policy.max_memory
+    if not (limits or policy.retries or policy.delay or policy.priority):
+        # Most tasks: to make options takes five times as long as to see that they are plain.
+        return PLAIN
     return CallOptions(
-        timeout=policy.timeout, max_memory=policy.max_memory, priority=policy.priority
+        timeout=policy.timeout,
+        max_memory=policy.max_memory,
+        priority=policy.priority,
+        start_at=time.monotonic() + policy.delay if policy.delay else 0.0,
+        retries=policy if policy.retries else None,
+        attempt=1 if policy.retries else 0,
     )

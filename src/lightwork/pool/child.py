@@ -86,6 +86,8 @@ class Setup(NamedTuple):
     hooks: bytes
     # Levels from which records go to the pool, by logger; empty: none do.
     log_levels: dict[str, int]
+    # Of Output: comes before a function's name in what the child writes; empty: not redirected.
+    output_mark: bytes
     # The program's key of multiprocessing, or empty: proxies of its managers need it.
     authkey: bytes
 
@@ -127,6 +129,8 @@ class Child:
         self._functions: dict[int, Callable[..., Any]] = {}
         self._name = ""
         self._hooks = Hooks()
+        # What becomes of a function that was loaded.
+        self._announced: Callable[[Callable[..., Any]], Callable[..., Any]] = _as_it_is
         self._taken = 0
         self._flushed_ns = 0
         self._reported_ns = 0
@@ -165,6 +169,8 @@ class Child:
                 _set_authkey(setup.authkey)
             if setup.log_levels:
                 self._outbox = _send_logs(self._outbox, setup.log_levels)
+            if setup.output_mark:
+                self._announced = _redirect_output(setup.output_mark)
             if setup.hooks:
                 self._hooks = load(setup.hooks)
             self._hooks.begin()
@@ -228,7 +234,8 @@ class Child:
         function = self._functions.get(number)
         if function is None:
             # Loaded at its first call, so that what goes wrong is that call's error.
-            function = self._functions[number] = load(self._blobs[number])
+            function = self._announced(load(self._blobs[number]))
+            self._functions[number] = function
         return function
 
     def _call(self, packet: Packet) -> None:
@@ -259,6 +266,7 @@ class Child:
             self._name,
             lambda done, total, note: self._report(seq, (done, total, note)),
             lambda: self._words[CANCEL] == seq,
+            attempt=packet.attempt,
         )
         if packet.end:
             kwargs = {"first": packet.first, "end": packet.end}
@@ -310,6 +318,17 @@ def _send_logs(outbox: AnyOutbox, levels: dict[str, int]) -> AnyOutbox:
     from lightwork.pool.logs import send_logs  # noqa: PLC0415 - see above
 
     return send_logs(outbox, levels)
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+def _redirect_output(mark: bytes) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    # Imported only for a pool that wants it, like the above.
+    from lightwork.pool.output_mark import redirect_output  # noqa: PLC0415 - see above
+
+    return redirect_output(mark).announced
 
 
 def _set_title(title: bytes) -> None:

@@ -4,6 +4,7 @@ Starts, stops, kills and removes; knows nothing of futures and decides nothing
 about calls. Every method is called under the lock of the pool.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from lightwork.pool.inherit import Inheritance
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.memory import resident_bytes
 from lightwork.pool.naming import DEFAULT_NAME, child_title
+from lightwork.pool.output import Listener, Output, close_all
 from lightwork.pool.pickling import dump
 from lightwork.pool.plan import AHEAD_BYTES, AHEAD_SECONDS, ASYNC_CALLS, may_send_ahead
 from lightwork.pool.poller import FOREVER, Poller
@@ -48,6 +50,8 @@ class PoolSettings:
     idle_timeout: float = FOREVER
     # Whether what children log is logged here.
     logs: bool = False
+    # Called with each line that children write; None: they write where the program does.
+    output: Listener | None = None
     folder: str = field(default_factory=os.getcwd)
 
 
@@ -61,12 +65,18 @@ class Children:
         self._serials = count(1)
         self._channel = open_fork_channel()
         poller.watch(self._channel.fileno())
+        self._output: Output | None = None
+        if settings.output is not None:
+            self._output = Output(settings.output)
+            poller.watch(self._output.fileno())
         self._links: dict[int, ChildLink] = {}
         self._by_fd: dict[int, ChildLink] = {}
         # Without calls, the longest idle first; read without the lock as a hint.
         self.idle: dict[int, ChildLink] = {}
         # What is to be logged when nobody holds the lock.
-        self.notes: deque[tuple[str, *tuple[object, ...]]] = deque()
+        self.notes: deque[tuple[int, str, *tuple[object, ...]]] = deque()
+        # How many children there were when the system refused another one; -1: it never did.
+        self._refused_at = -1
         # How many were told to stop and have not ended.
         self._stopped = 0
 
@@ -91,6 +101,11 @@ class Children:
     def read_server(self) -> list[Born | Exited | Refused] | None:
         """Return what the fork server says; None when it is gone."""
         return self._channel.read()
+
+    def pass_on_output(self) -> None:
+        """Tell the listener what children have written; only outside of the pool's lock."""
+        if self._output is not None:
+            self._output.tell()
 
     # --- who takes a call
 
@@ -136,8 +151,19 @@ class Children:
             return False
         self.idle.pop(link.serial, None)
         link.is_leaving = True
-        self.notes.append(("child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit))
+        self._note(logging.INFO, "child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit)
         return True
+
+    def note_refused(self, error: OSError) -> None:
+        """Say, once as long as there are so many, that the system allows no more children."""
+        if len(self._links) != self._refused_at:
+            self._refused_at = len(self._links)
+            wanted = self._settings.children
+            text = "child_refused children=%d wanted=%d error=%s"
+            self._note(logging.WARNING, text, len(self), wanted, error)
+
+    def _note(self, level: int, text: str, *values: object) -> None:
+        self.notes.append((level, text, *values))
 
     def next_idle_end(self) -> float:
         """Return when the child that has been idle for longest is to end."""
@@ -150,7 +176,9 @@ class Children:
         while self.next_idle_end() <= now:
             link = next(iter(self.idle.values()))
             self.stop(link)
-            self.notes.append(("child_idle child=%s seconds=%g", link.name, now - link.idle_since))
+            self._note(
+                logging.INFO, "child_idle child=%s seconds=%g", link.name, now - link.idle_since
+            )
 
     # --- beginning and end
 
@@ -172,13 +200,15 @@ class Children:
             setup = self._setup(link)
             link.set_up(setup)
             self._poller.watch(pool_ends.results)
+            streams = [] if self._output is None else self._output.open(serial, link.name)
         except BaseException:
             link.close()
             child_ends.close()
             raise
         self._links[serial] = self._by_fd[pool_ends.results] = self.idle[serial] = link
-        others = [self._arena.child_fd, *self._settings.hooks.fds]
+        others = [self._arena.child_fd, *self._settings.hooks.fds, *streams]
         _fork(self._channel, link, child_ends, others, setup_size=len(setup))
+        close_all(streams)
         return link
 
     def stop(self, link: ChildLink) -> None:
@@ -209,6 +239,8 @@ class Children:
         self._stopped -= link.is_told_to_stop
         self.idle.pop(link.serial, None)
         link.close()
+        if self._output is not None:
+            self._output.close(link.serial)
 
     def replace_server(self) -> None:
         """Get another fork server; the kernel has killed all children of the old one."""
@@ -222,6 +254,8 @@ class Children:
         self._channel.close()
         for link in self:
             self.remove(link)
+        if self._output is not None:
+            self._output.hang_up()
         self._settings.hooks.close()
 
     def _setup(self, link: ChildLink) -> bytes:
@@ -235,6 +269,7 @@ class Children:
                 folder=self._settings.folder,
                 hooks=self._settings.hooks.data,
                 log_levels=known_levels() if self._settings.logs else {},
+                output_mark=b"" if self._output is None else self._output.mark,
                 authkey=_multiprocessing_key(),
             )
         )

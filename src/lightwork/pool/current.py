@@ -31,7 +31,7 @@ class Current:
 
     Attributes:
         job_id: Id of the job; "" when the call is not a job.
-        attempt: Number of the attempt, from 1; 0 when the call is not a job.
+        attempt: Number of the attempt, from 1; 0 when the call is no job and has no retries.
         worker: Name of the thread or child that runs it.
     """
 

@@ -1,16 +1,20 @@
-"""Deadlines: fails futures of running calls when their time is over.
+"""Deadlines: does what is to be done at some instant, for a pool of threads.
 
-For calls that cannot be killed. One daemon thread per executor, started with
-the first deadline, ended by `stop()` or after a second without any: a thread
-per call would cost more than most calls.
+It fails the future of a running call whose time is over, because the call
+itself cannot be killed, and lets a call begin that had to wait for its time.
+One daemon thread per executor, started with the first deadline, ended by
+`stop()` or after a second without any: a thread per call would cost more than
+most calls.
 """
 
 import heapq
 import itertools
 import threading
+from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from lightwork.clock import monotonic
@@ -20,12 +24,12 @@ IDLE: Final = 1.0
 
 
 class Deadlines:
-    """Futures with deadlines; `_changed` guards every field."""
+    """Acts with deadlines; `_changed` guards every field."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._serial = itertools.count(1)
-        self._armed: dict[int, tuple[futures.Future[Any], float]] = {}
+        self._armed: dict[int, Callable[[], object]] = {}
         # (deadline, serial); an entry whose serial is not armed any more is void.
         self._heap: list[tuple[float, int]] = []
         self._thread: threading.Thread | None = None
@@ -33,10 +37,18 @@ class Deadlines:
 
     def arm(self, future: futures.Future[Any], timeout: float, *, grace: float = 0.0) -> int:
         """Fail the future in `timeout` seconds and `grace`; return the number for `disarm`."""
+        return self.act_in(timeout + grace, partial(_fail_overdue, future, timeout))
+
+    def act_in(self, seconds: float, act: Callable[[], object]) -> int:
+        """Do something later, which must be quick and raise nothing; return the number for `disarm`.
+
+        Raises:
+            RuntimeError: The system gives no more threads.
+        """
         with self._changed:
             serial = next(self._serial)
-            self._armed[serial] = (future, timeout)
-            heapq.heappush(self._heap, (monotonic() + timeout + grace, serial))
+            self._armed[serial] = act
+            heapq.heappush(self._heap, (monotonic() + seconds, serial))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="lightwork-deadlines", daemon=True
@@ -47,7 +59,7 @@ class Deadlines:
         return serial
 
     def disarm(self, serial: int) -> None:
-        """Forget the deadline; the call has ended."""
+        """Forget the deadline."""
         with self._changed:
             self._armed.pop(serial, None)
 
@@ -63,18 +75,11 @@ class Deadlines:
 
     def _run(self) -> None:
         while (due := self._wait_for_due()) is not None:
-            future, timeout = due
-            with suppress(InvalidStateError):  # The call may end in this very moment.
-                future.set_exception(
-                    TimeoutError(
-                        f"the call did not end within its timeout of {timeout} s; a thread cannot "
-                        "be killed, so it runs on: use processes to have it stopped"
-                    )
-                )
-            del due, future
+            due()
+            del due
 
-    def _wait_for_due(self) -> tuple[futures.Future[Any], float] | None:
-        """Return a future whose time is over; None: nothing to do, the thread ends."""
+    def _wait_for_due(self) -> Callable[[], object] | None:
+        """Return what is to be done now; None: nothing ever, the thread ends."""
         with self._changed:
             while True:
                 self._drop_void()
@@ -92,3 +97,13 @@ class Deadlines:
     def _drop_void(self) -> None:
         while self._heap and self._heap[0][1] not in self._armed:
             heapq.heappop(self._heap)
+
+
+def _fail_overdue(future: futures.Future[Any], timeout: float) -> None:
+    with suppress(InvalidStateError):  # The call may end in this very moment.
+        future.set_exception(
+            TimeoutError(
+                f"the call did not end within its timeout of {timeout} s; a thread cannot "
+                "be killed, so it runs on: use processes to have it stopped"
+            )
+        )

@@ -1,6 +1,9 @@
-"""Deaths: what is said about a child that died, and who is to blame. Pure."""
+"""Deaths: what is said about a child that died, and who is to blame."""
 
 import signal
+
+from lightwork.errors import WorkerLost
+from lightwork.pool.link import ChildLink
 
 
 def death_text(
@@ -15,6 +18,13 @@ def death_text(
     return f"{text}\n{trace}" if trace else text
 
 
+def worker_lost(link: ChildLink, exitcode: int, function: str) -> WorkerLost:
+    """Return the error of the call that a dead child had begun."""
+    trace = link.page.read_trace()
+    text = death_text(link.name, link.pid, exitcode, function, trace)
+    return WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
+
+
 def describe_exit(exitcode: int) -> str:
     """Put an exit code into words; negative ones are signals."""
     if exitcode >= 0:
@@ -25,6 +35,14 @@ def describe_exit(exitcode: int) -> str:
         name = f"signal {-exitcode}"
     hint = " (kill -9, or the system ran out of memory)" if exitcode == -signal.SIGKILL else ""
     return f"was killed by {name}{hint}"
+
+
+def hopeless_text(failures: int, exitcode: int) -> str:
+    """Say that no child becomes ready."""
+    return (
+        f"{failures} children in a row died before they were ready; "
+        f"the last one {describe_exit(exitcode)}; see their standard error"
+    )
 
 
 def memory_text(function: str, *, used: int, limit: int) -> str:

@@ -6,27 +6,33 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent import futures
-from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
-from lightwork.pool.mapping import MapOptions, map_calls
+from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.mapping import map_calls, starmap_calls
 from lightwork.pool.ref import Ref
-from lightwork.pool.show import count_items, show_progress
+from lightwork.pool.results import Results
+from lightwork.pool.show import count_items, show_progress, show_progress_async
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def shown(
-    results: Iterator[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
-) -> Iterator[T]:
+    results: Results[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
+) -> Results[T]:
     """Return the results of a map with a progress display around them."""
     title = getattr(fn, "__name__", type(fn).__name__)
-    return show_progress(results, count_items(iterables), title=title)
+    total = count_items(iterables)
+    return Results(
+        show_progress(results, total, title=title),
+        lambda: show_progress_async(results.arriving(), total, title=title),
+    )
 
 
 def check_async_calls(count: object) -> int:
@@ -101,7 +107,8 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]: ...
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[T]: ...
 
     @overload
     def map(
@@ -114,7 +121,8 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[T]: ...
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[T]: ...
 
     def map(
         self,
@@ -126,8 +134,11 @@ class Executor(futures.Executor, abc.ABC):
         ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
-    ) -> Iterator[Any]:
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[Any]:
         """Call `fn` with items taken from the iterables in parallel, lazily.
+
+        The results are for `for` or, without blocking the event loop, for `async for`.
 
         Args:
             fn: Called once per item; a coroutine function is awaited, each item by itself.
@@ -141,22 +152,70 @@ class Executor(futures.Executor, abc.ABC):
             errors: "return" yields the exception of a failed item in its place.
             progress: Show on standard error how many results there are: a bar on a
                 terminal, else a line now and then.
+            kwargs: Keyword arguments that every call gets.
         """
-        if not self._maps_ahead:
-            chunksize = 1 if chunksize == "auto" else chunksize
-            buffersize = 1 if buffersize is None else buffersize
-        options = MapOptions(
+        options = self._map_options(
             timeout=timeout,
             chunksize=chunksize,
             buffersize=buffersize,
             ordered=ordered,
             errors=errors,
+            kwargs=kwargs,
+        )
+        results: Results[Any] = map_calls(self.start_call, fn, iterables, options)
+        return shown(results, fn, iterables) if progress else results
+
+    @overload
+    def starmap(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]: ...
+
+    @overload
+    def starmap(
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]: ...
+
+    def starmap(
+        self,
+        fn: Callable[..., Any],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        **options: Unpack[MapKeywords],
+    ) -> Results[Any]:
+        """Call `fn(*arguments)` for the arguments of each call; otherwise like `map`.
+
+        Args:
+            fn: Called once for each.
+            calls: Tuples of arguments; may be infinite like those of `map`.
+            progress: As for `map`.
+            options: The other options of `map`.
+        """
+        results = starmap_calls(self.start_call, fn, calls, self._map_options(**options))
+        return shown(results, fn, (calls,)) if progress else results
+
+    def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
+        if not self._maps_ahead:
+            if options.get("chunksize", "auto") == "auto":
+                options["chunksize"] = 1
+            if options.get("buffersize") is None:
+                options["buffersize"] = 1
+        return MapOptions(
             slots=self._max_workers,
             async_slots=self._async_slots,
             bundles=self._has_bundles,
+            **options,
         )
-        results: Iterator[Any] = map_calls(self.start_call, fn, iterables, options)
-        return shown(results, fn, iterables) if progress else results
 
     def start(self) -> None:
         """Start now what the first call would start; idempotent."""

@@ -32,6 +32,9 @@ INSTANT: Final = struct.Struct("<Q")
 INLINE_MAX: Final = PACKET_SIZE - HEADER.size
 _PACKET: Final = struct.Struct(f"{HEADER.format}{INLINE_MAX}s")
 
+# What the header has room for; later attempts go by this number.
+ATTEMPT_MAX: Final = 0xFFFF
+
 IN_INBOX: Final = 1
 # The body says where the value lies in shared memory (bulk.py).
 IS_BULK: Final = 2
@@ -77,6 +80,8 @@ class Packet(NamedTuple):
     body: bytes
     offset: int = -1
     is_bulk: bool = False
+    # Of a call with retries, from 1; else 0.
+    attempt: int = 0
     first: int = 0
     end: int = 0
 
@@ -95,9 +100,11 @@ class Frame(NamedTuple):
     done: int = 0
 
 
-def pack_packet(kind: int, function: int, seq: int, body: bytes, *, flags: int = 0) -> bytes:
+def pack_packet(
+    kind: int, function: int, seq: int, body: bytes, *, flags: int = 0, attempt: int = 0
+) -> bytes:
     """Return a packet with its body inside; the body must fit (INLINE_MAX)."""
-    return _PACKET.pack(kind, flags, 0, function, seq, len(body), body)
+    return _PACKET.pack(kind, flags, attempt, function, seq, len(body), body)
 
 
 def pack_inbox_packet(
@@ -110,20 +117,21 @@ def pack_inbox_packet(
     flags: int = 0,
     first: int = 0,
     end: int = 0,
+    attempt: int = 0,
 ) -> bytes:
     """Return a packet whose body lies in the inbox."""
     place = PLACE.pack(offset, first, end)
-    return _PACKET.pack(kind, flags | IN_INBOX, 0, function, seq, size, place)
+    return _PACKET.pack(kind, flags | IN_INBOX, attempt, function, seq, size, place)
 
 
 def unpack_packet(packet: bytes) -> Packet:
     """Take a packet apart."""
-    kind, flags, _, function, seq, size, body = _PACKET.unpack(packet)
+    kind, flags, attempt, function, seq, size, body = _PACKET.unpack(packet)
     is_bulk = bool(flags & IS_BULK)
     if flags & IN_INBOX:
         offset, first, end = PLACE.unpack_from(body)
-        return Packet(kind, function, seq, size, b"", offset, is_bulk, first, end)
-    return Packet(kind, function, seq, size, body[:size], -1, is_bulk)
+        return Packet(kind, function, seq, size, b"", offset, is_bulk, attempt, first, end)
+    return Packet(kind, function, seq, size, body[:size], -1, is_bulk, attempt)
 
 
 def read_packets(packets: bytes) -> Iterator[tuple[int, int, int]]:

@@ -7,15 +7,28 @@ that a *running* call can be asked or made to end.
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent import futures
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from concurrent.futures._base import PENDING
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+
+from lightwork.pool.wakening import Wakening
 
 T = TypeVar("T")
 
 CancelMode = Literal["no", "ask", "kill"]
 
 log = logging.getLogger(__name__)
+
+# Whether the standard library's future is made as we know it, down to its attributes.
+_IS_KNOWN: Final = set(vars(futures.Future())) == {
+    "_condition",
+    "_done_callbacks",
+    "_exception",
+    "_result",
+    "_state",
+    "_waiters",
+}
 
 
 class Withdrawable(Protocol):
@@ -34,6 +47,17 @@ class Future(futures.Future[T], Generic[T]):
     # The call answers cancel() and running() until it is over. Without one the
     # standard library's states do.
     _call: Withdrawable | None = None
+
+    if _IS_KNOWN:
+
+        def __init__(self) -> None:
+            # All that the standard library's has, but for its condition; every call makes one.
+            self._condition = Wakening()  # type: ignore[assignment]
+            self._state = PENDING
+            self._result = None
+            self._exception = None
+            self._waiters = []
+            self._done_callbacks: list[Callable[[futures.Future[T]], object]] = []
 
     def cancel(self, *, running: CancelMode = "no") -> bool:
         """Cancel the call if it has not started.
@@ -73,7 +97,7 @@ class Future(futures.Future[T], Generic[T]):
     def _invoke_callbacks(self) -> None:
         # The standard library stops at a callback that raises SystemExit: those
         # behind it, such as an asyncio loop's, would wait for ever.
-        for callback in self._done_callbacks:  # type: ignore[attr-defined]
+        for callback in self._done_callbacks:
             try:
                 callback(self)
             except BaseException:

@@ -4,7 +4,9 @@ For debugging, tests and doctests: breakpoints and tracebacks are where the
 submitter is, and every future is done when `submit` returns. Whatever a call
 raises is its outcome, as with every executor, with one exception:
 KeyboardInterrupt leaves `submit`, because the thread that Ctrl-C meant is the
-one that runs the call. Time-outs and memory caps are not enforced.
+one that runs the call. Time-outs and memory caps are not enforced. Attempts after
+a failure follow here and now, with the declared delays between them; an event
+loop that submits, or maps with `async for`, stands still meanwhile.
 
 A coroutine function is run to its end by `asyncio.run`. Where an event loop runs
 already, which refuses another one, that happens in a thread of its own: submit
@@ -12,9 +14,11 @@ blocks that loop meanwhile, since its future is to be done.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
@@ -24,6 +28,9 @@ from lightwork.pool.progress import reporter_for
 from lightwork.pool.run_to_end import run_to_end
 
 T = TypeVar("T")
+
+# A function and its arguments.
+_Parts = tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]
 
 
 class InlineExecutor(Executor):
@@ -59,24 +66,37 @@ class InlineExecutor(Executor):
         is_async = is_coroutine_function(fn)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
-        call = Current(threading.current_thread().name, reporter_for(options.on_progress))
-        try:
-            if is_async:
-                result = run_with(call, run_to_end, (fn, args, kwargs), {})
-            else:
-                result = run_with(call, fn, args, kwargs)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # It belongs to whoever asks for the result.
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        try:
-            return future
-        finally:
-            # The error's traceback holds this frame, and the future holds the error.
-            del future
+        parts: _Parts[Any] = (
+            (run_to_end, (fn, args, kwargs), {}) if is_async else (fn, args, kwargs)
+        )
+        attempt: CallOptions | None = options
+        while attempt is not None:
+            attempt = _run_attempt(future, parts, attempt)
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as in the standard library
         """Take no more calls; none is ever pending."""
         self._is_closed = True
+
+
+def _run_attempt(future: Future[T], call: _Parts[T], options: CallOptions) -> CallOptions | None:
+    """Run the call once; resolve its future, or return the options of the next attempt."""
+    if options.start_at:
+        time.sleep(max(options.start_at - time.monotonic(), 0.0))
+    name, report = threading.current_thread().name, reporter_for(options.on_progress)
+    try:
+        result = run_with(Current(name, report, attempt=options.attempt), *call)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # It belongs to whoever asks for the result.
+        following = after_error(options, error)
+        if following is None:
+            note_attempts(options, error)
+            future.set_exception(error)
+        return following
+    else:
+        future.set_result(result)
+        return None
+    finally:
+        # The error's traceback holds this frame, and the future holds the error.
+        del future

@@ -3,7 +3,7 @@
 Pure Python code then runs on all CPUs within one process. Everything that is not
 said here is the ThreadExecutor's: order, cancelling, time-outs, shutdown.
 
-    submit ──bytes──> _Calls ──> thread ──frames, pipe──> tenant, in the sub-interpreter
+    submit ──bytes──> Calls ──> thread ──frames, pipe──> tenant, in the sub-interpreter
       (thread.py)                   ^────frames, pipe────────┘        (tenant.py)
 
 Two threads for one interpreter. One serves the futures and waits; the other, the
@@ -39,7 +39,7 @@ from lightwork.errors import PoolError, UsageError
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.endings import call_logged
-from lightwork.pool.frames import Kind
+from lightwork.pool.frames import ATTEMPT_MAX, Kind
 from lightwork.pool.function import Function, FunctionTable
 from lightwork.pool.future import Future
 from lightwork.pool.mapped import map_shared
@@ -50,7 +50,8 @@ from lightwork.pool.remote import unpack_exception
 from lightwork.pool.run_to_end import run_to_end
 from lightwork.pool.subinterpreter import Subinterpreter, why_no_interpreters
 from lightwork.pool.tenant import FLAG_SIZE, IS_HEARD, Frame, Setup, pack, read_frame, write_all
-from lightwork.pool.thread import ThreadExecutor, _Call, _Place
+from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.thread_calls import Call, Place
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ class InterpreterExecutor(ThreadExecutor):
             return failed
         return super().start_call(function, (data,), {}, options)
 
-    def _make_place(self, name: str) -> _Place:
+    def _make_place(self, name: str) -> Place:
         return _Lodging(Setup(name, list(sys.argv), self._packed_hooks))
 
 
@@ -155,7 +156,7 @@ class _Lodging:
             self._close()
             raise
 
-    def run(self, call: _Call) -> Any:
+    def run(self, call: Call) -> Any:
         if not self._thread.is_alive():
             self._close()
             self.begin()
@@ -173,7 +174,7 @@ class _Lodging:
         finally:
             # A kept future must not keep the interpreter.
             call.future._tell_unwanted = None
-            # The same as in _Call.run.
+            # The same as in Call.run.
             del call, report
 
     def end(self) -> None:
@@ -204,7 +205,7 @@ class _Lodging:
             self._seq += 1
             return self._seq
 
-    def _watch(self, call: _Call, seq: int) -> None:
+    def _watch(self, call: Call, seq: int) -> None:
         """Have the tenant told when nobody wants the outcome any more."""
         future = call.future
         tell = partial(self._tell_unwanted, seq)
@@ -219,11 +220,12 @@ class _Lodging:
             if seq == self._seq:
                 self._flag[0] = seq
 
-    def _send_call(self, call: _Call, seq: int) -> None:
+    def _send_call(self, call: Call, seq: int) -> None:
         function: Function = call.fn
         (data,) = call.args
         flags = IS_HEARD if call.options.on_progress else 0
-        frame = pack(Kind.CALL, seq, data, function=function.number, flags=flags)
+        attempt = min(call.options.attempt, ATTEMPT_MAX)
+        frame = pack(Kind.CALL, seq, data, function=function.number, flags=flags, attempt=attempt)
         if function.number not in self._known:
             frame = self._introduce(function) + frame
         self._write(frame)

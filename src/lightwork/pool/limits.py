@@ -52,6 +52,12 @@ class Limits(Generic[T]):
             due.append(self._calls.pop(heapq.heappop(self._heap)[1])[1])
         return due
 
+    def take_all(self) -> list[T]:
+        """Take every call."""
+        calls = [call for _, call in self._calls.values()]
+        self._calls.clear()
+        return calls
+
     def _is_void(self, instant: float, seq: int) -> bool:
         known = self._calls.get(seq)
         return known is None or known[0] != instant

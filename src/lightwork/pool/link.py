@@ -20,6 +20,7 @@ from lightwork.pool.board import Board
 from lightwork.pool.call import CallOptions
 from lightwork.pool.channel import PoolEnds
 from lightwork.pool.frames import (
+    ATTEMPT_MAX,
     INLINE_MAX,
     IS_BULK,
     PACKET_SIZE,
@@ -200,12 +201,14 @@ class ChildLink:
         if call.end:
             packet = self._pack_bundle(call, flags)
         else:
+            attempt = call.options.attempt
             packet, call.inbox_offset = self._pack(
                 _ASYNC_CALL if function.is_async else _CALL,
                 function.number,
                 call.seq,
                 call.body,
                 flags=flags,
+                attempt=attempt if attempt < ATTEMPT_MAX else ATTEMPT_MAX,  # noqa: FURB136 - min() is slow
             )
         call.ring_end = self.inbox.head
         self._staged.append((packet, call))
@@ -410,13 +413,22 @@ class ChildLink:
         self._staged.append((packet, function.number))
 
     def _pack(
-        self, kind: int, function: int, seq: int, body: bytes, *, flags: int = 0
+        self,
+        kind: int,
+        function: int,
+        seq: int,
+        body: bytes,
+        *,
+        flags: int = 0,
+        attempt: int = 0,
     ) -> tuple[bytes, int]:
         size = len(body)
         if size <= INLINE_MAX:
-            return pack_packet(kind, function, seq, body, flags=flags), -1
+            return pack_packet(kind, function, seq, body, flags=flags, attempt=attempt), -1
         offset = self.inbox.put(body)
-        packet = pack_inbox_packet(kind, function, seq, offset=offset, size=size, flags=flags)
+        packet = pack_inbox_packet(
+            kind, function, seq, offset=offset, size=size, flags=flags, attempt=attempt
+        )
         return packet, offset
 
     def _unsend(self, owners: list[Call | int]) -> list[Call]:

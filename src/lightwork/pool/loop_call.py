@@ -62,6 +62,11 @@ class LoopCall:
         if timeout:
             self._timer = loop.call_later(timeout, self._expire, fn, timeout)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its time was over."""
+        return self._late is not None
+
     def cancel(self) -> None:
         """Cancel it; again has no effect."""
         if self._is_ended or self._stopping:

@@ -180,6 +180,7 @@ class LoopCalls:
             child._name,
             partial(self._report, seq),
             lambda: seq in self._asked or child._words[CANCEL] == seq,
+            attempt=packet.attempt,
         )
         call = self._calls[seq] = LoopCall(current, partial(self._end, seq))
         call.begin(self._loop, fn, args, kwargs, timeout)

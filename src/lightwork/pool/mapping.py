@@ -25,8 +25,9 @@ Failures. One failing item fails only itself. When a child dies that runs a chun
 nobody knows which item did it and the results of its neighbours died with it.
 Running them again would be a silent re-run, which a local pool never does. So
 every item of that chunk fails with WorkerLost, which names the chunk; a bundle
-makes the blame exact, so `chunksize=1` does. A task with a time-out or a memory cap always
-runs one item per call, since these policies are promises about one call.
+makes the blame exact, so `chunksize=1` does. A task with a time-out, a memory cap or
+retries always runs one item per call, since these policies are promises about one
+call: an item that is run again takes no neighbour with it.
 
 A failure of the chunk itself (its arguments or results cannot be pickled, it
 was cancelled) also belongs to every item of it.
@@ -36,9 +37,17 @@ import queue
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+    Sized,
+)
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from os import cpu_count
 from typing import Any, Final, Literal, NamedTuple, NoReturn
@@ -47,6 +56,8 @@ from lightwork.clock import monotonic
 from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool.call import CallOptions, Split, call_options
 from lightwork.pool.coroutine import is_coroutine_function
+from lightwork.pool.future import CancelMode
+from lightwork.pool.map_options import MapOptions
 from lightwork.pool.pace import (
     BUNDLE_SECONDS,
     SAMPLE,
@@ -60,6 +71,7 @@ from lightwork.pool.pace import (
     next_size,
     take_count,
 )
+from lightwork.pool.results import Arrivals, Bell, Results
 from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of, seconds_of
 
 # So few items of an input of known length are all submitted at the call, like
@@ -67,43 +79,12 @@ from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of,
 EAGER_ITEMS: Final = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapOptions:
-    """How a map is run; see `Executor.map` for the meanings.
-
-    `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
-    calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles.
-
-    Raises:
-        UsageError: An option has a value that makes no sense.
-    """
-
-    timeout: float | None = None
-    chunksize: int | Literal["auto"] = "auto"
-    buffersize: int | None = None
-    ordered: bool = True
-    errors: Literal["raise", "return"] = "raise"
-    slots: int = 0
-    async_slots: int = 1
-    bundles: bool = False
-
-    def __post_init__(self) -> None:
-        if self.chunksize != "auto":
-            _check_count("chunksize", self.chunksize, 'an integer of at least 1 or "auto"')
-        if self.buffersize is not None:
-            _check_count("buffersize", self.buffersize, "an integer of at least 1 or None")
-        if self.errors not in {"raise", "return"}:
-            raise UsageError(f'errors must be "raise" or "return"; seen: {self.errors!r}')
-        if self.timeout is not None and not isinstance(self.timeout, int | float):
-            raise UsageError(f"timeout must be seconds or None; seen: {self.timeout!r}")
-
-
 def map_calls(
     start_call: StartCall,
     fn: Callable[..., Any],
     iterables: Sequence[Iterable[Any]],
     options: MapOptions,
-) -> Generator[Any, None, None]:
+) -> Results[Any]:
     """Start to run `fn` with the zipped items; return an iterator over the results.
 
     Closing or dropping an iterator in use cancels what has not started; one that
@@ -112,23 +93,49 @@ def map_calls(
 
     Raises:
         UsageError: A chunk size above 1 for a coroutine function or for a task with a
-            time-out or memory cap; an async generator function.
+            time-out, memory cap or retries; an async generator function.
     """
+    length = _known_length(iterables)
+    if len(iterables) == 1:
+        items = iter(iterables[0])
+        return _start_map(start_call, fn, items, options, length=length, is_star=False)
+    zipped = zip(*iterables, strict=False)
+    return _start_map(start_call, fn, zipped, options, length=length, is_star=True)
+
+
+def starmap_calls(
+    start_call: StartCall,
+    fn: Callable[..., Any],
+    calls: Iterable[Iterable[Any]],
+    options: MapOptions,
+) -> Results[Any]:
+    """Do the same with the arguments of each call as one item."""
+    items = map(tuple, calls)
+    return _start_map(start_call, fn, items, options, length=_known_length([calls]), is_star=True)
+
+
+def _start_map(
+    start_call: StartCall,
+    fn: Callable[..., Any],
+    items: Iterator[Any],
+    options: MapOptions,
+    *,
+    length: int,
+    is_star: bool,
+) -> Results[Any]:
     policy, is_async = call_options(fn), is_coroutine_function(fn)
     chunksize = _allowed_chunksize(options.chunksize, policy, is_async=is_async)
     if is_async:
         options = replace(options, bundles=False, slots=async_slots(options.async_slots))
-    if policy.timeout or policy.max_memory:
+    if policy.timeout or policy.max_memory or policy.retries:
         options = replace(options, bundles=False)
-    is_star = len(iterables) != 1
-    travel = Travel(start_call, fn, policy, is_star=is_star)
-    source = zip(*iterables, strict=False) if is_star else iter(iterables[0])
-    running = _Map(travel, source, _known_length(iterables), chunksize, options)
+    travel = Travel(start_call, fn, policy, is_star=is_star, kwargs=dict(options.kwargs or {}))
+    running = _Map(travel, items, length, chunksize, options)
     results = running.results()
     # Submits, up to the first yield; a generator that never started could not
     # warn when it is dropped.
     next(results)
-    return results
+    return Results(results, running.open_async)
 
 
 class _Chunk:
@@ -177,12 +184,13 @@ class _Map:
         self._item_bytes = 0
         self._item_seconds = 0.0
         self._is_exhausted = False
+        self._is_used = False
         # By serial number: the position of a chunk's first item.
         self._running: dict[int, _Chunk] = {}
         self._ready: dict[int, _Chunk] = {}
         # Serial numbers of finished chunks, put by the pool's threads. Not the
         # chunks: a future keeps its callbacks, and the cycle would keep results.
-        self._news: queue.SimpleQueue[int | _Split] = queue.SimpleQueue()
+        self._news: Arrivals[int | _Split] = Arrivals()
 
     def results(self) -> Generator[Any, None, None]:
         """Yield once when started, then every result."""
@@ -211,6 +219,48 @@ class _Map:
             error = None
             self._cancel()
 
+    def open_async(self) -> AsyncGenerator[Any, None]:
+        """Return what yields every result, waiting as a coroutine does."""
+        # Now: the generator above may be dropped before this one runs.
+        self._is_used = True
+        return self._results_async()
+
+    async def _results_async(self) -> AsyncGenerator[Any, None]:
+        bell = Bell()
+        self._news.wake = bell.ring
+        values: deque[Any] = deque()
+        error: BaseException | None = None
+        try:
+            while (chunk := await self._next_chunk_async(bell)) is not None:
+                size = chunk.size
+                values, error = self._values(chunk)
+                del chunk
+                while values:
+                    yield values.popleft()
+                if error is not None:
+                    _raise(error)
+                self._yielded += size
+        finally:
+            values.clear()
+            error = None
+            self._news.wake = None
+            self._cancel()
+
+    async def _next_chunk_async(self, bell: Bell) -> _Chunk | None:
+        await bell.give_way()
+        self._note_finished()
+        self._submit_more()
+        while self._running or self._ready:
+            if (chunk := self._pop_ready()) is not None:
+                return chunk
+            try:
+                await bell.wait(self._seconds_left())
+            except TimeoutError:
+                raise self._overdue() from None
+            self._note_finished()
+            self._submit_more()
+        return None
+
     def _next_chunk(self) -> _Chunk | None:
         """Return the next finished chunk; None when all were."""
         self._note_finished()
@@ -230,15 +280,19 @@ class _Map:
         return self._ready.pop(self._yielded, None)
 
     def _wait(self) -> int | _Split:
-        if self._deadline is None:
-            return self._news.get()
         try:
-            return self._news.get(timeout=max(0.0, self._deadline - monotonic()))
+            return self._news.get(timeout=self._seconds_left())
         except queue.Empty:
-            raise TimeoutError(
-                f"map: no result within {self._options.timeout} s of the call; "
-                f"{self._yielded} results were yielded, {len(self._running)} calls are unfinished"
-            ) from None
+            raise self._overdue() from None
+
+    def _seconds_left(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    def _overdue(self) -> TimeoutError:
+        return TimeoutError(
+            f"map: no result within {self._options.timeout} s of the call; "
+            f"{self._yielded} results were yielded, {len(self._running)} calls are unfinished"
+        )
 
     def _note_finished(self) -> None:
         while not self._news.empty():
@@ -356,7 +410,7 @@ class _Map:
         return deque(values), None
 
     def _warn_if_unfinished(self) -> None:
-        if not self._is_exhausted:
+        if not (self._is_exhausted or self._is_used):
             warnings.warn(
                 f"the results of a map were never used: only its first {self._taken} items run, "
                 "because a map takes its items as its results are used; use the results "
@@ -367,8 +421,10 @@ class _Map:
 
     def _cancel(self) -> None:
         self._note_finished()
+        # A call that runs is not run again for nobody.
+        mode: CancelMode = "ask" if self._travel.has_retries else "no"
         for chunk in self._running.values():
-            chunk.future.cancel()
+            chunk.future.cancel(running=mode)
         self._running.clear()
         self._ready.clear()
 
@@ -377,10 +433,11 @@ def _allowed_chunksize(
     chunksize: int | Literal["auto"], policy: CallOptions, *, is_async: bool
 ) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if is_async or policy.timeout or policy.max_memory:
+    if is_async or policy.timeout or policy.max_memory or policy.retries:
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a coroutine function, or a task with a timeout or max_memory, runs one item per call: "
+                "a coroutine function, or a task with a timeout, max_memory or retries, "
+                "runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1
@@ -391,11 +448,6 @@ def _known_length(iterables: Sequence[Iterable[Any]]) -> int:
     """Return how many items will come at most; sys.maxsize if that is not known."""
     lengths = (len(items) for items in iterables if isinstance(items, Sized))
     return min(lengths, default=sys.maxsize)
-
-
-def _check_count(name: str, value: object, expected: str) -> None:
-    if type(value) is not int or value < 1:
-        raise UsageError(f"{name} must be {expected}; seen: {value!r}")
 
 
 def _opened(chunk: _Chunk) -> Opened:

@@ -20,7 +20,7 @@ from typing import Final
 from lightwork.errors import PoolError, WorkerLost
 from lightwork.pool.board import Board
 from lightwork.pool.bundle import Outcome
-from lightwork.pool.call import Split
+from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.children import Children, has_room
 from lightwork.pool.limits import Limits
 from lightwork.pool.link import Call, ChildLink
@@ -52,6 +52,8 @@ class Placement:
         # Children that have been given some.
         self.looping: dict[int, ChildLink] = {}
         self.limits: Limits[Call] = Limits()
+        # Calls whose time to start has not come.
+        self.parked: Limits[Call] = Limits()
         # Children with answers that no pipe will announce soon.
         self.peeked: dict[int, ChildLink] = {}
         # Busy children that have answered since calls were last handed out.
@@ -59,10 +61,15 @@ class Placement:
         self.start_again_at = 0.0
         self.cancels_waiting = False
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no call is anywhere but with a child."""
+        return not (self.incoming or self.are_waiting or self.parked or self.decided)
+
     def clear(self) -> list[Call]:
         """Take every call whose end is not decided, wherever it is."""
         self.take_in()
-        calls = self.clear_waiting()
+        calls = self.clear_waiting() + self.parked.take_all()
         for link in self.children:
             calls += link.calls.values()
         return [call for call in calls if not call.is_answered]
@@ -79,7 +86,7 @@ class Placement:
     def next_look(self) -> float:
         """Return when the dispatcher must look at a limit, a child or a place for one."""
         first = min(self.limits.next(), self.children.next_idle_end())
-        until = min([first, *(link.peek_at for link in self.peeked.values())])
+        until = min([first, self.parked.next(), *(link.peek_at for link in self.peeked.values())])
         if self.are_waiting and self.children.places > 0:
             until = min(until, self.start_again_at)
         return until
@@ -94,9 +101,18 @@ class Placement:
     def take_in(self) -> None:
         """Move what was submitted to the waiting calls."""
         for _ in range(len(self.incoming)):
-            call = self.incoming.popleft()
-            line = self.coroutines if call.function.is_async else self.waiting
-            line.add(call, call.options.priority)
+            try:
+                call = self.incoming.popleft()
+            except IndexError:
+                return  # The pool is over, and another thread refuses what is left.
+            if call.options.start_at:
+                self.park(call)
+            else:
+                self._wait(call)
+
+    def _wait(self, call: Call) -> None:
+        line = self.coroutines if call.function.is_async else self.waiting
+        line.add(call, call.options.priority)
 
     def hand_out(self, *, may_start: bool) -> None:
         """Give children what they should have now."""
@@ -217,6 +233,29 @@ class Placement:
             link.peek_at = time.monotonic() + PEEK_FIRST_SECONDS
             self._poller.wake_before(link.peek_at)
 
+    # --- waiting for their time
+
+    def park(self, call: Call) -> None:
+        """Let a call wait until it may start, unless it was cancelled already."""
+        if call.is_answered:
+            return
+        self.parked.look_at(call.seq, call, call.options.start_at)
+        self._poller.wake_before(call.options.start_at)
+
+    def run_again(self, call: Call, options: CallOptions) -> bool:
+        """Let a call wait for its next attempt; False: those that wait are cancelled."""
+        if self.cancels_waiting:
+            return False
+        # A new number: what still comes of the old attempt is not mistaken for the new one's.
+        call.seq, call.options, call.is_answered = next(self._seqs), options, False
+        self.park(call)
+        return True
+
+    def take_due(self, now: float) -> None:
+        """Let the calls wait for a child whose time has come."""
+        for call in self.parked.take_due(now):
+            self._wait(call)
+
     # --- taking back
 
     def put_back(self, call: Call) -> None:
@@ -269,6 +308,7 @@ class Placement:
         """Note that the system refused a child."""
         # Those children that there are have to do; one more is tried later.
         self.start_again_at = time.monotonic() + _REFUSED_SECONDS
+        self.children.note_refused(error)
         if len(self.children):
             return
         for call in self.clear_waiting():
@@ -280,7 +320,8 @@ class Placement:
     def decide(self, call: Call, decided: Decided) -> None:
         """Keep the end of a call until the dispatcher resolves its future."""
         # Whoever still looks at the arguments has a hold of its own.
-        call.extent, call.refs = None, ()
+        if call.options.retries is None:
+            call.extent, call.refs = None, ()
         if call.is_answered:
             return  # A coroutine that was withdrawn has ended now.
         call.is_answered = True

@@ -8,13 +8,15 @@ the process. See process_pool.py for how it works.
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lightwork.errors import UsageError
+from lightwork.pool.allowance import LimitedCall
+from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import PoolSettings
+from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.dispatcher import dispatch
 from lightwork.pool.environment import BlasThreads, blas_env, check_env
@@ -23,6 +25,7 @@ from lightwork.pool.future import Future
 from lightwork.pool.hooks import make_hooks
 from lightwork.pool.inherit import Inheritance, dump_inheritance
 from lightwork.pool.naming import DEFAULT_NAME, check_name
+from lightwork.pool.output import Listener, check_output
 from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
@@ -30,6 +33,21 @@ from lightwork.pool.ref import Ref
 from lightwork.tasks import parse_size
 
 T = TypeVar("T")
+
+
+class _Here:
+    """This process, known without a system call for each call."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        os.register_at_fork(after_in_child=self._look)
+
+    def _look(self) -> None:
+        self.pid = os.getpid()
+
+
+_here = _Here()
+_open_executors = OpenExecutors()
 
 
 class ProcessExecutor(Executor):
@@ -62,6 +80,11 @@ class ProcessExecutor(Executor):
         blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
             each child; "auto": its share of the CPUs, unless the program's environment says
             something else; None: no limit. `env` wins over both.
+        memory_errors: A plain call with `max_memory` gets MemoryError from the allocation that goes
+            beyond it, and its child lives on; if it gets around that, it is killed as always.
+        output: Called in a pool thread with each OutputLine that children write to standard output
+            or error, also from C and from programs they start; "show" prints them here with the
+            names of child and function before each. Default: they write where the program does.
         async_calls: Most calls of coroutine functions that one child runs at a time, on an event
             loop of its own. They share the process: its death costs all of them, and a plain
             call, which such a child gets only when no other is free, blocks its loop.
@@ -86,40 +109,39 @@ class ProcessExecutor(Executor):
         env: Mapping[str, str] | None = None,
         blas_threads: BlasThreads = "auto",
         logs: bool = False,
+        memory_errors: bool = False,
+        output: Listener | Literal["show"] | None = None,
         async_calls: int = ASYNC_CALLS,
     ) -> None:
         del mp_context
-        if sys.platform != "linux":
-            raise UsageError(
-                "ProcessExecutor needs Linux (memfd, epoll, packet pipes); "
-                f"this is {sys.platform}: use ThreadExecutor"
-            )
+        _check_platform()
         hooks = make_hooks(initializer, initargs, finalizer, finalargs)
         self._max_workers = check_max_workers(max_workers)
         self._async_slots = self._max_workers * check_async_calls(async_calls)
-        calls_per_child = _check_calls_per_child(max_tasks_per_child)
         settings = PoolSettings(
             children=self._max_workers,
             name=check_name(name),
             env=_child_env(env, blas_threads, self._max_workers),
-            calls_per_child=calls_per_child,
+            calls_per_child=_check_calls_per_child(max_tasks_per_child),
             memory_per_child=parse_size(max_memory_per_child or 0),
             idle_timeout=_check_idle_timeout(idle_timeout),
             logs=logs,
+            output=check_output(output),
             async_calls=check_async_calls(async_calls),
             # Last: it may open descriptors, which the pool then owns.
             hooks=dump_inheritance(hooks) if hooks.are_given else Inheritance(),
         )
+        self._raises_memory_error = memory_errors
         # Where calls are counted, each item is one.
-        self._has_bundles = not calls_per_child
-        self._pid = os.getpid()
+        self._has_bundles = not max_tasks_per_child
+        self._pid = _here.pid
         self._pool = ProcessPool(settings)
         self._thread = threading.Thread(
             target=dispatch, args=(self._pool,), name="lightwork-dispatcher"
         )
         self._start_lock = threading.RLock()  # guards starting the thread
         self._is_started = False
-        _live_executors[id(self)] = self
+        _open_executors.add(self)
 
     def start_call(
         self,
@@ -129,13 +151,15 @@ class ProcessExecutor(Executor):
         options: CallOptions,
     ) -> Future[T]:
         """Take one call with explicit options; see Executor."""
-        if self._pid != os.getpid():
+        if self._pid != _here.pid:
             raise RuntimeError(
                 f"this executor belongs to process {self._pid}; "
                 "a forked process must create one of its own"
             )
         if not self._is_started:
             self.start()
+        if self._raises_memory_error and options.max_memory and not is_coroutine_function(fn):
+            fn = LimitedCall(fn, options.max_memory)
         return self._pool.add(fn, args, kwargs, options)
 
     def put(self, value: T) -> Ref[T]:
@@ -144,7 +168,7 @@ class ProcessExecutor(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard library's signature
         """Take no more calls; with `wait`, return when all are done and all children ended."""
-        if self._pid != os.getpid():
+        if self._pid != _here.pid:
             return
         if self._pool.is_entered() or self._start_lock._is_owned():  # type: ignore[attr-defined]
             # A finalizer, in the middle of what it would wait for.
@@ -174,7 +198,7 @@ class ProcessExecutor(Executor):
     def __del__(self) -> None:
         # Never lock or join here: the collector may run in any thread, under any lock.
         pool = getattr(self, "_pool", None)
-        if pool is None or self._pid != os.getpid():
+        if pool is None or self._pid != _here.pid:
             return
         if getattr(self, "_is_started", False):
             pool.close_from_finalizer(cancel_waiting=False)
@@ -188,6 +212,14 @@ class ProcessExecutor(Executor):
             if not self._is_started:
                 self._thread.start()
                 self._is_started = True
+
+
+def _check_platform() -> None:
+    if sys.platform != "linux":
+        raise UsageError(
+            "ProcessExecutor needs Linux (memfd, epoll, packet pipes); "
+            f"this is {sys.platform}: use ThreadExecutor"
+        )
 
 
 def check_max_workers(max_workers: int | None) -> int:
@@ -224,20 +256,3 @@ def _check_idle_timeout(seconds: float | None) -> float:
     if type(seconds) in {int, float} and seconds > 0:
         return seconds
     raise UsageError(f"idle_timeout must be seconds, more than 0; seen: {seconds!r}")
-
-
-# Weak: an executor that nobody holds ends by itself (__del__). No WeakSet, which cannot be
-# walked through while another thread adds to it.
-_live_executors: "weakref.WeakValueDictionary[int, ProcessExecutor]" = weakref.WeakValueDictionary()
-
-
-def _finish_all() -> None:
-    # Standard library meaning: calls that were submitted are run before the
-    # interpreter ends. It runs before threads are joined; a plain atexit
-    # function would run after that, too late for the dispatchers.
-    for reference in _live_executors.valuerefs():
-        if (executor := reference()) is not None:
-            executor.shutdown(wait=True)
-
-
-threading._register_atexit(_finish_all)  # type: ignore[attr-defined]

@@ -21,9 +21,9 @@ the dispatcher announces its sleep, then looks, then sleeps. Nobody ever waits
 for the lock in `add`, so even a finalizer that the garbage collector runs in
 the middle of this file may submit.
 
-A call is in exactly one place: `incoming`, `waiting`, one link's table, or
-nowhere because its future is decided. It is blamed for a child's death only if
-the child has left word that it had begun (blame.py); all others go back to `waiting`.
+A call is in exactly one place: `incoming`, `parked` until it may start, `waiting`,
+one link's table, or nowhere because its future is decided. It is blamed for a child's
+death only if the child has left word that it had begun (blame.py); all others wait again.
 Whoever is about to kill a child first takes back what it has not begun and then
 looks at what it runs: no other call can begin in between.
 
@@ -45,13 +45,14 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from lightwork.errors import PoolError, UsageError
+from lightwork.pool.again import without_retries
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
 from lightwork.pool.blame import lost_calls, worker_lost
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
 from lightwork.pool.coroutines import Coroutines
-from lightwork.pool.deaths import describe_exit
+from lightwork.pool.deaths import hopeless_text
 from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
@@ -65,7 +66,7 @@ from lightwork.pool.poller import Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
-from lightwork.pool.resolve import resolve
+from lightwork.pool.resolve import Decided, following_options, resolve
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ class ProcessPool:
             if self._calls.cancels_waiting:
                 for link in self._children:
                     self._calls.take_back(link)
-                for call in self._calls.clear_waiting():
+                for call in self._calls.clear_waiting() + self._calls.parked.take_all():
                     self._calls.put_back(call)
         self.poller.wake()
 
@@ -203,7 +204,9 @@ class ProcessPool:
         """Return how long the dispatcher may sleep, having said so to the other threads."""
         with self._lock:
             self._calls.hand_out(may_start=True)
-            if self._is_closing and not self._calls.are_waiting:
+            if self._is_closing and not (self._calls.are_waiting or self._calls.parked):
+                if not len(self._children):
+                    return 0.0  # The last call was cancelled, and no child will wake us.
                 self._stop_free_children()
             until = self._calls.next_look()
         self.poller.announce(until)
@@ -216,9 +219,7 @@ class ProcessPool:
         if self._error is not None:
             return True
         with self._lock:
-            calls = self._calls
-            is_empty = not (calls.incoming or calls.are_waiting or calls.decided)
-            return self._is_closing and is_empty and not len(self._children)
+            return self._is_closing and self._calls.are_none and not len(self._children)
 
     def handle_ready(self, fds: list[int]) -> None:
         """Read what children and fork server have sent."""
@@ -241,6 +242,7 @@ class ProcessPool:
         with self._lock:
             for call in self._calls.limits.take_due(now):
                 (self._coroutines if call.function.is_async else self._overdue).check(call)
+            self._calls.take_due(now)
             self._children.stop_idle(now)
             for link in [link for link in self._calls.peeked.values() if link.peek_at <= now]:
                 self._peek(link, now)
@@ -340,6 +342,7 @@ class ProcessPool:
             if link is not None:
                 if mode == "ask":
                     link.ask_to_stop(call.seq)
+                    call.options = without_retries(call.options)
                 self._calls.take_back(link)
             if link is not None and call.link is not None:
                 if call.function.is_async:
@@ -356,6 +359,7 @@ class ProcessPool:
             # It may stay in `waiting` until its turn: without its arguments.
             call.body, call.extent, call.refs = b"", None, ()
             self._calls.limits.drop(call.seq)
+            self._calls.parked.drop(call.seq)
             return True
 
     # --- what became of calls
@@ -478,18 +482,22 @@ class ProcessPool:
         self._start_failures += 1
         is_hopeless = is_start_hopeless(self._start_failures, was_ready=self._was_ready)
         if is_hopeless and self._error is None:
-            self._error = RuntimeError(
-                f"{self._start_failures} children in a row died before they were ready; "
-                f"the last one {describe_exit(exitcode)}; see their standard error"
-            )
+            self._error = RuntimeError(hopeless_text(self._start_failures, exitcode))
 
     # --- outside the lock, by the dispatcher
 
     def _resolve(self) -> None:
+        self._children.pass_on_output()
         while self._calls.decided:
             call, decided = self._calls.decided.popleft()
-            resolve(call, decided)
+            if call.options.retries is None or not self._run_again(call, decided):
+                resolve(call, decided)
         while self._records:
             relog(*self._records.popleft())
         while self._children.notes:
-            log.info(*self._children.notes.popleft())
+            log.log(*self._children.notes.popleft())
+
+    def _run_again(self, call: Call, decided: Decided) -> bool:
+        options = following_options(call.options, decided)
+        with self._lock:
+            return bool(options and self._error is None and self._calls.run_again(call, options))

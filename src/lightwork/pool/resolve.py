@@ -10,8 +10,9 @@ from concurrent.futures import CancelledError
 from typing import Any, Final, TypeAlias
 
 from lightwork.model import Progress
+from lightwork.pool.again import after_error, after_pool_error, note_attempts
 from lightwork.pool.bundle import Outcome
-from lightwork.pool.call import Split
+from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.future import Future
 from lightwork.pool.link import Call
@@ -38,11 +39,20 @@ def resolve(call: Call, decided: Decided) -> None:
         elif isinstance(decided, Split):
             _tell(call, decided)
         else:
-            _settle(call.future, decided)
+            _settle(call, decided)
     except BaseException:
         # A listener that raises SystemExit, a future that the user resolved himself ...
         with contextlib.suppress(BaseException):
             log.exception("future_not_resolved call=%s", call.function.name)
+
+
+def following_options(options: CallOptions, decided: Decided) -> CallOptions | None:
+    """Return the options of the attempt that follows this end of one, if there is to be one."""
+    if isinstance(decided, BaseException):
+        return after_pool_error(options, decided)
+    if isinstance(decided, Frame) and decided.kind == Kind.ERROR:
+        return after_error(options, unpack_exception(decided.body))
+    return None
 
 
 def _report(call: Call, body: bytes) -> None:
@@ -56,13 +66,14 @@ def _tell(call: Call, split: Split) -> None:
         call.options.on_split(split)
 
 
-def _settle(future: Future[Any], decided: Frame | Delivery | Outcome | BaseException) -> None:
+def _settle(call: Call, decided: Frame | Delivery | Outcome | BaseException) -> None:
+    future = call.future
     try:
         if isinstance(decided, Frame):
             if decided.kind == _VALUE:
                 _load_value(future, decided)
             else:
-                future.set_exception(unpack_exception(decided.body))
+                _fail(call, unpack_exception(decided.body))
         elif isinstance(decided, Outcome):
             future.set_result(decided)
         elif isinstance(decided, Delivery):
@@ -70,10 +81,15 @@ def _settle(future: Future[Any], decided: Frame | Delivery | Outcome | BaseExcep
         elif isinstance(decided, CancelledError):
             future._end_cancelled()
         else:
-            future.set_exception(decided)
+            _fail(call, decided)
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
+
+
+def _fail(call: Call, error: BaseException) -> None:
+    note_attempts(call.options, error)
+    call.future.set_exception(error)
 
 
 def _load_value(future: Future[Any], answer: Frame | Delivery) -> None:

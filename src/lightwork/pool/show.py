@@ -6,7 +6,8 @@ error: standard output belongs to the program.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from operator import length_hint
 from typing import Any, Final, TextIO, TypeVar
 
@@ -26,15 +27,33 @@ def count_items(iterables: Iterable[Iterable[Any]]) -> int:
 
 def show_progress(
     results: Iterator[T], total: int, *, title: str, stream: TextIO | None = None
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """Yield the results, showing how many there were of how many (0: not known)."""
-    target = stream or sys.stderr
-    if target.isatty():
-        return _with_bar(results, total, title, target)
-    return _with_lines(results, total, title, target)
+    with _display(total, title, stream or sys.stderr) as count_one:
+        for result in results:
+            count_one()
+            yield result
 
 
-def _with_bar(results: Iterator[T], total: int, title: str, stream: TextIO) -> Iterator[T]:
+async def show_progress_async(
+    results: AsyncGenerator[T, None], total: int, *, title: str
+) -> AsyncGenerator[T, None]:
+    """Do the same for results that are waited for by a coroutine."""
+    with _display(total, title, sys.stderr) as count_one:
+        async with aclosing(results):
+            async for result in results:
+                count_one()
+                yield result
+
+
+def _display(total: int, title: str, stream: TextIO) -> AbstractContextManager[Callable[[], None]]:
+    """Return what shows progress and is told of each result; at an early end it says nothing."""
+    show = _with_bar if stream.isatty() else _with_lines
+    return show(total, title, stream)
+
+
+@contextmanager
+def _with_bar(total: int, title: str, stream: TextIO) -> Iterator[Callable[[], None]]:
     # 60 ms to import, and only a person at a terminal needs it.
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.progress import (  # noqa: PLC0415
@@ -55,20 +74,22 @@ def _with_bar(results: Iterator[T], total: int, title: str, stream: TextIO) -> I
     )
     with Progress(*columns, console=Console(file=stream)) as bar:
         line = bar.add_task(title, total=total or None)
-        for result in results:
-            bar.advance(line)
-            yield result
+        yield lambda: bar.advance(line)
 
 
-def _with_lines(results: Iterator[T], total: int, title: str, stream: TextIO) -> Iterator[T]:
+@contextmanager
+def _with_lines(total: int, title: str, stream: TextIO) -> Iterator[Callable[[], None]]:
     started = shown_at = monotonic()
     of = f" of {total:,}" if total else ""
     done = 0
-    for result in results:
+
+    def count_one() -> None:
+        nonlocal done, shown_at
         done += 1
         now = monotonic()
         if now - shown_at >= _LINE_SECONDS:
             shown_at = now
             print(f"{title}: {done:,}{of} in {now - started:.0f} s", file=stream, flush=True)
-        yield result
+
+    yield count_one
     print(f"{title}: {done:,}{of} done in {monotonic() - started:.1f} s", file=stream, flush=True)

@@ -52,6 +52,7 @@ class Frame(NamedTuple):
     function: int
     seq: int
     body: bytes
+    attempt: int = 0
 
 
 class Setup(NamedTuple):
@@ -63,9 +64,11 @@ class Setup(NamedTuple):
     hooks: bytes
 
 
-def pack(kind: Kind, seq: int, body: bytes, *, function: int = 0, flags: int = 0) -> bytes:
+def pack(
+    kind: Kind, seq: int, body: bytes, *, function: int = 0, flags: int = 0, attempt: int = 0
+) -> bytes:
     """Return a frame."""
-    return HEADER.pack(kind, flags, 0, function, seq, len(body)) + body
+    return HEADER.pack(kind, flags, attempt, function, seq, len(body)) + body
 
 
 def read_frame(stream: BinaryIO) -> Frame:
@@ -77,8 +80,8 @@ def read_frame(stream: BinaryIO) -> Frame:
     head = stream.read(HEADER.size)
     if len(head) < HEADER.size:
         raise EOFError
-    kind, flags, _, function, seq, size = HEADER.unpack(head)
-    return Frame(kind, flags, function, seq, stream.read(size))
+    kind, flags, attempt, function, seq, size = HEADER.unpack(head)
+    return Frame(kind, flags, function, seq, stream.read(size), attempt)
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -151,6 +154,7 @@ class Tenant:
             self._name,
             report if frame.flags & IS_HEARD else discard,
             lambda: self._flag[0] == seq,
+            attempt=frame.attempt,
         )
         return run_with(current, function, args, kwargs)
 

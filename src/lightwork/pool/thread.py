@@ -1,12 +1,12 @@
 """ThreadExecutor: calls on threads of this process, with the standard library's meaning.
 
-    submit ──> _Calls: heap by (priority, arrival) + one token per call ──> threads
+    submit ──> Calls: heap by (priority, arrival) + one token per call ──> threads
 
 Who owns what:
 
-- The *executor* is only held by its user. Threads hold `_Calls` and a weak
+- The *executor* is only held by its user. Threads hold `Calls` and a weak
   reference, so that a dropped executor ends its threads.
-- `_Calls.lock` guards the heap, the set of threads, the count of idle ones and
+- `Calls.lock` guards the heap, the set of threads, the count of idle ones and
   the flags. User code (a call, a callback of a future) never runs under it.
 - Each thread has a *place* where its calls run: this interpreter, or a
   sub-interpreter of its own (interpreter.py).
@@ -19,126 +19,41 @@ on time but runs on, holding its thread, until it returns or looks at
 `current().cancelled`; `cancel(running="kill")` of a running call returns False
 and sets that flag too. A memory cap is not enforced.
 
+A call that waits for its next attempt is *parked*: its future is pending again,
+so that it can be cancelled, and it is known only to `Calls.parked` and to the
+timer (deadlines.py), which pushes it in time. Threads end when nothing is
+parked. A time-out is never followed by another attempt: the last one runs on.
+
 Calls of coroutine functions take no thread: they run on one event loop in a
 thread of its own (thread_loop.py), where they can be cancelled for good.
 
 Not copied into calls: context variables, as in the standard library.
 """
 
-import heapq
-import itertools
 import os
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import InvalidStateError
 from concurrent.futures._base import LOGGER
-from concurrent.futures.thread import BrokenThreadPool
-from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from lightwork.errors import PoolError, UsageError
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
-from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.executor import Executor, check_async_calls
-from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.future import Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
 from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
+from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
 from lightwork.pool.thread_loop import ThreadLoop
 
 T = TypeVar("T")
-
-
-class ThreadPoolError(PoolError, BrokenThreadPool):
-    """An initializer failed: the pool runs no calls any more."""
-
-
-class _ThreadFuture(Future[T]):
-    """A future whose running call can be asked to stop, though not made to."""
-
-    _is_stop_asked = False
-    # For a place that cannot look at this object: what tells it.
-    _tell_unwanted: Callable[[], object] | None = None
-
-    def cancel(self, *, running: CancelMode = "no") -> bool:
-        """Cancel the call if it has not started; else "ask" and "kill" ask it to stop."""
-        if running != "no":
-            self._is_stop_asked = True
-            if (tell := self._tell_unwanted) is not None:
-                tell()
-        return super().cancel(running=running)
-
-    def is_unwanted(self) -> bool:
-        """Whether the outcome of the running call would not be looked at."""
-        return self._is_stop_asked or self.done()
-
-
-class _Call:
-    """One submitted call; `fn`, `args` and `kwargs` in the form that the place runs."""
-
-    __slots__ = ("args", "fn", "future", "kwargs", "options")
-
-    def __init__(
-        self,
-        fn: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        options: CallOptions,
-    ) -> None:
-        self.fn = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.options = options
-        self.future: _ThreadFuture[Any] = _ThreadFuture()
-
-    def run(self, place: "_Place", deadlines: Deadlines) -> None:
-        if not self.future.set_running_or_notify_cancel():
-            return
-        timer = 0
-        try:
-            if self.options.timeout:
-                timer = deadlines.arm(self.future, self.options.timeout)
-            result = place.run(self)
-        except BaseException as error:  # As in the standard library: it belongs to the caller.
-            with suppress(InvalidStateError):  # Its deadline came first.
-                self.future.set_exception(error)
-        else:
-            with suppress(InvalidStateError):
-                self.future.set_result(result)
-        finally:
-            if timer:
-                deadlines.disarm(timer)
-            # The error's traceback holds this frame, and the future holds the error.
-            del self
-
-    def drop(self) -> None:
-        """Cancel it; nobody will run it."""
-        if self.future.cancel():
-            # Tells wait() and as_completed(), which cancel() alone does not.
-            self.future.set_running_or_notify_cancel()
-
-    def fail(self, error: BaseException) -> None:
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_exception(error)
-
-
-class _Place(Protocol):
-    """Where a thread runs its calls; only that thread uses it."""
-
-    def begin(self) -> None:
-        """Make it ready; whatever this raises, no call may run without it."""
-
-    def run(self, call: _Call) -> Any:
-        """Return what the call returns, or raise what it raises."""
-
-    def end(self) -> None:
-        """End it, and what belongs to it; errors are logged."""
 
 
 class _Here:
@@ -154,74 +69,21 @@ class _Here:
             run_endings()
             raise
 
-    def run(self, call: _Call) -> Any:
+    def run(self, call: Call) -> Any:
         current = Current(
             threading.current_thread().name,
             reporter_for(call.options.on_progress),
             call.future.is_unwanted,
+            attempt=call.options.attempt,
         )
         try:
             return run_with(current, call.fn, call.args, call.kwargs)
         finally:
-            # The same as in _Call.run.
+            # The same as in Call.run.
             del call, current
 
     def end(self) -> None:
         self._hooks.end()
-
-
-class _Calls:
-    """What the executor and its threads share; see the module docstring."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        # Guarded by the lock:
-        self.heap: list[tuple[int, int, _Call]] = []
-        self.threads: set[threading.Thread] = set()
-        self.idle = 0
-        self.is_closed = False
-        self.broken: BaseException | None = None
-        # Of coroutine calls, when there was one.
-        self.loop: ThreadLoop | None = None
-        # Safe by themselves:
-        self.tokens: SimpleQueue[None] = SimpleQueue()
-        self.serial = itertools.count()
-        self.deadlines = Deadlines()
-
-    def push(self, call: _Call) -> None:
-        """Add a call; the lock is held."""
-        heapq.heappush(self.heap, (-call.options.priority, next(self.serial), call))
-        self.tokens.put(None)
-
-    def take(self) -> _Call | None:
-        """Return the call that is next; None: a token without a call."""
-        with self.lock:
-            return heapq.heappop(self.heap)[2] if self.heap else None
-
-    def take_all(self) -> list[_Call]:
-        """Return the calls that have not started; the lock is held."""
-        calls = [call for _, _, call in sorted(self.heap)]
-        self.heap.clear()
-        return calls
-
-    def note_idle(self) -> None:
-        with self.lock:
-            self.idle += 1
-
-    def take_idle(self) -> bool:
-        """Return whether an idle thread will run the next call; the lock is held."""
-        if self.idle:
-            self.idle -= 1
-            return True
-        return False
-
-    def break_down(self, error: BaseException) -> None:
-        with self.lock:
-            self.broken = error
-            calls = self.take_all()
-            loop = self.loop
-        for call in [*calls, *(loop.take_waiting() if loop else ())]:
-            call.fail(_broken(error))
 
 
 class ThreadExecutor(Executor):
@@ -263,7 +125,7 @@ class ThreadExecutor(Executor):
         self._async_slots = check_async_calls(async_calls)
         self._prefix = thread_name_prefix or f"lightwork-thread-{next(self._counter)}"
         self._hooks = make_hooks(initializer, initargs, finalizer, finalargs)
-        self._calls = _Calls()
+        self._calls = Calls()
 
     # Named as in the standard library: its tests look at them.
     @property
@@ -294,12 +156,14 @@ class ThreadExecutor(Executor):
                 self._check_open()
                 loop = calls.loop or self._start_loop()
                 return loop.submit(fn, args, kwargs, options)  # type: ignore[arg-type]
-        call = _Call(fn, args, kwargs, options)
+        call = Call(fn, args, kwargs, options)
         with calls.lock, _exit.lock:
             self._check_open()
-            if not calls.take_idle() and len(calls.threads) < self._max_workers:
-                self._start_thread()
-            calls.push(call)
+            if not options.start_at:
+                self._find_thread()
+                calls.push(call)
+            elif not self._park(call):
+                raise RuntimeError("this call has a delay, and the system gives no thread to wait")
         return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in the standard library
@@ -307,6 +171,7 @@ class ThreadExecutor(Executor):
         calls = self._calls
         with calls.lock:
             calls.is_closed = True
+            calls.is_dropping |= cancel_futures
             dropped = calls.take_all() if cancel_futures else []
             threads = list(calls.threads)
             loop = calls.loop
@@ -323,18 +188,31 @@ class ThreadExecutor(Executor):
                 thread.join()
             calls.deadlines.stop()
 
-    def _make_place(self, name: str) -> _Place:
+    def _make_place(self, name: str) -> Place:
         """Return where the thread of this name runs its calls; a lock is held."""
         del name
         return _Here(self._hooks)
 
     def _check_open(self) -> None:
         if self._calls.broken is not None:
-            raise _broken(self._calls.broken)
+            raise broken_pool(self._calls.broken)
         if self._calls.is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _exit.has_begun:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    def _park(self, call: Call) -> bool:
+        """Let a new call wait for its time; both locks are held."""
+        if not self._calls.threads:
+            # It must be run even when nobody holds the executor any more.
+            self._start_thread()
+        return self._calls.park(call, partial(_start_parked, weakref.ref(self), self._calls))
+
+    def _find_thread(self) -> None:
+        """See to it that a thread is there for one more call; both locks are held."""
+        calls = self._calls
+        if not calls.take_idle() and len(calls.threads) < self._max_workers:
+            self._start_thread()
 
     def _start_thread(self) -> None:
         calls = self._calls
@@ -373,7 +251,7 @@ class ThreadExecutor(Executor):
         return loop
 
 
-def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, place: _Place) -> None:
+def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
     try:
         place.begin()
     except BaseException as error:  # Whatever it raised, no call may run without it.
@@ -385,26 +263,34 @@ def _work(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, place: _Place)
     place.end()
 
 
-def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: _Calls, place: _Place) -> None:
+def _start_parked(executor: "weakref.ref[ThreadExecutor]", calls: Calls, call: Call) -> None:
+    """Let a parked call run now, as if it had just been submitted."""
+    with calls.lock, _exit.lock:
+        if not calls.take_parked(call):
+            return  # It was cancelled in this very moment.
+        pool = executor()
+        if pool is None or _exit.has_begun:
+            calls.take_idle()
+        else:
+            pool._find_thread()
+        calls.push(call)
+
+
+def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
+    def park(call: Call) -> bool:
+        with calls.lock:
+            return calls.park(call, partial(_start_parked, executor, calls))
+
     while True:
         calls.tokens.get()
         call = calls.take()
         if call is not None:
-            call.run(place, calls.deadlines)
+            call.run(place, calls.deadlines, park)
             del call  # An idle thread must not keep arguments alive.
             calls.note_idle()
-        elif _exit.has_begun or calls.is_closed or executor() is None:
+        elif not calls.parked and (_exit.has_begun or calls.is_closed or executor() is None):
             calls.tokens.put(None)  # The next thread must look, too.
             return
-
-
-def _broken(error: BaseException) -> ThreadPoolError:
-    broken = ThreadPoolError(
-        f"the initializer of a thread failed with {error!r}: this executor runs no more calls; "
-        "make a new one with an initializer that succeeds"
-    )
-    broken.__cause__ = error
-    return broken
 
 
 class _Exit:

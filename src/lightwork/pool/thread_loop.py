@@ -13,6 +13,10 @@ calls and of the loop. No future is resolved under it. Everything that touches
 tasks runs in the loop's thread. `wake` takes no lock: the garbage collector may
 call it anywhere.
 
+A call that waits for its next attempt, or for its delay to be over, is *parked*; the
+loop's own clock wakes it. An attempt whose time was over is the last one: nobody
+knows whether the coroutine heeds that.
+
 A future stays PENDING while its call runs, since the standard library knows no
 way to cancel a RUNNING one; `is_begun` says what it is. Callbacks of futures run
 in the loop's thread: one that blocks, blocks the coroutines.
@@ -22,12 +26,15 @@ import asyncio
 import heapq
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import InvalidStateError
 from concurrent.futures._base import LOGGER
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.current import Current
 from lightwork.pool.deadlines import Deadlines
@@ -98,11 +105,12 @@ class _Call:
         """Start its task; in the loop's thread."""
         name = threading.current_thread().name
         report = reporter_for(self.options.on_progress)
-        current = Current(name, report, self._is_unwanted)
+        current = Current(name, report, self._is_unwanted, attempt=self.options.attempt)
         self.running = LoopCall(current, self.end)
         fn, args, kwargs = self.fn, self.args, self.kwargs
-        # What it was given is the coroutine's now.
-        self.args, self.kwargs = (), {}
+        if self.options.retries is None:
+            # What it was given is the coroutine's now.
+            self.args, self.kwargs = (), {}
         if self.options.timeout:
             # The loop keeps time itself, unless a coroutine blocks it.
             self.timer = self.owner.deadlines.arm(
@@ -123,17 +131,35 @@ class _Call:
     def _cancel(self) -> None:
         if self.running is not None:
             self.running.cancel()
+        else:
+            self.owner.release(self)
 
     def end(self, value: object, error: BaseException | None) -> None:
-        """Resolve its future, and make room for the next; in the loop's thread."""
-        with self.owner.lock:
-            is_mine, self.is_decided = not self.is_decided, True
-        if is_mine:
-            self._resolve(value, error)
+        """Resolve its future, or wait to run it again; make room for the next.
+
+        In the loop's thread.
+        """
         if self.timer:
             self.owner.deadlines.disarm(self.timer)
+        if error is None or not self._wait_again(error):
+            with self.owner.lock:
+                is_mine, self.is_decided = not self.is_decided, True
+            if is_mine:
+                self._resolve(value, error)
         self.owner.note_ended(self)
         del error
+
+    def _wait_again(self, error: BaseException) -> bool:
+        is_last = isinstance(error, asyncio.CancelledError) or self._is_unwanted()
+        if is_last or (self.running is not None and self.running.is_late):
+            return False
+        options = after_error(self.options, error)
+        with self.owner.lock:
+            if options is None or self.is_decided or self.owner.is_dropping:
+                return False
+            self.options, self.is_begun, self.running, self.timer = options, False, None, 0
+            self.owner.park(self)
+        return True
 
     def _resolve(self, value: object, error: BaseException | None) -> None:
         # Its deadline may have come first, or the user has resolved it himself.
@@ -143,6 +169,7 @@ class _Call:
             elif isinstance(error, asyncio.CancelledError):
                 self.future._end_cancelled()
             elif error is not None:
+                note_attempts(self.options, error)
                 self.future.set_exception(error)
             else:
                 self.future.set_result(value)
@@ -182,6 +209,10 @@ class ThreadLoop:
         self._waiting: list[tuple[int, int, _Call]] = []
         # Those that run: their tasks are kept by nobody else.
         self._running: set[_Call] = set()
+        # Those whose time has not come.
+        self._parked: set[_Call] = set()
+        # No call is run again: those that wait are being cancelled.
+        self.is_dropping = False
         self._is_awake = False
         # Of the loop's thread.
         self._is_over = False
@@ -210,18 +241,43 @@ class ThreadLoop:
         """Take one call."""
         call = _Call(self, fn, args, kwargs, options)
         with self.lock:
-            heapq.heappush(self._waiting, (-options.priority, next(self._serial), call))
+            if options.start_at:
+                self.park(call)
+                return call.future
+            self._push(call)
             must_wake, self._is_awake = not self._is_awake, True
         if must_wake:
             self.run_soon(self._start_more)
         return call.future
 
     def take_waiting(self) -> list[_Call]:
-        """Take the calls that have not begun."""
+        """Take the calls that have not begun, for good."""
         with self.lock:
-            taken = [call for _, _, call in sorted(self._waiting)]
+            self.is_dropping = True
+            taken = [call for _, _, call in sorted(self._waiting)] + list(self._parked)
             self._waiting.clear()
+            self._parked.clear()
         return taken
+
+    def park(self, call: _Call) -> None:
+        """Let a call wait until its time; the lock is held."""
+        self._parked.add(call)
+        self.run_soon(partial(self._watch, call))
+
+    def release(self, call: _Call) -> None:
+        """Let a parked call wait for its turn; in the loop's thread."""
+        with self.lock:
+            if call in self._parked:
+                self._parked.discard(call)
+                self._push(call)
+        self._start_more()
+
+    def _watch(self, call: _Call) -> None:
+        seconds = max(call.options.start_at - time.monotonic(), 0.0)
+        self._loop.call_later(seconds, self.release, call)
+
+    def _push(self, call: _Call) -> None:
+        heapq.heappush(self._waiting, (-call.options.priority, next(self._serial), call))
 
     def put(self, _: None) -> None:
         """Look whether the end has come; from any thread, and from finalizers."""
@@ -266,7 +322,7 @@ class ThreadLoop:
                 call.end(None, error)
             del call
         with self.lock:
-            is_empty = not (self._waiting or self._running)
+            is_empty = not (self._waiting or self._running or self._parked)
         if is_empty and not self._is_wanted():
             self._is_over = True
             self._loop.stop()

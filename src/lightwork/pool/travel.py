@@ -44,23 +44,37 @@ class Started(NamedTuple):
 
 
 class Travel:
-    """Starts calls for the items of one map; `is_star`: items are tuples of arguments."""
+    """Starts calls for the items of one map.
+
+    Items are tuples of arguments (`is_star`) or the only argument; `kwargs` are the same for all.
+    """
 
     def __init__(
-        self, start_call: StartCall, fn: Callable[..., Any], policy: CallOptions, *, is_star: bool
+        self,
+        start_call: StartCall,
+        fn: Callable[..., Any],
+        policy: CallOptions,
+        *,
+        is_star: bool,
+        kwargs: dict[str, Any],
     ) -> None:
         self._start_call = start_call
         self._fn = fn
         self._policy = policy
         self._is_star = is_star
+        self._kwargs = kwargs
+        self.has_retries = policy.retries is not None
+        bound = partial(fn, **kwargs) if kwargs else fn
         # One object for all: a pool of processes sends it once per child.
-        self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, fn)
-        self._bundle_fn = partial(run_star_bundle if is_star else run_bundle, fn)
+        self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, bound)
+        self._bundle_fn = partial(run_star_bundle if is_star else run_bundle, bound)
 
     def single(self, items: list[Any]) -> Started:
         """Start the first item."""
         args = items[0] if self._is_star else (items[0],)
-        return Started(self._start_call(self._fn, args, {}, self._policy), 1, _open_single)
+        return Started(
+            self._start_call(self._fn, args, self._kwargs, self._policy), 1, _open_single
+        )
 
     def chunk(self, items: list[Any]) -> Started:
         """Start all items as one call."""

@@ -1,89 +1,152 @@
-"""Collect: yields results of futures as a map does: lazily, in order or as they come."""
+"""Collect: yields results of futures as a map does: lazily, in order or as they come.
 
+Two ways to wait, one collection: `results` blocks its thread, `results_async`
+only its coroutine. What talks to the store then runs in a thread, one batch at
+a time; the input itself is always taken by whoever iterates.
+"""
+
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import CancelledError, Future
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from queue import Empty
+from typing import Any, Generic, TypeVar
 
 from lightwork.errors import JobCancelled
-from lightwork.pool.mapping import MapOptions
+from lightwork.pool.map_options import MapOptions
+from lightwork.pool.results import Arrivals, Bell, Results
 
 AnyFuture = Future[Any]
 F = TypeVar("F", bound=AnyFuture)
+Item = TypeVar("Item")
 
 
 def collect(
-    take_more: Callable[[int], list[F]],
+    take: Callable[[int], list[Item]],
+    submit: Callable[[list[Item]], list[F]],
     options: MapOptions,
     *,
     ahead: int,
     batch: int,
     abandon: Callable[[list[F]], None],
-) -> Iterator[Any]:
-    """Yield None once the first futures were taken, then each result.
+) -> Results[Any]:
+    """Take and submit the first items; return an iterator over the results of all.
 
     Args:
-        take_more: Returns at most so many more futures; none: there are no more.
+        take: Returns at most so many more items; none: there are no more.
+        submit: Makes them futures.
         options: Order, errors and deadline.
         ahead: How many futures may be unfinished or not yet yielded.
         batch: How many are taken at a time, where there is room for so many.
         abandon: Told at an early end which futures nobody will look at any more.
     """
-    deadline = None if options.timeout is None else time.monotonic() + options.timeout
-    batch = min(batch, ahead)
-    done: SimpleQueue[F] = SimpleQueue()
-    held: dict[F, None] = {}
-    is_over = False
-
-    def fill() -> None:
-        nonlocal is_over
-        while not is_over and ahead - len(held) >= batch:
-            futures = take_more(batch)
-            is_over = not futures
-            held.update(dict.fromkeys(futures))
-            for future in futures:
-                if options.ordered:
-                    done.put(future)
-                else:
-                    # typeshed: the callback is given a Future, here always an F.
-                    future.add_done_callback(done.put)  # type: ignore[arg-type]
-
-    fill()
-    # Dropped here, unused, it leaves running what was submitted, like every map.
-    yield None
-    try:
-        while held:
-            future = _take(done, deadline)
-            value = _value(future, options, deadline)
-            # Nothing here may keep a result that was yielded.
-            del held[future], future
-            yield value
-            del value
-            fill()
-    finally:
-        if unwanted := [future for future in held if not future.done()]:
-            abandon(unwanted)
+    collection = _Collection(take, submit, options, ahead=ahead, batch=batch, abandon=abandon)
+    collection.fill()
+    return Results(collection.results(), collection.results_async)
 
 
-def _take(done: SimpleQueue[F], deadline: float | None) -> F:
-    try:
-        return done.get(timeout=_left(deadline))
-    except Empty:
-        raise TimeoutError from None
+class _Collection(Generic[Item, F]):
+    """The state of one map; used by whoever iterates."""
 
+    def __init__(
+        self,
+        take: Callable[[int], list[Item]],
+        submit: Callable[[list[Item]], list[F]],
+        options: MapOptions,
+        *,
+        ahead: int,
+        batch: int,
+        abandon: Callable[[list[F]], None],
+    ) -> None:
+        self._take = take
+        self._submit = submit
+        self._options = options
+        self._ahead = ahead
+        self._batch = min(batch, ahead)
+        self._abandon = abandon
+        self._deadline = None if options.timeout is None else time.monotonic() + options.timeout
+        # Futures in the order in which they are to be looked at.
+        self._next: Arrivals[F] = Arrivals()
+        self._held: dict[F, None] = {}
+        self._is_over = False
 
-def _value(future: AnyFuture, options: MapOptions, deadline: float | None) -> Any:
-    try:
-        error = future.exception(timeout=_left(deadline))
-    except CancelledError:
-        error = JobCancelled("the job was cancelled", job_id=str(getattr(future, "job_id", "")))
-    if error is None:
-        return future.result()
-    if options.errors == "return":
-        return error
-    raise error
+    def fill(self) -> None:
+        """Submit as many as there is room for."""
+        while items := self._take_items():
+            self._hold(self._submit(items))
 
+    def results(self) -> Generator[Any, None, None]:
+        """Yield each result; closed unused, it leaves running what was submitted."""
+        try:
+            while self._held:
+                try:
+                    future = self._next.get(timeout=self._left())
+                except Empty:
+                    raise TimeoutError from None
+                value = self._value(future)
+                # Nothing here may keep a result that was yielded.
+                del self._held[future], future
+                yield value
+                del value
+                self.fill()
+        finally:
+            if unwanted := self._unwanted():
+                self._abandon(unwanted)
 
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+    async def results_async(self) -> AsyncGenerator[Any, None]:
+        """Do the same, waiting as a coroutine does."""
+        bell = Bell()
+        self._next.wake = bell.ring
+        try:
+            while self._held:
+                await bell.give_way()
+                while self._next.empty():
+                    await bell.wait(self._left())
+                future = self._next.get()
+                future.add_done_callback(bell.ring)
+                while not future.done():
+                    await bell.wait(self._left())
+                value = self._value(future)
+                del self._held[future], future
+                yield value
+                del value
+                while items := self._take_items():
+                    self._hold(await asyncio.to_thread(self._submit, items))
+        finally:
+            self._next.wake = None
+            if unwanted := self._unwanted():
+                await asyncio.to_thread(self._abandon, unwanted)
+
+    def _take_items(self) -> list[Item]:
+        if self._is_over or self._ahead - len(self._held) < self._batch:
+            return []
+        items = self._take(self._batch)
+        self._is_over = not items
+        return items
+
+    def _hold(self, futures: list[F]) -> None:
+        self._held.update(dict.fromkeys(futures))
+        for future in futures:
+            if self._options.ordered:
+                self._next.put(future)
+            else:
+                # typeshed: the callback is given a Future, here always an F.
+                future.add_done_callback(self._next.put)  # type: ignore[arg-type]
+
+    def _value(self, future: F) -> Any:
+        try:
+            error = future.exception(timeout=self._left())
+        except CancelledError:
+            job_id = str(getattr(future, "job_id", ""))
+            error = JobCancelled("the job was cancelled", job_id=job_id)
+        if error is None:
+            return future.result()
+        if self._options.errors == "return":
+            return error
+        raise error
+
+    def _unwanted(self) -> list[F]:
+        return [future for future in self._held if not future.done()]
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)

@@ -6,6 +6,8 @@ import time
 from typing import Final
 from uuid import UUID
 
+from lightwork.errors import UsageError
+
 _VERSION_SHIFT: Final = 76
 _VARIANT_SHIFT: Final = 62
 
@@ -20,6 +22,20 @@ def keyed_job_id(key: str, task: str, digest: bytes, number: int) -> UUID:
     """Return the id (UUID version 8) of the n-th job with this key, task and arguments."""
     text = f"{key}\0{task}\0{number}\0".encode() + digest
     return _stamped(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"), version=8)
+
+
+def parse_job_id(job_id: UUID | str) -> UUID:
+    """Return the id that is meant.
+
+    Raises:
+        UsageError: It is no id.
+    """
+    if isinstance(job_id, UUID):
+        return job_id
+    try:
+        return UUID(job_id)
+    except ValueError as error:
+        raise UsageError(f"a job id is a UUID; seen: {job_id!r}") from error
 
 
 def _stamped(number: int, *, version: int) -> UUID:

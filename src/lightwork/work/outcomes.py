@@ -20,8 +20,8 @@ from typing import Final
 from uuid import UUID
 
 from lightwork.clock import monotonic
-from lightwork.errors import StoreError
-from lightwork.model import JobOutcome
+from lightwork.errors import JobFailed, StoreError
+from lightwork.model import ErrorInfo, JobOutcome
 from lightwork.store.contract import Store
 
 log = logging.getLogger(__name__)
@@ -191,3 +191,18 @@ class OutcomeWatch:
         self._credit = min(self._credit + earned, _CREDIT_MAX) - (now - started)
         self._credited_at = now
         return min(max(-self._credit / _BUSY_SHARE, 0.0), _IDLE_SECONDS)
+
+
+def job_failed(outcome: JobOutcome) -> JobFailed:
+    """Return the error of a job that failed."""
+    error = outcome.error or ErrorInfo(type="Unknown", text="no error was recorded")
+    trace = f"\n\n{error.traceback}" if error.traceback else ""
+    return JobFailed(
+        f"job {outcome.job_id} failed in attempt {outcome.attempt}: "
+        f"{error.type}: {error.text}{trace}",
+        job_id=str(outcome.job_id),
+        error_type=error.type,
+        error_text=error.text,
+        traceback=error.traceback,
+        attempts=outcome.attempt,
+    )

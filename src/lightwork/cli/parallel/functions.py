@@ -7,10 +7,12 @@ from lightwork.model import Policy
 from lightwork.tasks import Task, make_policy
 
 
-def with_policy(fn: Callable[..., Any], *, timeout: float, retries: int = 0) -> Callable[..., Any]:
-    """Return the function under what the command line says; else as it is."""
+def with_policy(
+    fn: Callable[..., Any], *, timeout: float, retries: int | None = None
+) -> Callable[..., Any]:
+    """Return the function under what the command line says; else (0, None) as it is."""
     changes: dict[str, Any] = {"timeout": timeout} if timeout else {}
-    if retries:
+    if retries is not None:
         changes["retries"] = retries
     if not changes:
         return fn

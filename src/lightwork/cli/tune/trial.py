@@ -171,5 +171,5 @@ def _run_pool(
         start=start,
         memory=max(map(private_memory, pids), default=0),
     )
-    results.close()  # type: ignore[attr-defined]  # a generator; cancels what has not started
+    results.close()
     return run

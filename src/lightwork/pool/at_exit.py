@@ -1,0 +1,36 @@
+"""At exit: executors that nobody shut down are shut down when the interpreter ends.
+
+Standard library meaning: what was submitted is run before the interpreter ends.
+This runs before threads are joined, what was registered last first; a plain atexit
+function would run after that, too late for threads that serve an executor.
+"""
+
+import threading
+import weakref
+from concurrent import futures
+
+
+class OpenExecutors:
+    """Executors of one kind that are in use."""
+
+    def __init__(self) -> None:
+        # Weak: an executor that nobody holds ends by itself. No WeakSet, which cannot
+        # be walked through while another thread adds to it.
+        self._executors: weakref.WeakValueDictionary[int, futures.Executor] = (
+            weakref.WeakValueDictionary()
+        )
+        threading._register_atexit(self.finish_all)  # type: ignore[attr-defined]
+
+    def add(self, executor: futures.Executor) -> None:
+        """Shut this one down at the end, if it still exists then."""
+        self._executors[id(executor)] = executor
+
+    def remove(self, executor: futures.Executor) -> None:
+        """Forget one that was shut down."""
+        self._executors.pop(id(executor), None)
+
+    def finish_all(self) -> None:
+        """Shut down all that are left."""
+        for reference in self._executors.valuerefs():
+            if (executor := reference()) is not None:
+                executor.shutdown(wait=True)
