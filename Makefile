@@ -46,7 +46,7 @@ bench-local: $(VENV)/.peers ## measure local calls beside all peers, in turns
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
 
-soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), then repeat all chaos tests SOAK_ROUNDS times (20)
+soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), repeat the chaos tests SOAK_ROUNDS times (20)
 	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/test_process_fuzz.py
 	@set -e; round=0; while [ $$round -lt $(SOAK_ROUNDS) ]; do round=$$((round + 1)); \
 	    echo "soak: round $$round of $(SOAK_ROUNDS)"; \
