@@ -86,6 +86,11 @@ def fork_and_return(path: str, result: object) -> object:
     return result
 
 
+def fork_or_not(item: tuple[str, int, bool]) -> object:
+    path, n, forks = item
+    return fork_and_return(path, n) if forks else n
+
+
 async def fork_and_return_later(path: str, result: object) -> object:
     return fork_and_return(path, result)
 

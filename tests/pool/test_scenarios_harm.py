@@ -101,6 +101,21 @@ def test_a_fork_that_comes_back_from_a_coroutine_ends_there(
     until(lambda: len(lines(here)) == 10, "every fork has run")
 
 
+def test_a_fork_that_comes_back_from_an_item_runs_no_other(
+    single: ProcessExecutor, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    # Without a known length, so that many short items travel together.
+    given = ((str(here), n, 2000 <= n < 2006) for n in range(3000))
+
+    found = list(single.map(scenario_calls.fork_or_not, given, chunksize=1))
+
+    assert found == list(range(3000))
+    until(lambda: len(lines(here)) >= 6, "every fork has run")
+    assert is_healthy(single)
+    assert len(lines(here)) == 6
+
+
 def test_what_a_fork_reports_reaches_nobody_and_harms_nothing(single: ProcessExecutor) -> None:
     heard: list[object] = []
     options = CallOptions(on_progress=heard.append)

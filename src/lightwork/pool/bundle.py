@@ -27,12 +27,13 @@ a large result ends its bundle and goes with the answer; the rest becomes anothe
 Children import this module for the first bundle they run: it imports little.
 """
 
+import os
 import time
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Never
 
 from lightwork.pool.capsule import pack_exception
 from lightwork.pool.page import BUNDLE_MAX, DONE, ITEM, ITEM_SPAN, LIMIT, STARTED, own_page
@@ -109,6 +110,23 @@ def pack_items(items: Sequence[Any]) -> tuple[Parcel, int]:
 
 # --- in the child
 
+# Of the child alone: what becomes of an item's value or exception.
+_dump, _pack = dump_apart, pack_exception
+
+
+def _leave(_: object) -> Never:
+    os._exit(0)
+
+
+def _be_forked() -> None:
+    # A process that an item has forked and that comes back from it: the board is its
+    # parent's, and the items behind are for one process only.
+    global _dump, _pack  # noqa: PLW0603 - costs nothing where nobody forks
+    _dump = _pack = _leave  # type: ignore[assignment]
+
+
+os.register_at_fork(after_in_child=_be_forked)
+
 
 def run_bundle(fn: Callable[..., Any], items: Parcel, *, first: int, end: int) -> Outcome:
     """Call `fn(item)` for the items from `first` to `end`, or for some of them."""
@@ -142,10 +160,10 @@ def _run(call: Callable[[memoryview], Any], items: Sequence[memoryview]) -> Outc
         flag, apart = 0, ()
         try:
             value = call(item)
-            data, apart = dump_apart(value)
+            data, apart = _dump(value)
         except BaseException as error:
             # Whatever an item raises, SystemExit included, is its own outcome.
-            data, flag = pack_exception(error), FAILED
+            data, flag = _pack(error), FAILED
         if apart or len(data) > room - used:
             last, last_error = ((), data) if flag else ((value,), b"")
             break
