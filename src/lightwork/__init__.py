@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lightwork.durable import DurableExecutor
     from lightwork.errors import (
         Error,
+        FallbackWarning,
         JobCancelled,
         JobError,
         JobFailed,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from lightwork.pool.local import Local
     from lightwork.pool.output import OutputLine
     from lightwork.pool.process import ProcessExecutor
+    from lightwork.pool.ref import Ref
+    from lightwork.pool.results import Results
     from lightwork.pool.thread import ThreadExecutor
     from lightwork.store.reading import Attempt, Job
     from lightwork.tasks import Task, task
@@ -51,6 +54,7 @@ _PLACES = {
     "lightwork.durable": ("DurableExecutor",),
     "lightwork.errors": (
         "Error",
+        "FallbackWarning",
         "JobCancelled",
         "JobError",
         "JobFailed",
@@ -77,6 +81,8 @@ _PLACES = {
     "lightwork.pool.local": ("Local",),
     "lightwork.pool.output": ("OutputLine",),
     "lightwork.pool.process": ("ProcessExecutor",),
+    "lightwork.pool.ref": ("Ref",),
+    "lightwork.pool.results": ("Results",),
     "lightwork.pool.thread": ("ThreadExecutor",),
     "lightwork.store.reading": ("Attempt", "Job"),
     "lightwork.tasks": ("Task", "task"),
@@ -91,6 +97,7 @@ __all__ = [
     "DurableExecutor",
     "Error",
     "Executor",
+    "FallbackWarning",
     "Future",
     "InlineExecutor",
     "InterpreterExecutor",
@@ -106,7 +113,9 @@ __all__ = [
     "Policy",
     "PoolError",
     "ProcessExecutor",
+    "Ref",
     "RemoteError",
+    "Results",
     "SchemaMismatch",
     "State",
     "StoreError",
