@@ -106,6 +106,19 @@ def test_a_callback_may_end_the_pool(how: str) -> None:
     assert pool._pool.pids() == []
 
 
+def test_a_second_shutdown_that_cancels_does_not_take_back_the_word_to_stop() -> None:
+    pool = ProcessExecutor(1)
+    child = pool.submit(calls.pid).result(WAIT)
+    os.kill(child, signal.SIGSTOP)
+    pool.shutdown(wait=False)
+    until(lambda: [link for link in pool._pool._children if link.is_told_to_stop], "it is told")
+
+    pool.shutdown(wait=False, cancel_futures=True)
+    os.kill(child, signal.SIGCONT)
+
+    until(lambda: not pool._thread.is_alive(), "the pool has ended")
+
+
 @pytest.mark.parametrize("wait", [False, True])
 @pytest.mark.parametrize("cancel", [False, True])
 def test_the_collector_may_shut_a_pool_down_anywhere(wait: bool, cancel: bool) -> None:

@@ -285,6 +285,8 @@ class ChildLink:
 
     def recall(self) -> list[Call]:
         """Take back every call that the child has not taken, oldest first."""
+        if self.is_told_to_stop:
+            return []  # It holds no call, and the word to stop must stay in the pipe.
         owners: list[Call | int] = []
         words: list[bytes] = []
         for kind, function, seq in read_packets(self._read_back()):
