@@ -271,6 +271,7 @@ def test_a_death_costs_one_item_and_no_item_runs_twice(
     found: list[Any] = list(pool.map(items.note_or_die, given, chunksize=1, errors="return"))
 
     assert isinstance(found[deadly], WorkerLost)
+    assert "while it ran note_or_die; only this call is lost" in str(found[deadly])
     assert [n for n, value in enumerate(found) if value != n] == [deadly]
     ran = Path(path).read_text().splitlines()
     assert sorted(map(int, ran)) == list(range(MANY))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from lightwork.pool.called import name_of
 from lightwork.pool.captured import Snapshot, is_same, take_snapshot
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.pickling import dump
@@ -100,9 +101,8 @@ class FunctionTable:
         with self._lock:
             found = self._by_blob.get(blob)
             if found is None:
-                name = getattr(fn, "__qualname__", type(fn).__qualname__)
                 is_async = is_coroutine_function(fn)
-                found = Function(next(self._numbers), name, blob, is_async=is_async)
+                found = Function(next(self._numbers), name_of(fn), blob, is_async=is_async)
                 self._by_blob[blob] = found
                 if len(self._by_blob) > _REMEMBERED_MAX:
                     self._by_blob.popitem(last=False)

@@ -477,7 +477,7 @@ def _chunk_failures(error: BaseException, chunk: _Chunk) -> dict[int, BaseExcept
 def _lost_in_chunk(error: WorkerLost, chunk: _Chunk) -> WorkerLost:
     last = chunk.first + chunk.size - 1
     lost = WorkerLost(
-        f"{error} It ran items {chunk.first} to {last} of a map in one chunk, whose results were "
+        f"{error}. It ran items {chunk.first} to {last} of a map in one chunk, whose results were "
         "lost with it; chunksize=1 would have blamed the guilty item alone.",
         **error.__dict__,
     )

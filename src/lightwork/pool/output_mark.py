@@ -7,19 +7,15 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any, Final, TextIO
 
 from lightwork.pool import inherited
-from lightwork.pool.bundle import run_bundle, run_star_bundle
-from lightwork.pool.chunk import run_chunk, run_star_chunk
+from lightwork.pool.called import name_of
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
 # So that a mark is written as one (PIPE_BUF).
 _NAME_MAX: Final = 1000
-# What runs several items of a map; its first argument is the function that is meant.
-_OF_MAPS: Final = (run_chunk, run_star_chunk, run_bundle, run_star_bundle)
 
 
 class OutputMark:
@@ -31,7 +27,7 @@ class OutputMark:
 
     def announced(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function, made so that its output goes by its name."""
-        name = _name_of(function)
+        name = name_of(function)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             self._announce(name)
@@ -71,12 +67,6 @@ def _open(stream: int) -> TextIO:
     return open(
         stream, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
     )
-
-
-def _name_of(function: Any) -> str:
-    while isinstance(function, partial):
-        function = function.args[0] if function.func in _OF_MAPS else function.func
-    return str(getattr(function, "__qualname__", type(function).__qualname__)).replace("\n", " ")
 
 
 def _flush() -> None:
