@@ -289,11 +289,8 @@ class ProcessPool:
             call.is_answered = True
             resolve(call, self._refusal())
 
-    # --- finalizers
-
     def _do_later(self, act: Callable[[], object]) -> None:
-        """Let the dispatcher do what cannot be done here: the tables may be half-changed."""
-        # Later there is nobody, and the descriptor may be another's.
+        """Let the dispatcher, unless it has ended, do what half-changed tables forbid here."""
         if not self._is_over:
             self._late.append(act)
             self.poller.wake_from_finalizer()
