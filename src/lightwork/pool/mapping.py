@@ -477,8 +477,8 @@ def _chunk_failures(error: BaseException, chunk: _Chunk) -> dict[int, BaseExcept
 def _lost_in_chunk(error: WorkerLost, chunk: _Chunk) -> WorkerLost:
     last = chunk.first + chunk.size - 1
     lost = WorkerLost(
-        f"{error}. It ran items {chunk.first} to {last} of a map in one chunk, whose results were "
-        "lost with it; chunksize=1 would have blamed the guilty item alone.",
+        f"{error}. It was given items {chunk.first} to {last} of a map in one chunk, whose results "
+        "were lost with it; with chunksize=1 a death costs the one item that runs.",
         **error.__dict__,
     )
     lost.__cause__ = error
