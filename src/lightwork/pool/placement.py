@@ -299,6 +299,11 @@ class Placement:
         elif not link.is_killed:
             self.children.note_free(link)
 
+    def weigh(self, link: ChildLink) -> None:
+        """Let a child go that its calls have left with too much memory."""
+        if link.is_ready and self.children.outgrew(link):
+            self.take_back(link)
+
     def kill(self, call: Call, link: ChildLink) -> None:
         """Kill the child for the sake of this call, whose end is decided elsewhere."""
         link.forget(call.seq)

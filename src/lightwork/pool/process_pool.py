@@ -35,8 +35,6 @@ share their child, are different in that: see coroutines.py.
 """
 
 import logging
-import os
-import signal
 import threading
 import time
 from collections import deque
@@ -48,12 +46,10 @@ from lightwork.errors import PoolError, UsageError
 from lightwork.pool.again import without_retries
 from lightwork.pool.arena import Arena
 from lightwork.pool.arguments import pack_arguments, store_ref
-from lightwork.pool.blame import lost_calls, worker_lost
+from lightwork.pool.births import Births
 from lightwork.pool.call import CallOptions
 from lightwork.pool.children import Children, PoolSettings
 from lightwork.pool.coroutines import Coroutines
-from lightwork.pool.deaths import hopeless_text
-from lightwork.pool.fork_client import Born, Exited, Refused
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.function import FunctionTable
 from lightwork.pool.future import CancelMode, Future
@@ -61,7 +57,7 @@ from lightwork.pool.gil import numbers
 from lightwork.pool.link import Call, ChildLink
 from lightwork.pool.overdue import Overdue
 from lightwork.pool.placement import Placement
-from lightwork.pool.plan import STALLED_SECONDS, is_start_hopeless, next_peek_delay
+from lightwork.pool.plan import STALLED_SECONDS, next_peek_delay
 from lightwork.pool.poller import Poller
 from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
@@ -97,8 +93,7 @@ class ProcessPool:
         self._calls = Placement(self._children, self.poller, self._seqs)
         self._overdue = Overdue(self._calls, self._answer)
         self._coroutines = Coroutines(self._calls, self._answer)
-        self._start_failures = 0
-        self._was_ready = False
+        self._births = Births(self._children, self._calls, self._answer, self._break)
         self._is_closing = False
         self._is_over = False
         self._error: BaseException | None = None
@@ -225,7 +220,9 @@ class ProcessPool:
         """Read what children and fork server have sent."""
         for fd in fds:
             if self._children.is_server(fd):
-                self._handle_replies()
+                replies = self._children.read_server()
+                with self._lock:
+                    self._births.handle(replies)
             elif (link := self._children.by_fd(fd)) is not None:
                 frames = link.read()
                 with self._lock:
@@ -381,23 +378,17 @@ class ProcessPool:
                 self._records.append((link.name, frame.body))
             elif frame.kind == Kind.READY:
                 link.note_ready()
-                self._start_failures = 0
-                self._was_ready = True
+                self._births.note_ready()
             else:
                 self._error = unpack_exception(frame.body)
         if frames:
-            self._weigh(link)
+            self._calls.weigh(link)
         if link.calls:
             self._calls.roomy[link.serial] = link
         else:
             self._children.note_free(link)
         if link.serial in self._calls.peeked and not link.must_be_peeked():
             del self._calls.peeked[link.serial]
-
-    def _weigh(self, link: ChildLink) -> None:
-        """Let a child go that its calls have left with too much memory."""
-        if link.is_ready and self._children.outgrew(link):
-            self._calls.take_back(link)
 
     def _peek(self, link: ChildLink, now: float) -> None:
         frames = link.peek()
@@ -420,66 +411,15 @@ class ProcessPool:
         if call is not None and (at := link.board.forbid_rest(call)):
             self._calls.part(call, at)
 
-    # --- what became of children; by the dispatcher
+    # --- the end
 
     def _stop_free_children(self) -> None:
         for link in self._children:
             if not link.calls and not link.is_told_to_stop and not link.is_killed:
                 self._children.stop(link)
 
-    def _handle_replies(self) -> None:
-        replies = self._children.read_server()
-        with self._lock:
-            if replies is None:
-                self._replace_server()
-            for reply in replies or ():
-                self._handle_reply(self._children.by_serial(reply.serial), reply)
-
-    def _handle_reply(self, link: ChildLink, reply: Born | Exited | Refused) -> None:
-        if isinstance(reply, Born):
-            link.pid = reply.pid
-            # Its first answers may have come before its pid.
-            self._weigh(link)
-        elif isinstance(reply, Exited):
-            self._bury(link, reply.exitcode)
-        else:
-            link.is_killed = True
-            self._calls.take_back(link)
-            self._calls.forget_child(link)
-            self._calls.cannot_start(OSError(reply.errno, os.strerror(reply.errno)))
-
-    def _replace_server(self) -> None:
-        log.warning("fork_server_lost children=%d", len(self._children))
-        self._children.replace_server()
-        for link in self._children:
-            link.is_killed = True
-            link.wait_for_end()
-            self._bury(link, -signal.SIGKILL)
-
-    def _bury(self, link: ChildLink, exitcode: int) -> None:
-        is_expected = link.is_killed or link.is_told_to_stop
-        link.is_leaving = link.is_killed = True
-        self._answer(link, link.last_words())
-        self._calls.take_back(link)
-        lost = lost_calls(link)
-        for seq in reversed(list(link.calls)):
-            call = link.forget(seq)
-            assert call is not None
-            if seq in lost:
-                error = worker_lost(link, exitcode, call.function.name, lost=len(lost))
-                self._calls.lose(call, link.board, error)
-            else:
-                # Taken from the pipe and never begun: it runs elsewhere.
-                self._calls.put_back(call)
-        self._calls.forget_child(link)
-        if not (link.is_ready or is_expected):
-            self._count_start_failure(exitcode)
-
-    def _count_start_failure(self, exitcode: int) -> None:
-        self._start_failures += 1
-        is_hopeless = is_start_hopeless(self._start_failures, was_ready=self._was_ready)
-        if is_hopeless and self._error is None:
-            self._error = RuntimeError(hopeless_text(self._start_failures, exitcode))
+    def _break(self, error: BaseException) -> None:
+        self._error = self._error or error
 
     # --- outside the lock, by the dispatcher
 
