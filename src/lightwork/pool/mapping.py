@@ -46,17 +46,17 @@ from collections.abc import (
     Sequence,
     Sized,
 )
-from concurrent.futures import CancelledError
 from dataclasses import replace
 from itertools import islice
 from os import cpu_count
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from lightwork.clock import monotonic
-from lightwork.errors import UsageError, WorkerLost
+from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, Split, call_options
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.future import CancelMode
+from lightwork.pool.map_chunk import MapChunk
 from lightwork.pool.map_options import MapOptions
 from lightwork.pool.pace import (
     BUNDLE_SECONDS,
@@ -72,7 +72,7 @@ from lightwork.pool.pace import (
     take_count,
 )
 from lightwork.pool.results import Arrivals, Bell, Results
-from lightwork.pool.travel import Opened, StartCall, Started, Travel, sample_of, seconds_of
+from lightwork.pool.travel import StartCall, Started, Travel, sample_of, seconds_of
 
 # So few items of an input of known length are all submitted at the call, like
 # the standard library does: their results outlive a shutdown.
@@ -138,16 +138,6 @@ def _start_map(
     return Results(results, running.open_async)
 
 
-class _Chunk:
-    """One submitted call: the items from `first` on, `size` of them."""
-
-    __slots__ = ("first", "future", "open", "size")
-
-    def __init__(self, first: int, started: Started) -> None:
-        self.first = first
-        self.future, self.size, self.open = started
-
-
 class _Split(NamedTuple):
     """Part of a bundle, which began with the item `origin`, was split."""
 
@@ -186,8 +176,8 @@ class _Map:
         self._is_exhausted = False
         self._is_used = False
         # By serial number: the position of a chunk's first item.
-        self._running: dict[int, _Chunk] = {}
-        self._ready: dict[int, _Chunk] = {}
+        self._running: dict[int, MapChunk] = {}
+        self._ready: dict[int, MapChunk] = {}
         # Serial numbers of finished chunks, put by the pool's threads. Not the
         # chunks: a future keeps its callbacks, and the cycle would keep results.
         self._news: Arrivals[int | _Split] = Arrivals()
@@ -246,7 +236,7 @@ class _Map:
             self._news.wake = None
             self._cancel()
 
-    async def _next_chunk_async(self, bell: Bell) -> _Chunk | None:
+    async def _next_chunk_async(self, bell: Bell) -> MapChunk | None:
         await bell.give_way()
         self._note_finished()
         self._submit_more()
@@ -261,7 +251,7 @@ class _Map:
             self._submit_more()
         return None
 
-    def _next_chunk(self) -> _Chunk | None:
+    def _next_chunk(self) -> MapChunk | None:
         """Return the next finished chunk; None when all were."""
         self._note_finished()
         self._submit_more()
@@ -273,7 +263,7 @@ class _Map:
             self._submit_more()
         return None
 
-    def _pop_ready(self) -> _Chunk | None:
+    def _pop_ready(self) -> MapChunk | None:
         if not self._options.ordered:
             return self._ready.pop(next(iter(self._ready), -1), None)
         # All before it was yielded: the next in order starts where they ended.
@@ -304,7 +294,7 @@ class _Map:
             return
         chunk = self._running.pop(news)
         self._ready[news] = chunk
-        if _chunk_error(chunk) is None:
+        if chunk.error() is None:
             self._learn(chunk)
 
     def _note_split(self, origin: int, split: Split) -> None:
@@ -312,9 +302,9 @@ class _Map:
         first = origin + split.at
         size = chunk.first + chunk.size - first
         chunk.size -= size
-        self._watch(_Chunk(first, Started(split.future, size, chunk.open)))
+        self._watch(MapChunk(first, Started(split.future, size, chunk.open)))
 
-    def _learn(self, chunk: _Chunk) -> None:
+    def _learn(self, chunk: MapChunk) -> None:
         result = chunk.future.result()
         seconds = seconds_of(result)
         if not seconds:
@@ -374,7 +364,7 @@ class _Map:
                 )
                 raise
             self._taken += started.size
-            self._watch(_Chunk(first, started))
+            self._watch(MapChunk(first, started))
             items = items[started.size :]
 
     def _start(self, items: list[Any]) -> Started:
@@ -387,7 +377,7 @@ class _Map:
             return self._travel.single(items)
         return self._travel.chunk(items)
 
-    def _watch(self, chunk: _Chunk) -> None:
+    def _watch(self, chunk: MapChunk) -> None:
         first, news = chunk.first, self._news
         self._running[first] = chunk
         chunk.future.add_done_callback(lambda _: news.put(first))
@@ -397,9 +387,9 @@ class _Map:
         size = sum(map(approximate_size, sample)) // len(sample)
         self._item_bytes = max(size, self._item_bytes // 2)
 
-    def _values(self, chunk: _Chunk) -> tuple[deque[Any], BaseException | None]:
+    def _values(self, chunk: MapChunk) -> tuple[deque[Any], BaseException | None]:
         """Return what to yield for a chunk, and what to raise after that."""
-        values, failures = _opened(chunk)
+        values, failures = chunk.opened()
         if not failures:
             return deque(values), None
         if self._options.errors == "raise":
@@ -448,41 +438,6 @@ def _known_length(iterables: Sequence[Iterable[Any]]) -> int:
     """Return how many items will come at most; sys.maxsize if that is not known."""
     lengths = (len(items) for items in iterables if isinstance(items, Sized))
     return min(lengths, default=sys.maxsize)
-
-
-def _opened(chunk: _Chunk) -> Opened:
-    error = _chunk_error(chunk)
-    if error is None:
-        return chunk.open(chunk.future.result())
-    return [None] * chunk.size, _chunk_failures(error, chunk)
-
-
-def _chunk_error(chunk: _Chunk) -> BaseException | None:
-    """Return why the whole chunk has no outcome, if so."""
-    try:
-        return chunk.future.exception()
-    except CancelledError as error:
-        return error
-
-
-def _chunk_failures(error: BaseException, chunk: _Chunk) -> dict[int, BaseException]:
-    if chunk.size == 1:
-        return {0: error}
-    if isinstance(error, WorkerLost):
-        # One exception per item: each may be raised, and gets its own traceback.
-        return {at: _lost_in_chunk(error, chunk) for at in range(chunk.size)}
-    return dict.fromkeys(range(chunk.size), error)
-
-
-def _lost_in_chunk(error: WorkerLost, chunk: _Chunk) -> WorkerLost:
-    last = chunk.first + chunk.size - 1
-    lost = WorkerLost(
-        f"{error}. It was given items {chunk.first} to {last} of a map in one chunk, whose results "
-        "were lost with it; with chunksize=1 a death costs the one item that runs.",
-        **error.__dict__,
-    )
-    lost.__cause__ = error
-    return lost
 
 
 def _raise(error: BaseException) -> NoReturn:

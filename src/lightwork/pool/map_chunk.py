@@ -1,0 +1,48 @@
+"""Map chunk: one submitted call of a map, and what its items came to."""
+
+from concurrent.futures import CancelledError
+
+from lightwork.errors import WorkerLost
+from lightwork.pool.travel import Opened, Started
+
+
+class MapChunk:
+    """A call for the items from `first` on, `size` of them."""
+
+    __slots__ = ("first", "future", "open", "size")
+
+    def __init__(self, first: int, started: Started) -> None:
+        self.first = first
+        self.future, self.size, self.open = started
+
+    def error(self) -> BaseException | None:
+        """Return why the whole chunk has no outcome, if so; its future is done."""
+        try:
+            return self.future.exception()
+        except CancelledError as error:
+            return error
+
+    def opened(self) -> Opened:
+        """Return what every item gave, and the exceptions of those that failed."""
+        error = self.error()
+        if error is None:
+            return self.open(self.future.result())
+        return [None] * self.size, self._failures(error)
+
+    def _failures(self, error: BaseException) -> dict[int, BaseException]:
+        if self.size == 1:
+            return {0: error}
+        if isinstance(error, WorkerLost):
+            # One exception per item: each may be raised, and gets its own traceback.
+            return {at: self._lost_item(error) for at in range(self.size)}
+        return dict.fromkeys(range(self.size), error)
+
+    def _lost_item(self, error: WorkerLost) -> WorkerLost:
+        last = self.first + self.size - 1
+        lost = WorkerLost(
+            f"{error}. It was given items {self.first} to {last} of a map in one chunk, whose "
+            "results were lost with it; with chunksize=1 a death costs the one item that runs.",
+            **error.__dict__,
+        )
+        lost.__cause__ = error
+        return lost
