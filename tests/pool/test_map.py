@@ -432,6 +432,15 @@ def test_no_result_is_kept_after_it_was_yielded(
         gc.enable()
 
 
+def test_what_is_left_of_a_chunk_goes_when_the_results_are_closed(executor: ThreadExecutor) -> None:
+    results = executor.map(square, range(10), chunksize=10)
+    assert next(results) == 0
+
+    results.close()
+
+    assert list(results) == []
+
+
 # Policies and options
 
 

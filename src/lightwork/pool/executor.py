@@ -29,8 +29,10 @@ def shown(
     """Return the results of a map with a progress display around them."""
     title = getattr(fn, "__name__", type(fn).__name__)
     total = count_items(iterables)
+    displayed = show_progress(results, total, title=title)
     return Results(
-        show_progress(results, total, title=title),
+        displayed,
+        displayed.close,
         lambda: show_progress_async(results.arriving(), total, title=title),
     )
 

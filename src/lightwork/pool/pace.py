@@ -6,7 +6,8 @@ roughly how many bytes they hold. mapping.py measures and obeys.
 
 import sys
 from itertools import islice
-from typing import Final
+from types import NoneType
+from typing import Any, Final
 
 # A chunk shorter than this is dominated by its transport (about 30 us) ...
 SHORT: Final = 0.020
@@ -25,6 +26,7 @@ _BUNDLE_GROWTH: Final = 4
 _BUNDLE_MAX: Final = 512
 CHUNK_BYTES: Final = 1 << 20
 WINDOW_BYTES: Final = 64 << 20
+_NUMBERS: Final = {int, float, bool, NoneType}
 # Sizes are sampled from this many items of a chunk.
 SAMPLE: Final = 4
 
@@ -94,6 +96,11 @@ def take_count(size: int, room: int, *, is_idle: bool) -> int:
     is under way that could make room.
     """
     return size if room >= size else max(room, 0) if is_idle else 0
+
+
+def are_light(values: list[Any]) -> bool:
+    """Whether the values of a chunk may all be kept until the last of them was used."""
+    return all(type(value) in _NUMBERS for value in values[:SAMPLE])
 
 
 def approximate_size(value: object, depth: int = 2) -> int:

@@ -6,12 +6,12 @@ that the pool's threads fill (Arrivals), `async for` for a bell that the same
 queue rings in the event loop. Everything else of a map is the same code, run by
 whoever iterates, and its input is taken in that thread.
 
-`iter()` hands out the generator behind it: a class in between would cost a third
+`iter()` hands out the iterator behind it: a class in between would cost a third
 of what an item of a map costs.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from time import monotonic
@@ -33,10 +33,12 @@ class Results(Iterator[T], AsyncIterator[T]):
 
     def __init__(
         self,
-        results: Generator[T, None, None],
+        results: Iterator[T],
+        close: Callable[[], None],
         open_async: Callable[[], AsyncGenerator[T, None]],
     ) -> None:
         self._results = results
+        self._close = close
         self._open_async = open_async
         self._is_used = False
         self._arriving: AsyncGenerator[T, None] | None = None
@@ -51,7 +53,9 @@ class Results(Iterator[T], AsyncIterator[T]):
 
     def close(self) -> None:
         """End it: cancel what has not begun."""
-        self._results.close()
+        self._close()
+        # What is left of a chunk in there is not wanted either.
+        self._results = iter(())
 
     def __aiter__(self) -> AsyncIterator[T]:  # noqa: PYI034 - as for __iter__
         return self.arriving()

@@ -42,7 +42,8 @@ def collect(
     """
     collection = _Collection(take, submit, options, ahead=ahead, batch=batch, abandon=abandon)
     collection.fill()
-    return Results(collection.results(), collection.results_async)
+    results = collection.results()
+    return Results(results, results.close, collection.results_async)
 
 
 class _Collection(Generic[Item, F]):
