@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
@@ -26,13 +25,6 @@ pytestmark = pytest.mark.process
 
 WAIT = 60
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
@@ -24,20 +24,6 @@ from lightwork.tasks import task
 pytestmark = pytest.mark.process
 
 WAIT = 60
-
-
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 def lines(path: Path) -> list[str]:

@@ -41,13 +41,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     os.close(fd)
 
 
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
 def parcel(count: int) -> Parcel:
     return pack_items(range(count))[0]
 

@@ -53,13 +53,6 @@ OF_ITEMS = [cell for cell in CELLS if cell.values[0] != "function loaded"]
 OF_FUNCTIONS = [cell.values[1:] for cell in CELLS if cell.values[0] == "function loaded"]
 
 
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
 def is_outcome(error: object, outcome: Outcome) -> bool:
     if isinstance(outcome, int):
         return isinstance(error, WorkerLost) and error.exitcode == outcome

@@ -1,4 +1,4 @@
-"""Mapping over an executor, and the decisions behind it."""
+"""Mapping over an executor."""
 
 import gc
 import itertools
@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 from until import until
 
-from lightwork.errors import RemoteError, UsageError, WorkerLost
+from lightwork.errors import UsageError, WorkerLost
 from lightwork.pool import pace
 from lightwork.pool.call import CallOptions
-from lightwork.pool.chunk import ItemFailure, run_chunk, run_star_chunk
 from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
 from lightwork.pool.map_options import MapOptions
 from lightwork.pool.thread import ThreadExecutor
-from lightwork.pool.travel import unpack_failure
 from lightwork.tasks import task
 
 
@@ -81,12 +79,6 @@ class Counter:
 
 def square(n: int) -> int:
     return n * n
-
-
-class Fragile(Exception):  # noqa: N818
-    def __init__(self, one: int, two: int) -> None:
-        super().__init__(one)
-        self.two = two
 
 
 class Falsey(Exception):  # noqa: N818
@@ -474,147 +466,3 @@ def test_a_task_with_a_limit_refuses_larger_chunks(policy: Any) -> None:
 def test_an_option_that_makes_no_sense_is_refused(options: Any) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         MapOptions(**options)
-
-
-# Decisions
-
-
-def test_short_chunks_grow_by_steps() -> None:
-    assert pace.next_size(1, 1, 1e-6) == pace.GROWTH
-
-
-def test_growth_stops_at_the_aim() -> None:
-    assert pace.next_size(4, 4, 0.010) == 12
-
-
-def test_growth_stops_at_the_largest_chunk() -> None:
-    assert pace.next_size(8192, 8192, 1e-9) == pace.MAX_CHUNK
-
-
-def test_chunks_of_a_good_length_stay() -> None:
-    assert pace.next_size(100, 100, 0.030) == 100
-
-
-def test_long_chunks_shrink_at_once() -> None:
-    assert pace.next_size(1000, 1000, 3.0) == 10
-
-
-def test_a_single_slow_item_is_the_smallest_chunk() -> None:
-    assert pace.next_size(1, 1, 60.0) == 1
-
-
-def test_small_chunks_of_before_do_not_undo_growth() -> None:
-    assert pace.next_size(256, 1, 1e-6) == 256
-
-
-def test_long_small_chunks_of_before_undo_growth() -> None:
-    assert pace.next_size(256, 16, 1.6) == 1
-
-
-def limit(size: int, **changes: int) -> int:
-    values = {"slots": 2, "window": 10**9, "item_bytes": 8, "remaining": sys.maxsize, **changes}
-    return pace.limit_size(size, **values)
-
-
-def test_a_chunk_is_small_in_bytes() -> None:
-    assert limit(1000, item_bytes=1 << 18) == 4
-
-
-def test_a_chunk_of_huge_items_has_one() -> None:
-    assert limit(1000, item_bytes=1 << 30) == 1
-
-
-def test_two_chunks_per_slot_fit_into_the_window() -> None:
-    assert limit(1000, window=100) == 25
-
-
-def test_the_last_chunks_are_smaller() -> None:
-    assert limit(1000, remaining=10) == 3
-
-
-def test_an_unlimited_chunk_keeps_its_size() -> None:
-    assert limit(1000) == 1000
-
-
-@pytest.mark.parametrize("size", [1, 10, 64, 10_000])
-def test_at_least_two_calls_per_slot_are_in_flight(size: int) -> None:
-    assert pace.calls_in_flight(3, size) >= 6
-
-
-def test_take_waits_for_room_while_something_is_under_way() -> None:
-    assert pace.take_count(10, 9, is_idle=False) == 0
-
-
-def test_take_uses_little_room_when_idle() -> None:
-    assert pace.take_count(10, 9, is_idle=True) == 9
-
-
-@pytest.mark.parametrize(
-    ("value", "least"), [(bytes(1000), 1000), ([bytes(1000)] * 50, 50_000), ({1: "x" * 99}, 99)]
-)
-def test_sizes_of_nested_values_are_seen(value: object, least: int) -> None:
-    assert least <= pace.approximate_size(value) < 3 * least + 1000
-
-
-def test_slow_items_keep_chunks_small() -> None:
-    # 25 ms per item by the clock of the chunk.
-    size = 1
-    for _ in range(10):
-        size = pace.next_size(size, size, size * 0.025)
-
-    assert size == 1
-
-
-# Chunks
-
-
-def test_a_chunk_counts_its_failures_by_position() -> None:
-    outcome = run_star_chunk(divmod, [(1, 0), (7, 2), (1, 0)])
-
-    assert outcome.results == [None, (3, 1), None]
-    assert sorted(outcome.failures) == [0, 2]
-
-
-def test_a_chunk_runs_each_item_once_although_some_fail() -> None:
-    seen: list[int] = []
-
-    def note(n: int) -> None:
-        seen.append(n)
-        if n % 2:
-            raise ValueError(n)
-
-    run_chunk(note, range(5))
-
-    assert seen == [0, 1, 2, 3, 4]
-
-
-def test_an_interrupt_is_not_taken_for_a_failed_item() -> None:
-    def interrupt(_: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_chunk(interrupt, [1])
-
-
-def travel(error: BaseException) -> BaseException:
-    import pickle
-
-    return unpack_failure(pickle.loads(pickle.dumps(ItemFailure(error))))
-
-
-def test_an_exception_travels_with_its_traceback() -> None:
-    outcome = run_chunk(int, ["x"])
-    failure = outcome.failures[0]
-    assert isinstance(failure, ItemFailure)
-
-    arrived = travel(failure.error)
-
-    assert isinstance(arrived, ValueError)
-    assert "Traceback" in str(arrived.__cause__)
-
-
-def test_an_exception_that_cannot_be_rebuilt_travels_as_text() -> None:
-    arrived = travel(Fragile(1, 2))
-
-    assert isinstance(arrived, RemoteError)
-    assert arrived.error_type.endswith("Fragile")

@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import time
-from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -25,20 +24,6 @@ pytestmark = pytest.mark.process
 WAIT = 30
 MIB = 1 << 20
 LARGE = re.compile("/memfd:lightwork-(arena|shelf)")
-
-
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 def memory_files() -> list[os.stat_result]:

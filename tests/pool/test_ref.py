@@ -2,7 +2,6 @@
 
 import gc
 import signal
-from collections.abc import Iterator
 from functools import partial
 
 import big
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.process
 
 WAIT = 30
 MIB = 1 << 20
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 def test_a_reference_stands_for_the_object_in_every_call() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,6 @@ from lightwork.pool.process import ProcessExecutor
 pytestmark = pytest.mark.process
 
 WAIT = 30
-
-
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 def lines(path: Path) -> list[str]:

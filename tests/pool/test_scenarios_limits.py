@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from functools import partial
 from pathlib import Path
@@ -23,20 +23,6 @@ pytestmark = pytest.mark.process
 
 WAIT = 30
 MIB = 1 << 20
-
-
-@pytest.fixture
-def pool() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(2) as executor:
-        yield executor
-        executor.kill_workers()
-
-
-@pytest.fixture
-def single() -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(1) as executor:
-        yield executor
-        executor.kill_workers()
 
 
 def lines(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 The promise behind the methods: a job that `submit` returned for is kept until
 it is pruned; exactly one outcome of it is recorded; the attempt number only
 grows, and whoever names an old one changes nothing. Every write is one guarded
-transaction. `tests/store/test_conformance.py` is this file in executable form.
+transaction. `tests/store/test_conformance*.py` are this file in executable form.
 
 Any method may raise StoreUnavailable (the same call may succeed later; it has
 changed nothing, unless the connection was lost during the commit: submit again

@@ -1,0 +1,21 @@
+"""The pools of most tests of child processes; files of other pools have their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lightwork.pool.process import ProcessExecutor
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessExecutor]:
+    with ProcessExecutor(2) as executor:
+        yield executor
+        executor.kill_workers()
+
+
+@pytest.fixture
+def single() -> Iterator[ProcessExecutor]:
+    with ProcessExecutor(1) as executor:
+        yield executor
+        executor.kill_workers()
