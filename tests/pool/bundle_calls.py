@@ -26,6 +26,7 @@ def note_or_die(item: tuple[str, int, int]) -> int:
 
 
 def slowly_note_or_die(item: tuple[str, int, int]) -> int:
+    # As long as items must take for a map to run them in bundles; nothing waits for it.
     time.sleep(0.0002)
     return note_or_die(item)
 

@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.dml import UpdateBase
 
+from lightwork.errors import StoreError
+
 Row = Mapping[str, Any]
 
 
@@ -21,6 +23,20 @@ def execute_many(connection: Connection, statement: UpdateBase, rows: Sequence[R
     """Execute the statement for each row; return how many rows were changed in all."""
     text, arrange = _compiled(statement, connection.dialect)
     return connection.exec_driver_sql(text, [arrange(row) for row in rows]).rowcount
+
+
+def change_each(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> None:
+    """Execute the statement for each row, which this transaction has locked and found legal.
+
+    Raises:
+        StoreError: A guard refused a row; the transaction is to be undone.
+    """
+    changed = execute_many(connection, statement, rows)
+    if changed != len(rows):
+        raise StoreError(
+            f"{len(rows)} jobs were locked to be changed, and {changed} still were as they had been "
+            "read: another program changed them without the lock. Nothing was written; try again"
+        )
 
 
 @functools.lru_cache(maxsize=64)

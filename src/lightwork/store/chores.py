@@ -15,7 +15,7 @@ from lightwork.retry import after_loss
 from lightwork.store import statements as sql
 from lightwork.store import tallying
 from lightwork.store.attempts import Ending, end_attempts
-from lightwork.store.bulk import execute_many
+from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
 from lightwork.store.rows import AnyRow, CorruptRow, milliseconds, policy_of, shown_id
 from lightwork.store.views import Rescued
@@ -56,10 +56,13 @@ def prune(connection: Connection, older_than: float, limit: int) -> int:
     age = milliseconds(older_than)
     found = connection.execute(sql.PRUNABLE, {"b_age": age, "b_limit": limit}).all()
     # In key order: two who delete the same rows in opposite order deadlock.
-    keys = [{"b_seq": seq} for seq in sorted(row.seq for row in found)]
+    keys = [
+        {"b_seq": row.seq, "b_number": row.attempt}
+        for row in sorted(found, key=lambda row: row.seq)
+    ]
     if keys:
-        execute_many(connection, sql.DELETE_JOB, keys)
-        execute_many(connection, sql.DELETE_ATTEMPTS, keys)
+        change_each(connection, sql.DELETE_JOB, keys)
+        execute_many(connection, sql.DELETE_ATTEMPTS, [{"b_seq": key["b_seq"]} for key in keys])
         tallying.subtract(connection, [(row.queue, row.state) for row in found])
     connection.execute(sql.DELETE_WORKERS, {"b_age": age})
     return len(keys)

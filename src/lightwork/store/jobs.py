@@ -13,7 +13,7 @@ from lightwork.lifecycle import Resubmitted, states_before
 from lightwork.model import JobOutcome, NewJob, State
 from lightwork.store import statements as sql
 from lightwork.store import tallying
-from lightwork.store.bulk import execute_many
+from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
 from lightwork.store.rows import AnyRow, milliseconds, outcome_of, policy_text
 from lightwork.store.tables import CANCEL_ASK, CANCEL_KILL, in_state, job
@@ -79,14 +79,14 @@ def cancel(
     running = [row for row in found if row.state == State.RUNNING]
     if running:
         how = {"b_how": CANCEL_KILL if kill else CANCEL_ASK}
-        execute_many(connection, sql.REQUEST_CANCEL, [_key(row) | how for row in running])
+        change_each(connection, sql.REQUEST_CANCEL, [_key(row) | how for row in running])
     return {row.id: State.CANCELLED if row.state in sql.WAITING else row.state for row in found}
 
 
 def cancel_waiting(connection: Connection, rows: Sequence[AnyRow]) -> None:
     """Cancel jobs that wait, given as locked rows with seq, attempt and queue."""
     if rows:
-        execute_many(connection, sql.CANCEL_WAITING, [_key(row) for row in rows])
+        change_each(connection, sql.CANCEL_WAITING, [_key(row) for row in rows])
         tallying.add(connection, [(row.queue, State.CANCELLED) for row in rows])
 
 
@@ -106,7 +106,7 @@ def retry(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUI
     found = list(_by_id(connection, sql.LOCK_BY_ID, job_ids))
     again = [row for row in found if row.state in states_before(Resubmitted)]
     if again:
-        execute_many(connection, sql.RESUBMIT, [_key(row) for row in again])
+        change_each(connection, sql.RESUBMIT, [_key(row) for row in again])
         tallying.subtract(connection, [(row.queue, row.state) for row in again])
     ready = {row.id for row in again}
     return {row.id: State.READY if row.id in ready else row.state for row in found}

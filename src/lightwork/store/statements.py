@@ -308,13 +308,13 @@ def _running_with(condition: ColumnElement[bool]) -> Select[Any]:
 ABANDONED: Final = _running_with(or_(worker.c.id.is_(None), worker.c.state == "dead"))
 HELD_BY: Final = _running_with(job.c.worker == _WORKER)
 PRUNABLE: Final = (
-    select(job.c.seq, job.c.queue, job.c.state)
+    select(job.c.seq, job.c.attempt, job.c.queue, job.c.state)
     .where(in_state(*FINALS), job.c.finished_at < NOW - bindparam("b_age", type_=BigInteger))
     .order_by(job.c.finished_at)
     .limit(bindparam("b_limit"))
     .with_for_update(skip_locked=True)
 )
-DELETE_JOB: Final = delete(job).where(_SEQ, in_state(*FINALS))
+DELETE_JOB: Final = delete(job).where(_SEQ, _NUMBER, in_state(*FINALS))
 DELETE_ATTEMPTS: Final = delete(attempt).where(attempt.c.seq == bindparam("b_seq"))
 DELETE_WORKERS: Final = delete(worker).where(
     worker.c.state == "dead",
