@@ -380,6 +380,7 @@ def test_an_idle_loop_uses_next_to_no_time(single: ProcessExecutor, marks: Path)
     child = psutil.Process(begun(marks))
     before = sum(child.cpu_times()[:2])
 
+    # The second that is measured, not one that is waited for.
     time.sleep(1)
 
     assert sum(child.cpu_times()[:2]) - before < 0.2
