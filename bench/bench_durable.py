@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.model import State
 from lightwork.store.sqlstore import open_store
 from lightwork.tasks import Task, task

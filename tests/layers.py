@@ -52,7 +52,7 @@ LAYERS: Final = (
     Layer("work", ("work/",), "Workers: claim, run, heartbeat, ack; maintenance; supervisor"),
     Layer(
         "face",
-        ("durable.py executors.py", "multiprocessing.py", "testing.py"),
+        ("durable/ executors.py", "multiprocessing.py", "testing.py"),
         "What a program that uses lightwork holds in its hands",
     ),
     Layer("edges", ("cli/", "dashboard/", "contrib/"), "What a person or another library holds"),

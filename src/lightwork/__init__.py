@@ -11,7 +11,7 @@ from importlib import import_module
 # as much to import as all of this file.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lightwork.durable import DurableExecutor
+    from lightwork.durable.executor import DurableExecutor
     from lightwork.errors import (
         Error,
         FallbackWarning,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
-    "lightwork.durable": ("DurableExecutor",),
+    "lightwork.durable.executor": ("DurableExecutor",),
     "lightwork.errors": (
         "Error",
         "FallbackWarning",

@@ -7,7 +7,7 @@ workers that share a database.
 import os
 from typing import Any
 
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import UsageError
 from lightwork.pool.choose import open_pool
 from lightwork.pool.executor import Executor

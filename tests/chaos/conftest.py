@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from waiting import wait_until
 
 SCRIPT = Path(__file__).with_name("run_worker.py")

@@ -15,7 +15,8 @@ import pytest
 
 from chaos.conftest import WorkerProcess, is_alive
 from chaos.tasks import take, wait_for
-from lightwork.durable import DurableExecutor, DurableFuture
+from lightwork.durable.executor import DurableExecutor
+from lightwork.durable.futures import DurableFuture
 from lightwork.model import State
 from lightwork.pool.future import Future
 from lightwork.store.views import JobView

@@ -7,7 +7,7 @@ import pytest
 
 from lightwork.cli.demo import anew
 from lightwork.cli.demo.tasks import measure
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import StoreError, UsageError
 from lightwork.model import NewJob, WorkerInfo
 from lightwork.store.sqlstore import open_store

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 
 
 @pytest.fixture(scope="package")

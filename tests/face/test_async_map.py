@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from face.jobs import invert, square, wait_for
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed
 from lightwork.model import State
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from face.jobs import note_then_fail
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed
 
 pytestmark = pytest.mark.process

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from face.jobs import sleep, square, wait_for
-from lightwork.durable import DurableExecutor, DurableFuture
+from lightwork.durable.executor import DurableExecutor
+from lightwork.durable.futures import DurableFuture
 from lightwork.errors import PoolError, StoreError, UsageError
 from lightwork.executors import executor
 from lightwork.model import State
@@ -215,7 +216,7 @@ def test_an_executor_whose_worker_failed_says_so_and_can_be_left(
     monkeypatch.setattr("lightwork.store.sqlstore.SqlStore.register", _refuse)
 
     with DurableExecutor(url, workers=1) as opened:
-        wait_until(lambda: opened._failure, "the end of the worker")
+        wait_until(lambda: opened._worker._failure, "the end of the worker")
         with pytest.raises(PoolError, match="no table worker"):
             opened.submit(square, 1)
 
@@ -228,7 +229,7 @@ def test_those_who_wait_hear_of_the_end_of_the_worker(url: str) -> None:
     opened = DurableExecutor(url, workers=1)
     future = opened.submit(sleep, 60)
 
-    opened._note_failed(StoreError("gone"))
+    opened._worker._note_failed(StoreError("gone"))
 
     with pytest.raises(StoreError, match="gone"):
         future.result(20)

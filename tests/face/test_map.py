@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from face.jobs import add, invert, note, sleep, square, wait_for
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed, PayloadError
 from lightwork.model import State
 from lightwork.store.sqlstore import open_store

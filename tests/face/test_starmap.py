@@ -3,7 +3,7 @@
 import pytest
 
 from face.jobs import add, square
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 
 pytestmark = pytest.mark.process
 

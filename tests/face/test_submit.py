@@ -32,7 +32,8 @@ from face.jobs import (
     trap,
     wait_for,
 )
-from lightwork.durable import DurableExecutor, DurableFuture
+from lightwork.durable.executor import DurableExecutor
+from lightwork.durable.futures import DurableFuture
 from lightwork.errors import JobFailed, JobNotFound, PayloadError, UsageError
 from lightwork.model import State
 from lightwork.pool.future import Future
@@ -114,7 +115,7 @@ def test_nothing_is_kept_of_jobs_that_are_over(shared: DurableExecutor) -> None:
 
     # Not through the collector: a cycle would keep results for who knows how long.
     wait_until(lambda: last() is None, "the end of the future", within=5)
-    assert not shared._elsewhere
+    assert not shared._futures._elsewhere
 
 
 def test_a_callback_that_exits_does_not_end_the_worker(shared: DurableExecutor) -> None:

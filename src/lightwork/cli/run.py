@@ -74,7 +74,7 @@ def _keyword(text: str) -> tuple[str, Any]:
 
 
 def _opened(place: str, *, jobs: int) -> "Executor":
-    from lightwork.durable import DurableExecutor
+    from lightwork.durable.executor import DurableExecutor
     from lightwork.pool.choose import open_pool
 
     if is_url(place):

@@ -26,7 +26,7 @@ from lightwork.cli.demo.news import Chronicle, News, Tone
 from lightwork.cli.demo.screen import open_screen
 from lightwork.cli.demo.tasks import measure
 from lightwork.cli.output import printable
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.store.engine import safe_url
 
 _LOOK_SECONDS: Final = 0.1

@@ -16,7 +16,8 @@ from lightwork.cli.parallel.jobs import End, MapJob
 from lightwork.cli.parallel.sources import Values
 from lightwork.cli.values import read_value
 from lightwork.clock import monotonic
-from lightwork.durable import DurableExecutor, DurableFuture
+from lightwork.durable.executor import DurableExecutor
+from lightwork.durable.futures import DurableFuture
 from lightwork.model import State
 from lightwork.tasks import Task
 

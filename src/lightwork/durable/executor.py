@@ -1,0 +1,226 @@
+"""DurableExecutor: what a program calls. The parts are in the files beside it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar, Unpack
+from uuid import UUID
+
+from lightwork.codec import Codec
+from lightwork.durable.futures import DurableFuture, JobFutures
+from lightwork.durable.jobs import KeyedJobs, check_task, new_job
+from lightwork.durable.mapping import map_jobs
+from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
+from lightwork.errors import JobNotFound, TaskNotFound
+from lightwork.pool.at_exit import OpenExecutors
+from lightwork.pool.call import CallOptions
+from lightwork.pool.executor import Executor, shown
+from lightwork.pool.future import Future
+from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.results import Results
+from lightwork.store.contract import Store
+from lightwork.store.sqlstore import open_store
+from lightwork.tasks import Task
+from lightwork.work.catalog import Catalog
+from lightwork.work.ids import parse_job_id
+from lightwork.work.keys import find_authkey
+from lightwork.work.outcomes import OutcomeWatch
+
+T = TypeVar("T")
+
+_open_executors: Final = OpenExecutors()
+
+
+class DurableExecutor(Executor):
+    """Keeps jobs in a store, where workers claim them; results come back as futures.
+
+    Args:
+        url: URL of the store; a new SQLite file is created.
+        workers: Also run them here, on so many children (or "threads:4"): a worker
+            inside this program, which finds every task the program has imported.
+        authkey: Signs pickles, for values that are not plain data;
+            default: LIGHTWORK_AUTHKEY.
+        worker_options: More arguments of Worker: queues, lease, grace, name.
+
+    Raises:
+        UsageError: An argument makes no sense.
+        StoreError: The store cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        workers: int | str = 0,
+        authkey: bytes = b"",
+        **worker_options: Any,
+    ) -> None:
+        where = worker_place(workers)
+        check_worker_options(worker_options, where)
+        self._codec = Codec(authkey=find_authkey(authkey))
+        self._catalog = Catalog(imported=True)
+        self._is_closed = False
+        self.store: Store = open_store(url)
+        self._watch = OutcomeWatch(self.store)
+        self._worker = OwnWorker(where, worker_options, self._watch)
+        self._futures = JobFutures(self.store, self._codec, self._watch, self._worker.serves)
+        try:
+            self._worker.start(self.store, self._codec.authkey)
+        except BaseException:
+            self.store.close()
+            raise
+        _open_executors.add(self)
+
+    # --- submitting
+
+    def start_call(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Keep one job. What the task declares is its policy; `options` is not used."""
+        del options
+        task = self._task(fn)
+        (future,) = self._futures.submit(task, [new_job(self._codec, task, args, kwargs)])
+        return future
+
+    def submit_many(
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[tuple[Any, ...]],
+        *,
+        key: str | None = None,
+    ) -> list[DurableFuture[T]]:
+        """Keep one job for each tuple of arguments, all or none.
+
+        Args:
+            fn: The task.
+            calls: Positional arguments, a tuple a job.
+            key: Makes it idempotent: the same key, task and arguments mean the same
+                job, so what was submitted before is not submitted again and its
+                outcome comes back. The n-th of equal calls is a job of its own.
+
+        Raises:
+            UsageError: `fn` is not a task, or an argument cannot be stored.
+        """
+        task = self._task(fn)
+        keyed = KeyedJobs(self._codec, task, key)
+        return self._futures.submit(task, [keyed.make(tuple(args), {}) for args in calls])
+
+    def map(  # type: ignore[override] # adds a key
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | Literal["auto"] = "auto",
+        buffersize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+        key: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Results[T]:
+        """Make a job of each item and yield the results; see Executor.map.
+
+        `chunksize` has no effect: each item is a job with an outcome of its own.
+        Closing or dropping an iterator in use cancels the jobs that have not begun,
+        like every map. With `key` they stay, and a program that was interrupted can
+        be started again: what has an outcome comes from the store, only the rest is run.
+        """
+        options = self._map_options(
+            timeout=timeout,
+            chunksize=chunksize,
+            buffersize=buffersize,
+            ordered=ordered,
+            errors=errors,
+            kwargs=kwargs,
+        )
+        results = self._map_jobs(fn, zip(*iterables, strict=False), options, key)
+        return shown(results, fn, iterables) if progress else results
+
+    def starmap(  # type: ignore[override] # adds a key
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[Iterable[Any]],
+        *,
+        progress: bool = False,
+        key: str | None = None,
+        **options: Unpack[MapKeywords],
+    ) -> Results[T]:
+        """Make a job of the arguments of each call and yield the results; see `map`."""
+        results = self._map_jobs(fn, map(tuple, calls), self._map_options(**options), key)
+        return shown(results, fn, (calls,)) if progress else results
+
+    def _map_jobs(
+        self,
+        fn: Callable[..., T],
+        calls: Iterator[tuple[Any, ...]],
+        options: MapOptions,
+        key: str | None,
+    ) -> Results[T]:
+        return map_jobs(
+            self._futures,
+            self._codec,
+            self._task(fn),
+            calls,
+            options=options,
+            key=key,
+            is_closed=lambda: self._is_closed,
+        )
+
+    # --- jobs that exist
+
+    def future(self, job_id: UUID | str) -> DurableFuture[Any]:
+        """Return a future of a job that was submitted earlier, by anybody.
+
+        Raises:
+            JobNotFound: The store has no such job.
+        """
+        view = self.store.job(parse_job_id(job_id))
+        if view is None:
+            raise JobNotFound(
+                f"no job {job_id} in {self.store.safe_url}; it was never submitted there, "
+                "or it has been pruned",
+                job_id=str(job_id),
+            )
+        try:
+            task = self._catalog.find(view.task)
+        except TaskNotFound:
+            # Without its annotations results are plain data, which is enough here.
+            task = None
+        future = self._futures.make(view.id, task)
+        self._watch.look_now()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard library's signature
+        """Take no more jobs; with `wait` and workers here, return when all are done.
+
+        Without workers of its own there is nothing to wait for: the jobs are in the
+        store. Futures that have no outcome then are left as they are; `future(job_id)`
+        of a new executor finds their jobs again.
+        """
+        self._is_closed = True
+        try:
+            if cancel_futures:
+                self._futures.cancel_waiting(self._watch.waiting())
+            if self._worker.is_there and wait:
+                self._futures.join()
+        finally:
+            # Ctrl-C while waiting must not leave a worker that keeps the program alive.
+            self._close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        # After an error, Ctrl-C above all, nobody wants to wait; nothing is lost.
+        self.shutdown(wait=kind is None)
+
+    def _close(self) -> None:
+        _open_executors.remove(self)
+        self._worker.stop()
+        self._watch.close()
+        self.store.close()
+
+    def _task(self, fn: Callable[..., T]) -> Task[..., T]:
+        if self._is_closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._worker.check_alive()
+        return check_task(fn)

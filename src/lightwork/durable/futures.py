@@ -1,0 +1,162 @@
+"""Futures of jobs: how a program hears of the outcomes of what it has submitted.
+
+A future is registered before its job is kept: an outcome may be there before
+`submit` returns. It is ended by whoever first hears of the outcome (the watch over
+the store, the worker in this program, or a cancel), and by nobody else.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent import futures
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from lightwork.codec import Codec
+from lightwork.model import JobOutcome, NewJob, State
+from lightwork.pool.future import CancelMode, Future
+from lightwork.store.contract import Store
+from lightwork.tasks import Task
+from lightwork.work.outcomes import OutcomeWatch, job_failed
+
+T = TypeVar("T")
+
+_WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
+
+
+class DurableFuture(Future[T]):
+    """The future of a job; `job_id` finds it again after a restart."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__()
+        self.job_id = job_id
+
+
+class _KeptCall:
+    """The job behind a future, as cancel() and running() ask for it."""
+
+    def __init__(self, owner: "JobFutures", future: DurableFuture[Any]) -> None:
+        self._owner = owner
+        self._future = future
+
+    def withdraw(self, mode: CancelMode) -> bool:
+        """Cancel the job in the store."""
+        return self._owner.cancel(self._future, mode)
+
+    def is_running(self) -> bool:
+        """Whether a worker has claimed it."""
+        return self._owner.is_running(self._future.job_id)
+
+
+class JobFutures:
+    """The futures of one executor, and how each is ended.
+
+    Args:
+        store: Where the jobs are.
+        codec: Reads results.
+        watch: Brings the outcomes.
+        is_served_here: Whether the worker of this program, if there is one, runs
+            jobs of the task.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        watch: OutcomeWatch,
+        is_served_here: Callable[[Task[..., Any]], bool],
+    ) -> None:
+        self._store = store
+        self._codec = codec
+        self._is_served_here = is_served_here
+        self._watch = watch
+        # Jobs that only workers elsewhere run: not waited for at the end.
+        self._elsewhere: set[UUID] = set()
+
+    def submit(self, task: Task[..., Any], jobs: Sequence[NewJob]) -> list[DurableFuture[Any]]:
+        """Keep the jobs, all or none, and return their futures."""
+        made = [self.make(job.id, task) for job in jobs]
+        try:
+            new = self._store.submit(jobs)
+        except BaseException:
+            self.forget([job.id for job in jobs])
+            raise
+        if not all(new):
+            self._watch.look_now()
+        return made
+
+    def make(self, job_id: UUID, task: Task[..., Any] | None) -> DurableFuture[Any]:
+        """Return a future that ends with the outcome of the job.
+
+        Args:
+            job_id: Of a job that exists, or is about to.
+            task: Its task; None: unknown here, so results are read as plain data.
+        """
+        future: DurableFuture[Any] = DurableFuture(job_id)
+        future._call = _KeptCall(self, future)
+        if task is None or not self._is_served_here(task):
+            self._elsewhere.add(job_id)
+        self._watch.wait_for(job_id, lambda outcome: self._settle(future, task, outcome))
+        return future
+
+    def join(self) -> None:
+        """Return when every job that is run here has an outcome."""
+        self._watch.join(apart_from=self._elsewhere)
+
+    def forget(self, job_ids: list[UUID]) -> None:
+        """Undo `make`: these jobs were not kept."""
+        self._elsewhere.difference_update(job_ids)
+        self._watch.forget(job_ids)
+
+    def is_running(self, job_id: UUID) -> bool:
+        """Whether a worker has claimed the job."""
+        return self._store.states([job_id]).get(job_id) is State.RUNNING
+
+    def cancel(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
+        """Cancel the job of a future; see Future.cancel for the modes."""
+        if mode == "no" and future.running():
+            return False
+        state = self._store.cancel([future.job_id], kill=mode == "kill").get(future.job_id)
+        if state is not State.CANCELLED:
+            return False
+        self._note_cancelled([future.job_id])
+        # Whoever else heard of it first may still be about to say so.
+        futures.wait([future])
+        return True
+
+    def cancel_waiting(self, job_ids: Iterable[UUID]) -> None:
+        """Cancel those that have not begun; those that run are not even asked."""
+        states = self._store.states(list(job_ids)).items()
+        waiting = [job_id for job_id, state in states if state in _WAITING]
+        cancelled = self._store.cancel(waiting).items()
+        self._note_cancelled([job_id for job_id, state in cancelled if state is State.CANCELLED])
+
+    def _note_cancelled(self, job_ids: Iterable[UUID]) -> None:
+        self._watch.deliver(
+            JobOutcome(job_id=job_id, state=State.CANCELLED, attempt=0) for job_id in job_ids
+        )
+
+    def _settle(
+        self,
+        future: DurableFuture[Any],
+        task: Task[..., Any] | None,
+        outcome: JobOutcome | BaseException,
+    ) -> None:
+        self._elsewhere.discard(future.job_id)
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        elif outcome.state is State.CANCELLED:
+            future._end_cancelled()
+        else:
+            try:
+                result = self._result(task, outcome)
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+        # Last: until it is done, cancel() must ask the store and not just say yes.
+        future._forget_call()
+
+    def _result(self, task: Task[..., Any] | None, outcome: JobOutcome) -> Any:
+        if outcome.state is State.SUCCEEDED:
+            fn = None if task is None else task.fn
+            return self._codec.decode_result(outcome.job_id, outcome.result, fn=fn)
+        raise job_failed(outcome)

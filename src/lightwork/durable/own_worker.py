@@ -1,0 +1,142 @@
+"""Own worker: the worker that a durable executor runs inside of its program."""
+
+import inspect
+import logging
+from typing import Any, Final
+
+from lightwork.errors import PoolError, UsageError
+from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
+from lightwork.model import JobOutcome, State
+from lightwork.pool.choose import count_slots
+from lightwork.store.contract import Store
+from lightwork.tasks import Task
+from lightwork.work.outcomes import OutcomeWatch
+from lightwork.work.service import Worker
+from lightwork.work.worker import Ends
+
+log = logging.getLogger(__name__)
+
+# What the executor itself says to its worker.
+_OURS: Final = frozenset({"store", "executor", "imported", "burst", "on_recorded", "on_failed"})
+_FINAL: Final = {
+    Succeeded: State.SUCCEEDED,
+    Failed: State.FAILED,
+    Quarantined: State.FAILED,
+    Cancelled: State.CANCELLED,
+}
+
+
+class OwnWorker:
+    """Runs jobs here, if the executor was given workers, and tells the outcomes that it records.
+
+    Args:
+        where: Where calls run; "": nowhere, this program runs no jobs.
+        options: Those of Worker that are the user's to set.
+        watch: Told of outcomes, and of what ended the worker.
+    """
+
+    def __init__(self, where: str, options: dict[str, Any], watch: OutcomeWatch) -> None:
+        self._where = where
+        self._options = options
+        self._watch = watch
+        self._worker: Worker | None = None
+        # What ended it, if anything did.
+        self._failure: BaseException | None = None
+
+    def start(self, store: Store, authkey: bytes) -> None:
+        """Begin to claim; returns when it is at work, or has failed."""
+        if not self._where:
+            return
+        self._worker = Worker(
+            store,
+            executor=self._where,
+            authkey=authkey,
+            imported=True,
+            on_recorded=lambda ends: self._watch.deliver(_outcomes(ends)),
+            on_failed=self._note_failed,
+            **self._options,
+        )
+        self._worker.start()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether this program runs jobs."""
+        return self._worker is not None
+
+    def serves(self, task: Task[..., Any]) -> bool:
+        """Whether it claims jobs of the task."""
+        return self._worker is not None and task.policy.queue in self._worker.queues
+
+    def check_alive(self) -> None:
+        """Raise if it has failed: what is submitted now would wait for ever.
+
+        Raises:
+            PoolError: With what ended it.
+        """
+        if self._failure is not None:
+            raise PoolError(
+                f"the worker of this executor has ended: {self._failure}; "
+                "its jobs are in the store, open another executor to go on with them"
+            ) from self._failure
+
+    def stop(self) -> None:
+        """Stop it at once; what it holds is handed back. Idempotent."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+            worker.stop()
+            worker.wait()
+
+    def _note_failed(self, error: BaseException) -> None:
+        log.error("worker_failed error=%s", error)
+        self._failure = error
+        self._watch.fail(error)
+
+
+def worker_place(workers: int | str) -> str:
+    """Return where an own worker runs its calls, "" for no worker.
+
+    Raises:
+        UsageError: It is neither a number nor a place.
+    """
+    if isinstance(workers, str):
+        count_slots(workers)  # Raises, before a file is made.
+        return workers
+    if type(workers) is not int or workers < 0:
+        raise UsageError(f"workers must be a number of children, at least 0; seen: {workers!r}")
+    return f"processes:{workers}" if workers else ""
+
+
+def check_worker_options(options: dict[str, Any], where: str) -> None:
+    """Raise unless these are options of a worker, and there is to be one.
+
+    Raises:
+        TypeError: A name is unknown.
+        UsageError: There is no worker that they could be for.
+    """
+    parameters = inspect.signature(Worker).parameters
+    known = [name for name in parameters if name not in _OURS]
+    if unknown := sorted(options.keys() - set(known)):
+        raise TypeError(
+            f"DurableExecutor got an unexpected keyword argument {unknown[0]!r}; "
+            f"expected workers, authkey or one of {', '.join(known)}"
+        )
+    if options and not where:
+        raise UsageError(
+            f"{', '.join(options)}: options of a worker, but workers=0; "
+            "say how many children may run jobs here"
+        )
+
+
+def _outcomes(ends: Ends) -> list[JobOutcome]:
+    return [
+        JobOutcome(
+            job_id=attempt.job_id,
+            state=_FINAL[type(end)],
+            attempt=attempt.number,
+            result=end.result if isinstance(end, Succeeded) else b"",
+            error=end.error if isinstance(end, Failed | Quarantined) else None,
+        )
+        for attempt, end in ends
+        if type(end) in _FINAL
+    ]
