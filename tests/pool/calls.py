@@ -55,6 +55,13 @@ def mark_and_wait_for(mark_path: str, path: str, result: object = None) -> objec
     return wait_for(path, result)
 
 
+def blob_and_wait(size: int, path: str = "") -> bytes:
+    """Return so many bytes, when the file exists if there is to be one."""
+    if path:
+        wait_for(path)
+    return bytes(size)
+
+
 def wait_until_cancelled() -> str:
     while not current().cancelled:
         time.sleep(0.002)

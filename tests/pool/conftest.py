@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import busy
 import pytest
 
 from lightwork.pool.process import ProcessExecutor
@@ -19,3 +20,10 @@ def single() -> Iterator[ProcessExecutor]:
     with ProcessExecutor(1) as executor:
         yield executor
         executor.kill_workers()
+
+
+@pytest.fixture
+def busy_machine() -> Iterator[None]:
+    """More processes that never wait than there are cores."""
+    with busy.busy_machine():
+        yield

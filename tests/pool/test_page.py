@@ -135,6 +135,22 @@ def test_a_waiting_answer_can_be_seen_while_the_child_runs_on() -> None:
     assert pool.seen == [Frame(11, 5, 0, b"done")]
 
 
+@given(sizes=st.lists(SIZES, min_size=1, max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_child_keeps_back_can_be_seen_while_it_runs_on(sizes: list[int]) -> None:
+    with open_page() as page, pytest.MonkeyPatch.context() as patch:
+        pipe = Pipe()
+        patch.setattr("lightwork.pool.outbox.os.write", lambda _, data: pipe.write(data))
+        outbox, pool = Outbox(page, -1), PoolSide(page, pipe)
+
+        for seq, size in enumerate(sizes):
+            outbox.put(pack_frame(11, seq, bytes(size)))
+        pool.read(1 << 30)
+        pool.peek()
+
+    assert len(pool.seen) == len(sizes)
+
+
 def test_the_end_of_a_large_frame_is_never_looked_for_in_the_ring() -> None:
     frame = pack_frame(11, 1, b"x" * OUTBOX_SIZE)
     with open_page() as page, pytest.MonkeyPatch.context() as patch:

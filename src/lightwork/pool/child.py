@@ -18,9 +18,10 @@ whoever writes to the outbox, which is the loop, except while a call's own code
 runs. A process that a call has forked must write nothing at all: the memory is
 its parent's too. If it comes back from the call, it ends (Forked).
 
-Answers are sent when nothing more is waiting to be run, when the oldest has
-waited FLUSH_NS, or when the outbox is full. An answer behind which a long call
-began is read by the pool from shared memory.
+Whoever sleeps has sent (sending.py): a read that may block comes right after a flush.
+Answers are kept only from one call to the next, until nothing more is waiting to be
+run, the oldest has waited FLUSH_NS, or the outbox holds KEPT_MAX. An answer
+behind which a long call began is read by the pool from shared memory.
 """
 
 import contextlib
@@ -53,7 +54,6 @@ from lightwork.pool.outbox import AnyOutbox, Outbox
 from lightwork.pool.page import (
     CANCEL,
     PACKETS,
-    PEEKING,
     STARTED,
     STARTED_NS,
     TRACE_START,
@@ -61,9 +61,9 @@ from lightwork.pool.page import (
     own_page,
 )
 from lightwork.pool.pickling import dump, dump_result, load, load_apart
+from lightwork.pool.sending import may_keep
 from lightwork.pool.shelf import Shelf
 
-FLUSH_NS: Final = 500_000 if PEEKING else 0
 _PROGRESS_NS: Final = 50_000_000
 # How many descriptors a child is made with.
 ENDS: Final = 6
@@ -115,6 +115,8 @@ class Child:
     def __init__(self, ends: Sequence[int]) -> None:
         packets, results, page, inbox, shelf, self._arena = ends
         self._packets = packets
+        # Another open file for the same pipe, which never blocks.
+        self._look = os.open(f"/proc/self/fd/{packets}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._page = Page(page)
         own_page[:] = [self._page]
         self._words = self._page.words
@@ -185,12 +187,7 @@ class Child:
         self._refs.forget_dropped()
         if self._let_go:
             self._say_let_go()
-        # The pool counts what it put into the pipe: as long as that is more
-        # than was taken, the read below does not wait, so answers may.
-        if self._words[PACKETS] <= self._taken or time.monotonic_ns() - self._flushed_ns > FLUSH_NS:
-            self._outbox.flush()
-            self._flushed_ns = time.monotonic_ns()
-        raw = os.read(self._packets, PACKET_SIZE)
+        raw = self._next_packet()
         if not raw:
             return False
         self._taken += 1
@@ -202,6 +199,17 @@ class Child:
         elif packet.kind == Kind.ASYNC_CALL:
             return self._serve_loop(packet)
         return packet.kind != Kind.STOP
+
+    def _next_packet(self) -> bytes:
+        """Return the next packet, or nothing at the end; nothing is unsent while this sleeps."""
+        if may_keep(self._words[PACKETS], self._taken, time.monotonic_ns() - self._flushed_ns):
+            try:
+                return os.read(self._look, PACKET_SIZE)
+            except BlockingIOError:
+                pass  # The pool has taken it back.
+        self._outbox.flush()
+        self._flushed_ns = time.monotonic_ns()
+        return os.read(self._packets, PACKET_SIZE)
 
     def _serve_loop(self, packet: Packet) -> bool:
         if self._loop_calls is None:

@@ -36,6 +36,7 @@ from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.inbox import RING_SIZE, Inbox
 from lightwork.pool.page import CANCEL, LOOP_NS, PACKETS, STARTED, STARTED_NS, Page
 from lightwork.pool.plan import STALLED_SECONDS
+from lightwork.pool.sending import must_be_peeked
 from lightwork.pool.shelf import Delivery, ShelfReader
 from lightwork.pool.stored import StoredRef
 
@@ -146,8 +147,6 @@ class ChildLink:
         # Runs a call that turned out to be long: gets nothing until it answers.
         self.is_stalled = False
         self.is_at_end = False
-        # Calls were taken back, and it may not have noticed: it may keep answers.
-        self.was_recalled = False
         self.calls: dict[int, Call] = {}
         # Those of `calls` that run on the child's event loop, and when they have
         # begun there, as far as it is known, in monotonic nanoseconds.
@@ -300,7 +299,6 @@ class ChildLink:
         if words:
             # They are about calls that the child has; there is room, and they are counted.
             os.write(self.ends.packets, b"".join(words))
-        self.was_recalled = bool(self.calls)
         return taken
 
     def started(self) -> tuple[int, float]:
@@ -354,13 +352,10 @@ class ChildLink:
 
     def must_be_peeked(self) -> bool:
         """Whether an answer may wait in shared memory that no pipe will announce soon."""
-        if len(self.calls) == 1 and self.was_recalled and self.page.words[STARTED] in self.calls:
-            # The one call runs; its own answer will be sent at once.
-            self.was_recalled = False
         if self.coroutines:
             # Those that have begun keep nothing waiting: their loop sends before it sleeps.
             return self.is_stalled or len(self.calls) > len(self.begun)
-        return len(self.calls) > 1 or self.bundles > 0 or (self.was_recalled and bool(self.calls))
+        return must_be_peeked(len(self.calls), self.bundles)
 
     def peek(self) -> list[Frame]:
         """Return answers that a living child keeps behind a call it is running."""

@@ -6,6 +6,10 @@ the outbox. So records wait in a short line of their own, which that thread send
 whenever it is not already writing: at once if it logs itself, else with the next
 answer. When the line is full, records are dropped and counted.
 
+Whoever sleeps has sent (sending.py), here too: what that thread says itself, however
+it comes to that, is sent before its process may block. Only what other threads say
+while no call runs waits for the next answer, or for the child's end.
+
 Only a child of a pool with `logs=True` loads this file.
 """
 
@@ -14,7 +18,7 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from typing import Final
 
 from lightwork.pool.frames import Kind, pack_frame
@@ -30,9 +34,9 @@ class LoggingOutbox:
     def __init__(self, outbox: AnyOutbox) -> None:
         self._outbox = outbox
         self._thread = get_ident()
-        self._is_writing = False
-        # Held while writing: threads of a call may report progress.
-        self._turn = Lock()
+        # Held while writing: threads of a call may report progress. Reentrant only so that
+        # a finalizer, which may log anywhere, can tell that it has interrupted its holder.
+        self._turn = RLock()
         os.register_at_fork(after_in_child=self._be_forked)
         # Filled by any thread, emptied by the one that writes.
         self._waiting: deque[bytes] = deque()
@@ -43,8 +47,11 @@ class LoggingOutbox:
         self._write(lambda: self._outbox.put(frame))
 
     def flush(self) -> None:
-        """Send all that waits."""
+        """Send all that waits; then this process may sleep."""
         self._write(self._outbox.flush)
+        while self._waiting:
+            # A finalizer has logged in the middle of that.
+            self._write(self._outbox.flush)
 
     def say(self, record: bytes) -> None:
         """Send a packed record, now or with the next answer; any thread may call this."""
@@ -52,26 +59,22 @@ class LoggingOutbox:
             self._dropped += 1
             return
         self._waiting.append(pack_frame(Kind.LOG, 0, record))
-        if get_ident() == self._thread and not self._is_writing:
+        if get_ident() == self._thread and not self._turn._is_owned():  # type: ignore[attr-defined]
             # At once: the call may run for an hour from here.
             self.flush()
 
     def _write(self, act: Callable[[], None]) -> None:
         with self._turn:
-            self._is_writing = True
-            try:
-                while self._waiting:
-                    self._outbox.put(self._waiting.popleft())
-                if self._dropped:
-                    dropped, self._dropped = self._dropped, 0
-                    self._outbox.put(pack_frame(Kind.LOG, 0, pickle.dumps(dropped)))
-                act()
-            finally:
-                self._is_writing = False
+            while self._waiting:
+                self._outbox.put(self._waiting.popleft())
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                self._outbox.put(pack_frame(Kind.LOG, 0, pickle.dumps(dropped)))
+            act()
 
     def _be_forked(self) -> None:
-        # A process that a call has forked has no pool to tell anything: for ever writing.
-        self._is_writing = True
+        # A process that a call has forked has no pool to tell anything: nobody's thread.
+        self._thread = 0
 
 
 class _Sender(logging.Handler):

@@ -19,7 +19,8 @@ loaded, BEGUN with its number goes into the outbox, which survives (page.py). So
 the pool knows which coroutine calls had begun, and has the answers of those
 that had ended. All others that had begun are lost: they shared the process.
 
-Answers are sent when the loop is about to sleep (Selector), or when the oldest
+Whoever sleeps has sent (sending.py): answers are sent when the loop is about to sleep
+(Selector), when the last coroutine has ended, or when the oldest
 has waited FLUSH_NS. The page says since when the loop has been at a step: how
 the pool knows a loop that is blocked from one that waits.
 """
@@ -42,8 +43,8 @@ from lightwork.pool.loop_call import LoopCall, wind_down
 from lightwork.pool.outbox import AnyOutbox
 from lightwork.pool.page import CANCEL, LOOP_NS
 from lightwork.pool.pickling import dump, load, load_apart
+from lightwork.pool.sending import FLUSH_NS
 
-FLUSH_NS: Final = 500_000
 _PROGRESS_NS: Final = 50_000_000
 
 
@@ -52,6 +53,7 @@ class ServingChild(Protocol):
 
     _name: str
     _packets: int
+    _look: int
     _taken: int
     _words: memoryview
     _outbox: AnyOutbox
@@ -114,7 +116,6 @@ class LoopCalls:
         # Else what one short coroutine has to say would be sent in two pieces.
         self._selector.note_start()
         self._begin(packet)
-        os.set_blocking(child._packets, False)
         try:
             while self._goes_on and (self._calls or asyncio.all_tasks(self._loop)):
                 # Of a task that a call has made: it is told to whoever awaits that.
@@ -122,7 +123,6 @@ class LoopCalls:
                     self._loop.run_forever()
                 self._take_packets()
         finally:
-            os.set_blocking(child._packets, True)
             child._words[LOOP_NS] = 0
         # The pool takes it that only answers of plain calls are ever kept back.
         child._outbox.flush()
@@ -135,7 +135,7 @@ class LoopCalls:
     def _take_packets(self) -> None:
         while self._goes_on:
             try:
-                raw = os.read(self._child._packets, PACKET_SIZE)
+                raw = os.read(self._child._look, PACKET_SIZE)
             except BlockingIOError:
                 return
             if not raw:

@@ -1,9 +1,14 @@
-"""Outbox: the child's end of the result stream. See page.py for the theory."""
+"""Outbox: the child's end of the result stream. See page.py and sending.py for the theory.
+
+Invariant: whoever sleeps has sent. Before its process may block it calls `flush`, and
+after that nothing is unsent, whatever an outbox around this one adds.
+"""
 
 import os
 from typing import Final, Protocol
 
 from lightwork.pool.page import OUTBOX_SIZE, PRODUCED, RING_FRAME_MAX, RING_FROM, Page
+from lightwork.pool.sending import must_send_first
 
 _WRITE_MAX: Final = 1 << 30
 
@@ -15,7 +20,7 @@ class AnyOutbox(Protocol):
         """Keep a frame so that it survives this process; send it later."""
 
     def flush(self) -> None:
-        """Send all that waits."""
+        """Send all that waits; then this process may sleep."""
 
 
 class Outbox:
@@ -28,18 +33,12 @@ class Outbox:
         self._produced = 0
         self._sent = 0
 
-    @property
-    def waiting(self) -> int:
-        """Bytes that are not sent yet."""
-        return self._produced - self._sent
-
     def put(self, frame: bytes) -> None:
         """Keep a frame so that it survives this process; send it later."""
         size = len(frame)
-        if size > OUTBOX_SIZE - self.waiting:
+        if must_send_first(size, self._produced - self._sent):
             self.flush()
         if size > RING_FRAME_MAX:
-            self.flush()
             self._send(memoryview(frame))
             self._produced += size
             self._sent += size
@@ -51,8 +50,8 @@ class Outbox:
         self._words[PRODUCED] = self._produced
 
     def flush(self) -> None:
-        """Send all that waits."""
-        if self.waiting == 0:
+        """Send all that waits; then this process may sleep."""
+        if self._produced == self._sent:
             return
         start, end = self._sent % OUTBOX_SIZE, self._produced % OUTBOX_SIZE
         if start < end:

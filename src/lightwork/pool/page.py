@@ -24,7 +24,9 @@ ring position `n % OUTBOX_SIZE` until the child has sent it through the pipe.
 
 Invariants:
 - The child stores a frame's bytes before it raises `produced`.
-- It never overwrites bytes that it has not sent: produced - sent <= OUTBOX_SIZE.
+- It never overwrites bytes that it has not sent, and has never more unsent than the
+  pool can look at while it lives: produced - sent <= KEPT_MAX, half the ring.
+- Whoever sleeps has sent: a child that may block has no byte unsent (sending.py).
 - So when a child is dead and the pipe is drained after `received` bytes, the
   ring holds all of [received, produced): no finished call is ever lost, although
   results are sent in batches.
@@ -49,6 +51,8 @@ TRACE_SIZE: Final = 1 << 14
 PAGE_SIZE: Final = TRACE_START + TRACE_SIZE
 
 RING_FRAME_MAX: Final = OUTBOX_SIZE // 2
+# Bytes that a child has unsent at most.
+KEPT_MAX: Final = OUTBOX_SIZE - RING_FRAME_MAX
 
 # The pool may look at a living child's ring only where stores become visible in
 # program order. Elsewhere a child sends every result at once.
@@ -75,6 +79,14 @@ _RESULTS_START: Final = BOARD_START + 4 * BUNDLE_MAX
 
 # Places of the child's shelf (shelf.py).
 SLOTS: Final = 64
+
+
+def can_be_peeked(produced: int, received: int, ring_from: int) -> bool:
+    """Whether what a living child keeps is in the ring, where no frame can overwrite it now. Pure.
+
+    It is not where the pool has still to read from the pipe: then that announces itself.
+    """
+    return received >= ring_from and produced - received <= KEPT_MAX
 
 
 def make_page() -> int:
@@ -121,8 +133,7 @@ class Page:
         the next look or the pipe brings the same bytes.
         """
         produced = self.words[PRODUCED]
-        is_held = received >= self.words[RING_FROM]
-        if not is_held or produced - received > OUTBOX_SIZE - RING_FRAME_MAX:
+        if not can_be_peeked(produced, received, self.words[RING_FROM]):
             return b""
         copy = self.read_stream(received)
         return copy if self.words[PRODUCED] == produced else b""

@@ -294,9 +294,7 @@ class Placement:
         """Take back what the child has not begun."""
         for call in reversed(link.recall()):
             self.put_back(call)
-        if link.was_recalled:
-            self.expect_to_peek(link)
-        elif not link.is_killed:
+        if not link.calls and not link.is_killed:
             self.children.note_free(link)
 
     def weigh(self, link: ChildLink) -> None:
