@@ -31,11 +31,12 @@ def test_the_list_is_newest_first_and_whole_in_a_pipe(lightwork: Invoke, made: M
     rows = rows_of(lightwork("jobs").stdout)
 
     assert [row[:4] for row in rows] == [
-        [str(waiting), "ready", "script:square", "default"],
-        [str(bad), "failed", "script:square", "default"],
-        [str(good), "succeeded", "script:square", "default"],
+        ["3", "ready", "script:square", "default"],
+        ["2", "failed", "script:square", "default"],
+        ["1", "succeeded", "script:square", "default"],
     ]
-    assert [row[7] for row in rows] == ["", "ValueError: wrong", ""]
+    assert [row[8] for row in rows] == ["", "ValueError: wrong", ""]
+    assert [row[9] for row in rows] == [str(waiting), str(bad), str(good)]
 
 
 def test_an_empty_store_has_an_empty_list(lightwork: Invoke, store: Store) -> None:
@@ -89,7 +90,7 @@ def test_json_tells_instants_states_and_ids_as_text(lightwork: Invoke, made: Mad
 def test_a_running_job_shows_how_far_it_is(lightwork: Invoke, made: Made) -> None:
     made.running(Progress(done=3, total=4, note="reading\x07"))
 
-    ((*_, note),) = rows_of(lightwork("jobs").stdout)
+    ((*_, note, _uuid),) = rows_of(lightwork("jobs").stdout)
 
     assert note == "75% reading\\x07"
 
@@ -97,7 +98,7 @@ def test_a_running_job_shows_how_far_it_is(lightwork: Invoke, made: Made) -> Non
 def test_a_scheduled_job_shows_when_it_is_due(lightwork: Invoke, made: Made) -> None:
     made.retried()
 
-    ((*_, note),) = rows_of(lightwork("jobs").stdout)
+    ((*_, note, _uuid),) = rows_of(lightwork("jobs").stdout)
 
     assert note.startswith("due in ")
 
@@ -120,9 +121,9 @@ def test_show_tells_all_of_a_job_that_failed(lightwork: Invoke, made: Made) -> N
 
     lines = lightwork("jobs", "show", job_id).stdout.splitlines()
 
-    assert lines[0] == f"id        {job_id}"
-    assert lines[1] == "state     failed"
-    assert lines[lines.index("error     ValueError: one") + 1] == "          two"
+    assert lines[0] == f"id         1, {job_id}"
+    assert lines[1] == "state      failed"
+    assert lines[lines.index("error      ValueError: one") + 1] == "           two"
     assert any(line.startswith("  attempt 1 failed at ") for line in lines)
     assert lines[-1] == "in line 7"
 
@@ -132,7 +133,7 @@ def test_show_tells_the_result(lightwork: Invoke, made: Made) -> None:
 
     done = lightwork("jobs", "show", job_id)
 
-    assert 'result    {"area": 49}' in done.stdout.splitlines()
+    assert 'result     {"area": 49}' in done.stdout.splitlines()
 
 
 def test_show_tells_results_that_json_lacks_by_their_repr(lightwork: Invoke, made: Made) -> None:
@@ -140,7 +141,7 @@ def test_show_tells_results_that_json_lacks_by_their_repr(lightwork: Invoke, mad
 
     done = lightwork("jobs", "show", job_id)
 
-    assert "result    {(1+2j)}" in done.stdout.splitlines()
+    assert "result     {(1+2j)}" in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ MISUSES = [
     (["jobs", "--limit", "1e99"], "'1e99' is not a valid integer"),
     (["jobs", "--limit", "99999999999999999999"], "is not in the range"),
     (["jobs", "show"], "name at least one job"),
-    (["jobs", "show", "17"], "a job id is a UUID; seen: '17'"),
+    (["jobs", "show", "17x"], "a job is named by its number or its UUID"),
+    (["jobs", "show", "9" * 19], "a job is named by its number or its UUID"),
     (["jobs", "show", "a://b", "c://d", ID], "one URL is enough"),
     (["jobs", "wait", ID, "--timeout", "-1s"], "is not a duration"),
     (["jobs", "foo://x"], "stores are kept in SQLite"),
@@ -85,7 +86,7 @@ def test_a_store_that_is_not_there_is_out_of_reach_and_not_made(
 
     assert done.exit_code == 3
     assert done.stderr.startswith("lightwork: store ")
-    assert "`lightwork db init`" in done.stderr
+    assert f"`lightwork db init sqlite:///{folder}/lightwork.db`" in done.stderr
     assert not (folder / "lightwork.db").exists()
 
 

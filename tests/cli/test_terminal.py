@@ -10,6 +10,7 @@ import pytest
 
 from cli.jobs_made import Made
 from cli.runs import start, until
+from lightwork.model import ErrorInfo
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
 
@@ -98,13 +99,20 @@ def test_wait_draws_a_line_and_takes_it_away(folder: Path, made: Made) -> None:
     assert text.index("running") < text.rindex("\r\x1b[K") < text.index("have not ended")
 
 
-def test_the_id_and_the_state_fit_on_a_narrow_terminal(folder: Path, made: Made) -> None:
-    job_id = made.failed()
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_long_note_takes_what_is_left_and_pushes_nothing_out(
+    folder: Path, made: Made, columns: int
+) -> None:
+    made.failed(ErrorInfo(type="ValueError", text="a long story " * 100))
+    made.failed()
 
-    lines = shown("jobs", folder=folder, columns=80, NO_COLOR="1").splitlines()
+    _, short, long = shown("jobs", folder=folder, columns=columns, NO_COLOR="1").splitlines()
 
-    assert f"{job_id}  failed  " in lines[1]
-    assert len(lines[1]) <= 80
+    assert short.startswith(" 2  failed  script:square  ")
+    assert long.startswith(" 1  failed  script:square  ")
+    assert "ValueError" in long
+    assert long.endswith("…")
+    assert len(long) == columns
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

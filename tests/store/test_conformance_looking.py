@@ -239,3 +239,12 @@ def test_closed_store_says_so(url: str) -> None:
     for use in (lambda: store.submit([new_job()]), store.summary, store.changes):
         with pytest.raises(StoreError, match="closed"):
             use()
+
+
+def test_payloads_are_read_where_they_are_small(store: Store) -> None:
+    small, large = new_job(payload=b"four"), new_job(payload=b"fives")
+    store.submit([small, large])
+
+    found = store.payloads([small.id, large.id, uuid.uuid4()], largest=4)
+
+    assert found == {small.id: b"four", large.id: b""}

@@ -3,8 +3,8 @@
     lightwork jobs [URL] [--state S] ...      the list
     lightwork jobs show ID... [URL]           and so retry, cancel, wait
 
-An id never holds "://", so the URL is told from ids wherever it stands, and
-`lightwork jobs URL show ID` means the same.
+A job is named by its number or its UUID (job_names.py). Neither holds "://", so the
+URL is told from them wherever it stands, and `lightwork jobs URL show ID` means the same.
 """
 
 from contextlib import closing
@@ -18,32 +18,36 @@ from lightwork.cli.jobs_wait import wait
 from lightwork.cli.options import is_url, output_options, url_argument
 from lightwork.cli.output import (
     STATE_COLOURS,
-    Cell,
-    Column,
     draw_bar,
     first_line,
     is_terminal,
+    plain,
     print_json,
-    print_table,
     printable,
     seconds_since,
 )
+from lightwork.cli.table import Cell, Column, print_table
 from lightwork.cli.times import show_duration
 from lightwork.model import State
 
 if TYPE_CHECKING:
+    from lightwork.store.contract import Store
     from lightwork.store.views import JobView
 
 _LIST = "list"
+# Only in a pipe: a terminal has better use for 36 characters, and the number is as good a name.
+_NEVER = 1_000_000
 _COLUMNS = (
-    Column("ID", is_whole=True),
-    Column("STATE", is_whole=True),
-    Column("TASK"),
-    Column("QUEUE", from_width=110),
-    Column("TRY", is_number=True, from_width=110),
-    Column("AGE", is_number=True, is_whole=True),
-    Column("TOOK", is_number=True, is_whole=True, from_width=100),
-    Column("NOTE"),
+    Column(title="ID", is_whole=True, is_number=True),
+    Column(title="STATE", is_whole=True),
+    Column(title="TASK", keeps_end=True),
+    Column(title="QUEUE", from_width=110),
+    Column(title="TRY", is_number=True, is_whole=True, from_width=110),
+    Column(title="AGE", is_number=True, is_whole=True),
+    Column(title="TOOK", is_number=True, is_whole=True, from_width=100),
+    Column(title="ARGUMENTS", most=30),
+    Column(title="NOTE"),
+    Column(title="UUID", is_whole=True, from_width=_NEVER),
 )
 
 
@@ -107,26 +111,39 @@ def list_jobs(
     chosen = State(state) if state else None
     with closing(open_store(url, create=False)) as store:
         found = store.jobs(state=chosen, task=task, queue=queue, limit=limit)
+        arguments = {} if quiet else _arguments(store, found)
     if json:
         for view in found:
-            print_json(view)
+            print_json(plain(view) | {"arguments": arguments[view.seq]})
     elif quiet:
         for view in found:
             click.echo(str(view.id))
     else:
-        print_table(_COLUMNS, [_row(view) for view in found])
+        print_table(_COLUMNS, [_row(view, arguments[view.seq]) for view in found])
 
 
-def _row(view: "JobView") -> list[Cell]:
+def _arguments(store: "Store", found: "list[JobView]") -> dict[int, str]:
+    from lightwork.cli.arguments import LISTED, listed_arguments
+
+    payloads = store.payloads([view.id for view in found], largest=LISTED)
+    return {
+        view.seq: listed_arguments(view.id, payloads.get(view.id, b""), view.payload_size)
+        for view in found
+    }
+
+
+def _row(view: "JobView", arguments: str) -> list[Cell]:
     return [
-        Cell(str(view.id)),
+        Cell(str(view.seq)),
         Cell(view.state, STATE_COLOURS[view.state]),
         Cell(printable(view.task)),
         Cell(printable(view.queue)),
         Cell(str(view.attempt)),
         Cell(show_duration(seconds_since(view.created_at))),
         Cell(_took(view)),
+        Cell(arguments),
         _note(view),
+        Cell(str(view.id)),
     ]
 
 

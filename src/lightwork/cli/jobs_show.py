@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from lightwork.cli.job_names import JobName, find_jobs
 from lightwork.cli.options import output_options, targets_argument
 from lightwork.cli.output import (
     STATE_COLOURS,
@@ -26,21 +27,21 @@ if TYPE_CHECKING:
     from lightwork.store.contract import Store
     from lightwork.store.views import AttemptView, JobView
 
-_LABEL_WIDTH = 10
+_LABEL_WIDTH = 11
+# Bytes of arguments that are read.
+SHOWN = 65_536
 Field = tuple[str, str]
 
 
 @click.command()
 @targets_argument
 @output_options
-def show(*, url: str, ids: list[UUID], json: bool, quiet: bool) -> None:
-    """Show jobs with their attempts, errors and results."""
-    from lightwork.cli.waiting import refuse_unknown
+def show(*, url: str, names: list[JobName], json: bool, quiet: bool) -> None:
+    """Show jobs with their arguments, attempts, errors and results."""
     from lightwork.store.sqlstore import open_store
 
     with closing(open_store(url, create=False)) as store:
-        refuse_unknown(store, ids)
-        for number, job_id in enumerate(ids):
+        for number, job_id in enumerate(find_jobs(store, names)):
             if number and not json:
                 click.echo()
             _show_one(store, job_id, json=json, quiet=quiet)
@@ -55,31 +56,38 @@ def _show_one(store: "Store", job_id: UUID, *, json: bool, quiet: bool) -> None:
         return
     attempts = store.attempts(job_id)
     outcome = store.outcomes([job_id]).get(job_id)
+    payload = store.payloads([job_id], largest=SHOWN).get(job_id, b"")
     if json:
-        print_json(_document(view, attempts, outcome))
+        print_json(_document(view, payload, attempts, outcome))
     elif quiet:
         click.echo(view.state)
     else:
-        _print_fields(_fields(view, outcome))
+        _print_fields(_fields(view, payload, outcome))
         _print_attempts(attempts)
         _print_traceback(view, attempts)
 
 
 def _document(
-    view: "JobView", attempts: "list[AttemptView]", outcome: "JobOutcome | None"
+    view: "JobView", payload: bytes, attempts: "list[AttemptView]", outcome: "JobOutcome | None"
 ) -> dict[str, Any]:
+    from lightwork.cli.arguments import argument_fields, arguments_text
     from lightwork.cli.outcome import result_fields
 
     document: dict[str, Any] = plain(view) | {"attempts": plain(attempts)}
+    document["arguments"] = arguments_text(view.id, payload, view.payload_size)
+    document |= argument_fields(view.id, payload)
     if outcome is not None and outcome.state == "succeeded":
         document |= result_fields(outcome)
     return document
 
 
-def _fields(view: "JobView", outcome: "JobOutcome | None") -> Iterator[Field]:
-    yield "id", str(view.id)
+def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> Iterator[Field]:
+    from lightwork.cli.arguments import arguments_text
+
+    yield "id", f"{view.seq}, {view.id}"
     yield "state", view.state
     yield "task", view.task
+    yield "arguments", arguments_text(view.id, payload, view.payload_size)
     yield "queue", f"{view.queue}, priority {view.priority}"
     yield "attempt", f"{view.attempt} ({view.failures} failures, {view.crashes} crashes)"
     yield from _instants(view)
@@ -89,7 +97,6 @@ def _fields(view: "JobView", outcome: "JobOutcome | None") -> Iterator[Field]:
         yield "stop", "asked"
     if policy := _policy_text(view.policy):
         yield "policy", policy
-    yield "payload", f"{view.payload_size} bytes"
     progress = view.progress
     if progress.done or progress.note:
         of_total = f" of {progress.total:g}" if progress.total else ""

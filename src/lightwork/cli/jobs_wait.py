@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from lightwork.cli.job_names import JobName, find_jobs
 from lightwork.cli.options import duration, output_options, targets_argument
 from lightwork.cli.output import draw_bar, first_line, note, print_json, printable
 
@@ -24,20 +25,21 @@ _CLEAR_LINE = "\r\x1b[K"
 @targets_argument
 @click.option("--timeout", type=duration, metavar="TIME", help="Give up after so long, status 1.")
 @output_options
-def wait(*, url: str, ids: list[UUID], timeout: float | None, json: bool, quiet: bool) -> None:
+def wait(*, url: str, names: list[JobName], timeout: float | None, json: bool, quiet: bool) -> None:
     """Wait until jobs have ended; exit status 1 unless all of them succeeded."""
     from lightwork.cli.waiting import wait_for_ends
     from lightwork.store.sqlstore import open_store
 
     is_good = True
     with closing(open_store(url, create=False)) as store:
-        line = ProgressLine(store, len(ids), is_shown=not quiet and sys.stderr.isatty())
+        found = find_jobs(store, names)
+        line = ProgressLine(store, len(found), is_shown=not quiet and sys.stderr.isatty())
         limit = float("inf") if timeout is None else timeout
         try:
-            for outcome in wait_for_ends(store, ids, timeout=limit, on_look=line.draw):
+            for outcome in wait_for_ends(store, list(found), timeout=limit, on_look=line.draw):
                 line.clear()
                 is_good = is_good and outcome.state == "succeeded"
-                _report(outcome, json=json, quiet=quiet)
+                _report(found[outcome.job_id], outcome, json=json, quiet=quiet)
         finally:
             line.clear()
     if not is_good:
@@ -79,14 +81,14 @@ class ProgressLine:
         return f"{draw_bar(ended / self._total, _BAR_WIDTH)} {ended} of {self._total}, {states}"
 
 
-def _report(outcome: "JobOutcome", *, json: bool, quiet: bool) -> None:
+def _report(name: JobName, outcome: "JobOutcome", *, json: bool, quiet: bool) -> None:
     from lightwork.cli.outcome import result_fields
 
     error = outcome.error
     if json:
         print_json({"id": outcome.job_id, "state": outcome.state} | result_fields(outcome))
     elif not quiet:
-        click.echo(f"{outcome.job_id}\t{outcome.state}")
+        click.echo(f"{name}\t{outcome.state}")
     if error is not None and not json:
         why = f"{printable(error.type)}: {first_line(error.text)}"
-        note(f"lightwork: job {outcome.job_id} failed in attempt {outcome.attempt}: {why}")
+        note(f"lightwork: job {name} failed in attempt {outcome.attempt}: {why}")

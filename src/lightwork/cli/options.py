@@ -3,12 +3,12 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
-from uuid import UUID
 
 import click
 
+from lightwork.cli.job_names import parse_names
 from lightwork.cli.times import parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,26 +54,8 @@ def url_argument(verb: F) -> F:
     return click.argument("url", required=False, callback=choose)(verb)
 
 
-def parse_ids(words: Sequence[str]) -> list[UUID]:
-    """Return job ids, each once.
-
-    Raises:
-        click.UsageError: There is none, or a word is no id.
-    """
-    if not words:
-        raise click.UsageError("name at least one job by its id; `lightwork jobs` lists them")
-    return list(dict.fromkeys(map(_parse_id, words)))
-
-
-def _parse_id(word: str) -> UUID:
-    try:
-        return UUID(word)
-    except ValueError as error:
-        raise click.UsageError(f"a job id is a UUID; seen: {word!r}") from error
-
-
 def targets_argument(verb: F) -> F:
-    """Accept job ids and, among them, a URL; the verb receives `url` and `ids`."""
+    """Accept names of jobs and, among them, a URL; the verb receives `url` and `names`."""
 
     @click.argument("target", nargs=-1, metavar="ID... [URL]")
     @click.pass_context
@@ -82,8 +64,8 @@ def targets_argument(verb: F) -> F:
         urls = [word for word in target if is_url(word)]
         if len(urls) > 1:
             raise click.UsageError(f"one URL is enough; seen: {', '.join(urls)}")
-        ids = parse_ids([word for word in target if not is_url(word)])
-        return verb(url=choose_url(ctx, *urls), ids=ids, **options)
+        names = parse_names([word for word in target if not is_url(word)])
+        return verb(url=choose_url(ctx, *urls), names=names, **options)
 
     return cast("F", with_targets)
 

@@ -7,8 +7,6 @@ say: it is made printable, because a terminal obeys what it is sent.
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -26,62 +24,6 @@ STATE_COLOURS: Final = {
     "failed": "red",
     "cancelled": "bright_black",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One field of a table."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        is_whole: Never cut: an id is copied from here.
-        is_number: Stands at the right.
-        from_width: Left out on terminals that are narrower than so many characters.
-    """
-
-    title: str
-    is_whole: bool = False
-    is_number: bool = False
-    from_width: int = 0
-
-
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print rows under titles: cut to the terminal, or whole and with tabs into a pipe."""
-    if make_console().is_terminal:
-        _print_cut(columns, rows)
-        return
-    click.echo("\t".join(column.title for column in columns))
-    for row in rows:
-        click.echo("\t".join(cell.text.replace("\t", " ") for cell in row))
-
-
-def _print_cut(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = make_console()
-    shown = [index for index, column in enumerate(columns) if console.width >= column.from_width]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index in shown:
-        column = columns[index]
-        widest = max((len(row[index].text) for row in rows), default=0)
-        table.add_column(
-            column.title,
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=widest if column.is_whole else None,
-            justify="right" if column.is_number else "left",
-        )
-    for row in rows:
-        table.add_row(*(Text(row[index].text, style=row[index].style) for index in shown))
-    console.print(table)
 
 
 def is_terminal() -> bool:

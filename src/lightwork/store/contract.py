@@ -121,6 +121,9 @@ class Store(Protocol):
     def job(self, job_id: uuid.UUID) -> JobView | None:
         """Return one job, or None if there is none of this id."""
 
+    def payloads(self, job_ids: Iterable[uuid.UUID], *, largest: int) -> dict[uuid.UUID, bytes]:
+        """Return the payload of each job that exists, and b"" for one of more than `largest` bytes."""
+
     def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
         """Return the ended attempts of a job that did not succeed, first to last."""
 

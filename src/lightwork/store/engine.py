@@ -85,7 +85,9 @@ def check_place(path: Path, *, create: bool) -> None:
     if path.exists():
         _check_file(path)
     elif not create:
-        raise StoreError(f"store {path} does not exist; create it with `lightwork db init`")
+        raise StoreError(
+            f"store {path} does not exist; create it with `lightwork db init {sqlite_url(path)}`"
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StoreError(
             f"store {path}: SQLite keeps files beside it, but the folder {path.parent} is "

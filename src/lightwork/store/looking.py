@@ -6,14 +6,25 @@ unfinished jobs through the partial indexes and takes finished ones from the tal
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select, true
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import NullType
 
 from lightwork.model import State
 from lightwork.store import statements as sql
+from lightwork.store.chunks import padded_chunks
 from lightwork.store.rows import attempt_view, job_view, worker_view
 from lightwork.store.tables import attempt, in_state, job, tally, worker
 from lightwork.store.views import AttemptView, JobView, Summary, WorkerView
@@ -42,6 +53,16 @@ COUNTS: Final[Mapping[State, Select[Any]]] = {
     for state in State
     if not state.is_final
 }
+_PAYLOADS: Final = select(
+    job.c.id,
+    case(
+        (
+            func.length(job.c.payload) <= bindparam("b_largest"),
+            type_coerce(job.c.payload, NullType),
+        ),
+        else_=None,
+    ).label("payload"),
+).where(job.c.id.in_(bindparam("b_ids", expanding=True)))
 # Plus 0: of the bare key SQLite seeks the minimum in the table, over all finished rows.
 _OLDEST: Final = select(func.min(job.c.seq + 0)).where(in_state(State.READY)).scalar_subquery()
 OLDEST_READY: Final = select(sql.NOW - func.coalesce(job.c.due_at, job.c.created_at)).where(
@@ -75,6 +96,18 @@ def one_job(connection: Connection, job_id: uuid.UUID) -> JobView | None:
     """Return one job, or None."""
     row = connection.execute(select(*_SHOWN).where(job.c.id == job_id)).one_or_none()
     return None if row is None else job_view(row)
+
+
+def payloads(
+    connection: Connection, job_ids: Iterable[uuid.UUID], largest: int
+) -> dict[uuid.UUID, bytes]:
+    """Return payloads of at most so many bytes; b"" for each larger one, which is not read."""
+    found: dict[uuid.UUID, bytes] = {}
+    for chunk in padded_chunks(job_ids):
+        rows = connection.execute(_PAYLOADS, {"b_ids": chunk, "b_largest": largest})
+        # Raw: a foreign program may have left text there.
+        found |= {row.id: row.payload if isinstance(row.payload, bytes) else b"" for row in rows}
+    return found
 
 
 def attempts(connection: Connection, job_id: uuid.UUID) -> list[AttemptView]:

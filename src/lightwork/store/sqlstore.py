@@ -164,6 +164,10 @@ class SqlStore:
         """Return one job, or None."""
         return self._read(lambda connection: looking.one_job(connection, job_id))
 
+    def payloads(self, job_ids: Iterable[uuid.UUID], *, largest: int) -> dict[uuid.UUID, bytes]:
+        """Return what jobs are called with, where it is small."""
+        return self._read(lambda connection: looking.payloads(connection, job_ids, largest))
+
     def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
         """Return the ended attempts of a job."""
         return self._read(lambda connection: looking.attempts(connection, job_id))
