@@ -1,5 +1,6 @@
 """Options: what several verbs accept, so that it means the same everywhere."""
 
+import contextlib
 import functools
 import os
 import sys
@@ -8,6 +9,7 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
+from lightwork.cli.answers import keep_answers_apart
 from lightwork.cli.job_names import parse_names
 from lightwork.cli.times import parse_duration
 
@@ -71,7 +73,13 @@ def targets_argument(verb: F) -> F:
 
 
 def output_options(verb: F) -> F:
-    """Accept --json and --quiet."""
+    """Accept --json and --quiet; with --json what functions print does not meet the answers."""
+
+    @functools.wraps(verb)
+    def with_answers(*args: Any, json: bool, **options: Any) -> Any:
+        with keep_answers_apart() if json else contextlib.nullcontext():
+            return verb(*args, json=json, **options)
+
     quiet = click.option("--quiet", is_flag=True, help="Print only the bare answer.")
     json = click.option("--json", is_flag=True, help="Print one JSON object a line.")
-    return json(quiet(verb))
+    return cast("F", json(quiet(with_answers)))

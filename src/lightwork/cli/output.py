@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
+from lightwork.cli.answers import answers
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -66,7 +68,7 @@ def plain(value: Any) -> Any:
 
 def print_json(document: Any) -> None:
     """Print one object on one line."""
-    click.echo(json_line(document))
+    click.echo(json_line(document), file=answers())
 
 
 def json_line(document: Any) -> str:

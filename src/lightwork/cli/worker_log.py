@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO
 
 import click
 
+from lightwork.cli.answers import answers
 from lightwork.cli.output import STATE_COLOURS, first_line, has_colours, json_line, printable
 from lightwork.lifecycle import AttemptEnd, Failed, Lost, Quarantined, Retried
 from lightwork.model import Attempt, ErrorInfo
@@ -47,7 +48,7 @@ class WorkerLog(logging.Handler):
         super().__init__(logging.WARNING if quiet else logging.INFO)
         self.json = json
         self._quiet = quiet
-        self._stream: TextIO = sys.stdout if json else sys.stderr
+        self._stream: TextIO = answers() if json else sys.stderr
         self._colours = has_colours(self._stream)
 
     def install(self) -> None:

@@ -3,6 +3,7 @@
 import sys
 from typing import IO, Any, Final
 
+from lightwork.cli.answers import answers
 from lightwork.cli.output import json_line, note, printable
 from lightwork.cli.parallel.jobs import End, Output
 
@@ -27,7 +28,7 @@ class Printer:
     def show(self, end: End) -> None:
         """Write one."""
         if self._json:
-            _write(sys.stdout, Output((json_line(_document(end)) + "\n").encode()))
+            _write(answers(), Output((json_line(_document(end)) + "\n").encode()))
             return
         tag = (" ".join(end.job.values) + "\t").encode("utf-8", "surrogateescape")
         for stream, output in ((sys.stdout, end.stdout), (sys.stderr, end.stderr)):
