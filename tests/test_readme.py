@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
+# Basedpyright is pyright with its own Node.js: nothing is downloaded when it runs.
+CHECKERS = (
+    ("mypy", "--strict", "--cache-dir=/dev/null"),
+    ("basedpyright", "--pythonpath", sys.executable, "--level", "error"),
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -49,6 +54,16 @@ def command_of(verb: str) -> list[str]:
     lines = [line for block in blocks("console") for line in block.splitlines()]
     [line] = [line for line in lines if line.startswith(f"$ lightwork {verb} ")]
     return shlex.split(line, comments=True)[2:]
+
+
+@pytest.mark.parametrize("checker", CHECKERS, ids=lambda words: words[0])
+@pytest.mark.parametrize("block", range(len(blocks("python"))))
+def test_type_checkers_understand_what_the_readme_shows(
+    tmp_path: Path, block: int, checker: tuple[str, ...]
+) -> None:
+    (tmp_path / "shown.py").write_text(blocks("python")[block])
+
+    run(tmp_path, sys.executable, "-m", *checker, "shown.py")
 
 
 @pytest.mark.process

@@ -5,16 +5,47 @@ workers that share a database.
 """
 
 import os
-from typing import Any
+from typing import Any, Literal, overload
 
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import UsageError
 from lightwork.pool.choose import open_pool
 from lightwork.pool.executor import Executor
+from lightwork.pool.inline import InlineExecutor
+from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.thread import ThreadExecutor
+
+
+@overload
+def executor(where: Literal["threads"], **options: Any) -> ThreadExecutor: ...
+
+
+@overload
+def executor(where: Literal["processes"], **options: Any) -> ProcessExecutor: ...
+
+
+@overload
+def executor(where: Literal["inline"]) -> InlineExecutor: ...
+
+
+@overload
+def executor(where: str, *, workers: int | str, **options: Any) -> DurableExecutor: ...
+
+
+@overload
+def executor(where: str, *, authkey: bytes, **options: Any) -> DurableExecutor: ...
+
+
+@overload
+def executor(where: str | None = None, **options: Any) -> Executor: ...
 
 
 def executor(where: str | None = None, **options: Any) -> Executor:
     """Open an executor.
+
+    Type checkers cannot read a URL: `executor(url, workers=...)` is typed as DurableExecutor,
+    without an option that only a store takes it is an Executor; `DurableExecutor(url)`
+    says it too.
 
     Args:
         where: "threads:8", "processes:8", "interpreters:8", "inline", or the URL of a store

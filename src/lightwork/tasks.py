@@ -88,7 +88,25 @@ def task(**options: Unpack[PolicyOptions]) -> Callable[[Callable[P, R]], Task[P,
 
 
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Declare a function as a task, with or without options.
+    """Declare a function as a task, with or without options: `@task` or `@task(retries=3)`.
+
+    The task still calls like the function. Executors run it under its policy, and a
+    store knows it by its name, `module:function`.
+
+    Args:
+        fn: The function, where there are no options.
+        options: Any of these; `task.options(...)` changes some of them in a copy.
+
+            queue: Named line that its jobs wait in; "default".
+            priority: Higher runs first; any 32-bit integer; 0.
+            retries: How often a *failed* attempt is followed by another; 0.
+            backoff: Seconds before the next attempt, doubled each time, or a Backoff; 1.
+            retry_on: Exception classes, or their qualified names, to retry; (): all.
+            timeout: Seconds an attempt may run before it is killed; 0: no limit.
+            max_memory: Bytes, or text such as "512M", that an attempt may hold; 0: no limit.
+            max_crashes: At this many lost attempts a job fails as WorkerLost; 3.
+            idempotent: False: a started attempt that is lost is never run again; True.
+            delay: Seconds between submission and the first attempt; 0.
 
     Raises:
         UsageError: An option has a value that makes no sense.

@@ -213,6 +213,9 @@ class DurableExecutor(Executor):
         # After an error, Ctrl-C above all, nobody wants to wait; nothing is lost.
         self.shutdown(wait=kind is None)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.store.safe_url}{self._worker}>"
+
     def _close(self) -> None:
         _open_executors.remove(self)
         self._worker.stop()

@@ -29,6 +29,9 @@ class DurableFuture(Future[T]):
         super().__init__()
         self.job_id = job_id
 
+    def _subject(self) -> str:
+        return f"job {self.job_id}"
+
 
 class _KeptCall:
     """The job behind a future, as cancel() and running() ask for it."""

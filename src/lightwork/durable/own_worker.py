@@ -58,6 +58,9 @@ class OwnWorker:
         )
         self._worker.start()
 
+    def __str__(self) -> str:
+        return f" workers={self._where}" if self._where else ""
+
     @property
     def is_there(self) -> bool:
         """Whether this program runs jobs."""

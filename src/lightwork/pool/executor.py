@@ -219,6 +219,9 @@ class Executor(futures.Executor, abc.ABC):
             **options,
         )
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} max_workers={self._max_workers}>"
+
     def start(self) -> None:
         """Start now what the first call would start; idempotent."""
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator
 from concurrent import futures
-from concurrent.futures._base import PENDING
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from lightwork.pool.wakening import Wakening
@@ -84,6 +84,13 @@ class Future(futures.Future[T], Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         return asyncio.wrap_future(self).__await__()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._subject()}: {_state_of(self)}>"
+
+    def _subject(self) -> str:
+        """Return what the future is of, for people."""
+        return getattr(self._call, "name", "") or "a call"
+
     def _forget_call(self) -> None:
         """Let go of the call, whose memory a kept future must not keep; only when done."""
         self._call = None
@@ -102,3 +109,14 @@ class Future(futures.Future[T], Generic[T]):
                 callback(self)
             except BaseException:
                 log.exception("future_callback_failed callback=%r", callback)
+
+
+def _state_of(future: futures.Future[Any]) -> str:
+    # Of a user's object only its class is shown: its own repr may raise, or be a megabyte.
+    with future._condition:
+        if future._state != FINISHED:
+            return {CANCELLED_AND_NOTIFIED: "cancelled"}.get(future._state, future._state.lower())
+        error = future._exception
+    if error is not None:
+        return f"raised {type(error).__name__}"
+    return f"returned {type(future._result).__name__}"

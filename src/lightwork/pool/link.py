@@ -110,6 +110,11 @@ class Call:
         # How many children died with it before they began the first item.
         self.stumbles = 0
 
+    @property
+    def name(self) -> str:
+        """What it runs, for people."""
+        return self.function.name
+
     def withdraw(self, mode: CancelMode) -> bool:
         """Take the call back, if that is still possible; see Future.cancel."""
         return self._withdraw(self, mode)

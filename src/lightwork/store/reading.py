@@ -51,6 +51,9 @@ class Job(_Row):
         progress_total: Mapped[float]
         progress_note: Mapped[str]
 
+    def __repr__(self) -> str:
+        return _shown(self, "seq", "task", "state")
+
 
 class Attempt(_Row):
     """An ended attempt that did not succeed; columns as in tables.py."""
@@ -67,6 +70,16 @@ class Attempt(_Row):
         error_type: Mapped[str | None]
         error_text: Mapped[str | None]
         traceback: Mapped[str | None]
+
+    def __repr__(self) -> str:
+        return _shown(self, "seq", "number", "outcome")
+
+
+def _shown(row: _Row, *names: str) -> str:
+    # What is loaded: a repr in a debugger must not ask the database.
+    loaded = ((name, row.__dict__[name]) for name in names if name in row.__dict__)
+    words = " ".join(f"{name}={value}" for name, value in loaded)
+    return f"<{type(row).__name__} {words}>"
 
 
 def _refuse(_mapper: object, _connection: object, row: Any) -> NoReturn:
