@@ -51,7 +51,7 @@ def test_a_future_of_a_process_names_the_function() -> None:
 
 def test_a_durable_future_names_its_job(url: str) -> None:
     with DurableExecutor(url) as opened:
-        future = opened.submit(square, 3)
+        (future,) = opened.submit_many(square, [(3,)])
 
         assert repr(future) == f"<DurableFuture of job {future.job_id}: pending>"
 
