@@ -4,6 +4,7 @@ task      a registered function with policy (tasks.py)
 job       one request to run a task with arguments; a row of the store
 attempt   one run of one job by one worker under one lease
 outcome   how an attempt ended; *result* is only the value
+lane      the jobs of one task in one queue, as a claim looks for them
 worker    a long-lived process that claims and runs jobs
 
 Instants are aware UTC datetimes named `*_at`; durations are float seconds;
@@ -14,9 +15,11 @@ database clock; they become datetimes where a job is read.
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 DEFAULT_QUEUE: Final = "default"
+# Among the tasks that a worker says it knows: it may know others, too.
+ANY_TASK: Final = "*"
 
 
 class State(StrEnum):
@@ -89,6 +92,13 @@ class NewJob:
     policy: Policy = field(default_factory=Policy)
 
 
+class Lane(NamedTuple):
+    """The jobs of one task in one queue; a worker claims from lanes whose task it knows."""
+
+    queue: str
+    task: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What a claim hands to a worker.
@@ -127,7 +137,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerInfo:
-    """One incarnation of a worker: a fresh random id per start, never reused."""
+    """One incarnation of a worker: a fresh random id per start, never reused.
+
+    `tasks` are those that it knows so far, for people who ask why a job waits;
+    ANY_TASK among them: too many to be listed.
+    """
 
     id: uuid.UUID
     name: str
@@ -135,6 +149,7 @@ class WorkerInfo:
     pid: int
     slots: int
     queues: tuple[str, ...] = (DEFAULT_QUEUE,)
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,21 @@ modules it was told to import (work/resolve.py), never the other way round.
 
 A task travels to a child process by reference when its module can be imported
 there, and by value (with cloudpickle) when it lives in `__main__`.
+
+Names. `module:function`, and for a task of `__main__` also where it comes from:
+`script:square@/home/ada/script.py`, or `__main__:square@session-4f0c...` where there
+is no file (a REPL, a notebook, `-c`). Two scripts of one name, or two sessions, on
+one store are two programs: neither may answer for the other. People see and type
+`script:square`. What was started with `python -m package.module` is named like any
+module: that is how everybody else can import it.
 """
 
 import dataclasses
 import functools
+import hashlib
 import re
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
@@ -23,6 +32,12 @@ from lightwork.model import Backoff, Policy
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# The second is what `spawn` calls the main script in its children.
+_MAIN: Final = ("__main__", "__mp_main__")
+_SESSION_WORD: Final = "session-"
+_SESSION: Final = _SESSION_WORD + uuid.uuid4().hex[:16]
+# What a store keeps.
+LONGEST_NAME: Final = 500
 _UNITS: Final = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -49,14 +64,15 @@ class PolicyOptions(TypedDict, total=False):
 class Task(Generic[P, R]):
     """A function with policy; calls like the function."""
 
-    def __init__(self, fn: Callable[P, R], policy: Policy | None = None) -> None:
+    def __init__(self, fn: Callable[P, R], policy: Policy | None = None, name: str = "") -> None:
         if not callable(fn):
             raise UsageError(f"@task expects a function, not {type(fn).__name__}")
         # First, because it copies the function's attributes over ours.
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.policy = policy or Policy()
-        self.name = task_name(fn)
+        # Given where the function has travelled: there `__main__` is another.
+        self.name = name or task_name(fn)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
@@ -68,15 +84,15 @@ class Task(Generic[P, R]):
         Raises:
             UsageError: An option has a value that makes no sense.
         """
-        return Task(self.fn, make_policy(self.policy, **changes))
+        return Task(self.fn, make_policy(self.policy, **changes), self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if find_by_reference(self.fn) is not None:
             return (_load_task, (self.fn.__module__, self.fn.__qualname__, self.policy))
-        return (Task, (self.fn, self.policy))
+        return (Task, (self.fn, self.policy, self.name))
 
     def __repr__(self) -> str:
-        return f"<Task {self.name}>"
+        return f"<Task {short_name(self.name)}>"
 
 
 @overload
@@ -149,10 +165,31 @@ def parse_size(size: int | str) -> int:
 
 
 def task_name(fn: Callable[..., Any]) -> str:
-    """Return `module:function`; a function of the main script goes by the script's name."""
+    """Return `module:function`, and for a function of `__main__` also `@` its origin."""
     module = getattr(fn, "__module__", None) or type(fn).__module__
     qualname = getattr(fn, "__qualname__", None) or type(fn).__qualname__
-    return f"{main_module_name() if module == '__main__' else module}:{qualname}"
+    if module not in _MAIN:
+        return f"{module}:{qualname}"
+    name, origin = f"{main_module_name()}:{qualname}", main_origin()
+    if len(name) + len(origin) >= LONGEST_NAME:
+        origin = hashlib.sha256(origin.encode(errors="surrogateescape")).hexdigest()
+    return f"{name}@{origin}" if origin else name
+
+
+def short_name(name: str) -> str:
+    """Return a task's name as people see and type it: without its origin."""
+    module, colon, rest = name.partition(":")
+    return f"{module}{colon}{rest.partition('@')[0]}"
+
+
+def origin_of(name: str) -> str:
+    """Return the script or session in a task's name; "" for tasks of modules."""
+    return name.partition(":")[2].partition("@")[2]
+
+
+def is_of_session(name: str) -> bool:
+    """Whether the task came from a `__main__` without a file."""
+    return origin_of(name).startswith(_SESSION_WORD)
 
 
 def main_module_name() -> str:
@@ -163,6 +200,17 @@ def main_module_name() -> str:
         return str(spec.name).removesuffix(".__main__")
     path = getattr(main, "__file__", None)
     return Path(path).stem if path else "__main__"
+
+
+def main_origin() -> str:
+    """Return what tells this `__main__` from others: its file, or a random word; "" for `-m`."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    # Of a folder or an archive that is run, every one is called `__main__`.
+    if spec is not None and spec.name != "__main__":
+        return ""
+    path = getattr(main, "__file__", None)
+    return str(Path(path).resolve()) if path else _SESSION
 
 
 def find_by_reference(fn: Callable[..., Any]) -> object:

@@ -61,5 +61,5 @@ class Made:
 
     def _claim(self) -> tuple[UUID, Attempt]:
         worker_id = self.worker()
-        (attempt,) = self.store.claim(worker_id, queues=["default"], limit=1)
+        (attempt,) = self.store.claim(worker_id, lanes=self.store.lanes(["default"]), limit=1)
         return worker_id, attempt

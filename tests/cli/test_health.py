@@ -33,6 +33,7 @@ def worker(*, queue: str = "mail", is_live: bool = True, running: int = 0) -> Wo
         pid=1,
         slots=4,
         queues=(queue,),
+        tasks=(),
         state="live",
         started_at=NOW,
         heartbeat_at=NOW,

@@ -35,7 +35,7 @@ ARGUMENTS = [
 
 
 def call_of(store: Store, job_id: UUID) -> tuple[tuple[object, ...], dict[str, object]]:
-    (attempt,) = store.claim(Made(store).worker(), queues=["default"], limit=1)
+    (attempt,) = store.claim(Made(store).worker(), lanes=store.lanes(["default"]), limit=1)
     assert attempt.job_id == job_id
     return Codec().decode_call(job_id, attempt.payload)
 

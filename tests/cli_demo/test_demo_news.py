@@ -19,6 +19,7 @@ WORKER = WorkerView(
     pid=4711,
     slots=1,
     queues=("demo",),
+    tasks=(),
     state="dead",
     started_at=datetime(2026, 1, 1, tzinfo=UTC),
     heartbeat_at=datetime(2026, 1, 1, tzinfo=UTC),

@@ -39,7 +39,7 @@ def store(url: str) -> Iterator[Store]:
 
 
 def _end(store: Store, worker: uuid.UUID, ends: list[AttemptEnd]) -> None:
-    attempts = store.claim(worker, queues=[QUEUE], limit=len(ends))
+    attempts = store.claim(worker, lanes=store.lanes([QUEUE]), limit=len(ends))
     refused = store.ack(worker, list(zip(attempts, ends, strict=True)))
     assert not refused
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, text
 
-from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, State, WorkerInfo
+from lightwork.model import Attempt, ErrorInfo, Lane, NewJob, Policy, State, WorkerInfo
 from lightwork.store.contract import Store
 
+# Where all jobs of these tests wait, unless they say otherwise.
+LANES = [Lane("default", "jobs:work")]
 ERROR = ErrorInfo(type="ValueError", text="no", traceback="Traceback: no")
 
 
-def new_job(*, payload: bytes = b"payload", **policy: Any) -> NewJob:
-    return NewJob(id=uuid.uuid4(), task="jobs:work", payload=payload, policy=Policy(**policy))
+def new_job(*, task: str = "jobs:work", payload: bytes = b"payload", **policy: Any) -> NewJob:
+    return NewJob(id=uuid.uuid4(), task=task, payload=payload, policy=Policy(**policy))
 
 
 def submitted(store: Store, **policy: Any) -> uuid.UUID:
@@ -29,7 +31,7 @@ def registered(store: Store, *, name: str = "worker", lease: float = 60.0) -> uu
 
 
 def claim_one(store: Store, worker_id: uuid.UUID) -> Attempt:
-    (attempt,) = store.claim(worker_id, queues=["default"], limit=1)
+    (attempt,) = store.claim(worker_id, lanes=LANES, limit=1)
     return attempt
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import NullPool, create_engine
 from lightwork.model import Backoff, NewJob, Policy, State
 from lightwork.store.contract import Store
 from store.steps import (
+    LANES,
     claim_one,
     end_lease,
     execute,
@@ -111,7 +112,7 @@ def test_claim_hands_out_what_was_submitted(store: Store) -> None:
     job = NewJob(id=uuid.uuid4(), task="mail:send", payload=b"\0\xff", policy=policy)
     store.submit([job])
 
-    (attempt,) = store.claim(registered(store), queues=["mail"], limit=5)
+    (attempt,) = store.claim(registered(store), lanes=store.lanes(["mail"]), limit=5)
 
     assert (attempt.job_id, attempt.task, attempt.payload, attempt.policy, attempt.number) == (
         job.id,
@@ -125,7 +126,7 @@ def test_claim_hands_out_what_was_submitted(store: Store) -> None:
 def test_claim_takes_the_highest_priority_first_then_the_oldest(store: Store) -> None:
     low, first, second = (submitted(store, priority=p) for p in (-1, 5, 5))
 
-    claimed = store.claim(registered(store), queues=["default"], limit=3)
+    claimed = store.claim(registered(store), lanes=LANES, limit=3)
 
     assert [attempt.job_id for attempt in claimed] == [first, second, low]
 
@@ -133,7 +134,7 @@ def test_claim_takes_the_highest_priority_first_then_the_oldest(store: Store) ->
 def test_claim_takes_no_more_than_its_limit(store: Store) -> None:
     store.submit([new_job(queue=queue) for queue in ("a", "a", "b", "b")])
 
-    claimed = store.claim(registered(store), queues=["a", "b"], limit=3)
+    claimed = store.claim(registered(store), lanes=store.lanes(["a", "b"]), limit=3)
 
     assert [attempt.policy.queue for attempt in claimed] == ["a", "a", "b"]
 
@@ -141,13 +142,13 @@ def test_claim_takes_no_more_than_its_limit(store: Store) -> None:
 def test_claim_leaves_other_queues_alone(store: Store) -> None:
     submitted(store, queue="other")
 
-    assert store.claim(registered(store), queues=["default"], limit=1) == []
+    assert store.claim(registered(store), lanes=LANES, limit=1) == []
 
 
 def test_claim_skips_scheduled_jobs(store: Store) -> None:
     submitted(store, delay=60)
 
-    assert store.claim(registered(store), queues=["default"], limit=1) == []
+    assert store.claim(registered(store), lanes=LANES, limit=1) == []
 
 
 def test_claimed_job_is_not_claimed_again(store: Store) -> None:
@@ -155,7 +156,7 @@ def test_claimed_job_is_not_claimed_again(store: Store) -> None:
     worker = registered(store)
     claim_one(store, worker)
 
-    assert store.claim(worker, queues=["default"], limit=1) == []
+    assert store.claim(worker, lanes=LANES, limit=1) == []
 
 
 def test_worker_whose_lease_ran_out_claims_nothing(store: Store) -> None:
@@ -163,13 +164,13 @@ def test_worker_whose_lease_ran_out_claims_nothing(store: Store) -> None:
     worker = registered(store)
     end_lease(store, worker)
 
-    assert store.claim(worker, queues=["default"], limit=1) == []
+    assert store.claim(worker, lanes=LANES, limit=1) == []
 
 
 def test_unknown_worker_claims_nothing(store: Store) -> None:
     submitted(store)
 
-    assert store.claim(uuid.uuid4(), queues=["default"], limit=1) == []
+    assert store.claim(uuid.uuid4(), lanes=LANES, limit=1) == []
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_corrupt_job_fails_and_the_rest_is_claimed(store: Store, damage: str) ->
     bad, good = submitted(store), submitted(store)
     execute(store, f"UPDATE job SET {damage} WHERE id = :id", {"id": bad.bytes})
 
-    claimed = store.claim(registered(store), queues=["default"], limit=2)
+    claimed = store.claim(registered(store), lanes=LANES, limit=2)
 
     error = store.outcomes([bad])[bad].error
     assert [attempt.job_id for attempt in claimed] == [good]
@@ -192,7 +193,7 @@ def test_job_whose_id_is_damaged_fails_and_the_rest_is_claimed(store: Store) -> 
     bad, good = submitted(store), submitted(store)
     execute(store, "UPDATE job SET id = x'0102' WHERE id = :id", {"id": bad.bytes})
 
-    claimed = store.claim(registered(store), queues=["default"], limit=2)
+    claimed = store.claim(registered(store), lanes=LANES, limit=2)
 
     assert [attempt.job_id for attempt in claimed] == [good]
     assert [job.state for job in store.jobs()] == [State.RUNNING, State.FAILED]

@@ -18,6 +18,7 @@ from lightwork.model import ErrorInfo, Progress, State
 from lightwork.store.contract import Store
 from store.steps import (
     ERROR,
+    LANES,
     claim_one,
     end_lease,
     registered,
@@ -162,7 +163,7 @@ def test_second_ack_of_an_attempt_is_refused(store: Store) -> None:
 
 def test_refused_end_does_not_hurt_its_batch(store: Store) -> None:
     ids, worker = [submitted(store) for _ in range(4)], registered(store)
-    attempts = store.claim(worker, queues=["default"], limit=4)
+    attempts = store.claim(worker, lanes=LANES, limit=4)
     store.ack(worker, [(attempts[1], Failed(ERROR))])
     ends: list[AttemptEnd] = [Succeeded(b""), Succeeded(b""), Failed(ERROR), Retried(ERROR, 1.0)]
 

@@ -8,6 +8,7 @@ from lightwork.errors import UsageError
 from lightwork.model import State, WorkerInfo
 from lightwork.store.contract import Store
 from store.steps import (
+    LANES,
     claim_one,
     end_lease,
     execute,
@@ -73,7 +74,7 @@ def test_signed_off_worker_claims_nothing(store: Store) -> None:
 
     store.sign_off(worker)
 
-    assert store.claim(worker, queues=["default"], limit=1) == []
+    assert store.claim(worker, lanes=LANES, limit=1) == []
 
 
 # Rescue.
@@ -147,7 +148,7 @@ def test_job_that_may_not_run_twice_fails_when_lost(store: Store) -> None:
 def test_rescue_is_bounded_and_goes_on(store: Store) -> None:
     store.submit([new_job() for _ in range(5)])
     worker = registered(store)
-    store.claim(worker, queues=["default"], limit=5)
+    store.claim(worker, lanes=LANES, limit=5)
     end_lease(store, worker)
 
     counts = [len(store.rescue(limit=2)) for _ in range(4)]
@@ -158,7 +159,7 @@ def test_rescue_is_bounded_and_goes_on(store: Store) -> None:
 def test_damaged_job_does_not_stop_the_rescue_of_others(store: Store) -> None:
     bad, good = submitted(store), submitted(store)
     worker = registered(store)
-    store.claim(worker, queues=["default"], limit=2)
+    store.claim(worker, lanes=LANES, limit=2)
     execute(store, "UPDATE job SET policy = '?' WHERE id = :id", {"id": bad.bytes})
 
     rescue_from(store, worker)

@@ -19,6 +19,7 @@ from lightwork.store.reading import Job
 from lightwork.store.sqlstore import open_store
 from store.steps import (
     ERROR,
+    LANES,
     claim_one,
     end_lease,
     execute,
@@ -109,7 +110,7 @@ def test_summary_counts_jobs_by_state_and_queue(store: Store) -> None:
     worker = registered(store)
     store.submit([new_job() for _ in range(3)])
     submitted(store, queue="mail", delay=60)
-    done, _running = store.claim(worker, queues=["default"], limit=2)
+    done, _running = store.claim(worker, lanes=LANES, limit=2)
     store.ack(worker, [(done, Succeeded(b""))])
 
     summary = store.summary()
@@ -162,7 +163,7 @@ def test_jobs_are_not_written_with_ordinary_sqlalchemy(store: Store) -> None:
 def test_healthy_store_has_no_problems(store: Store) -> None:
     worker = registered(store)
     store.submit([new_job() for _ in range(3)])
-    attempts = store.claim(worker, queues=["default"], limit=3)
+    attempts = store.claim(worker, lanes=LANES, limit=3)
     store.ack(worker, [(attempts[0], Succeeded(b"")), (attempts[1], Failed(ERROR))])
 
     assert store.check() == []
@@ -213,7 +214,7 @@ def test_claim_of_nothing_is_no_change(store: Store) -> None:
     worker = registered(store)
     seen = store.changes()
 
-    store.claim(worker, queues=["default"], limit=1)
+    store.claim(worker, lanes=LANES, limit=1)
 
     assert store.changes() == seen
 

@@ -19,6 +19,7 @@ CONSTANTS = {
     for name, value in vars(sql).items()
     if name.isupper() and isinstance(value, ClauseElement)
 } | {f"END {kind.__name__}": value for kind, value in sql.END.items()}
+CONSTANTS["best of 4 lanes"] = sql.best_of(4)
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
@@ -28,7 +29,7 @@ def test_statement_compiles_for_postgresql(name: str) -> None:
     assert str(compiled)
 
 
-@pytest.mark.parametrize("name", ["CLAIM", "PROMOTE", "ABANDONED", "PRUNABLE"])
+@pytest.mark.parametrize("name", ["CLAIM", "CLAIM_CHOSEN", "PROMOTE", "ABANDONED", "PRUNABLE"])
 def test_what_a_batch_takes_is_locked_on_postgresql(name: str) -> None:
     compiled = CONSTANTS[name].compile(dialect=dialect("postgresql"))
 

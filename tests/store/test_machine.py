@@ -38,6 +38,7 @@ from lightwork.store.sqlstore import SqlStore
 from store.steps import ERROR, end_lease, make_due, new_job, registered
 
 MAX_CRASHES = 2
+TASKS = ("jobs:work", "mail:send", "mail:sort")
 AFTER: dict[type[AttemptEnd], tuple[State, int, int]] = {
     Succeeded: (State.SUCCEEDED, 0, 0),
     Failed: (State.FAILED, 1, 0),
@@ -61,6 +62,7 @@ ENDS = [
 @dataclasses.dataclass
 class Job:
     order: int
+    task: str
     priority: int
     state: State
     attempt: int = 0
@@ -99,13 +101,18 @@ class Histories(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
 
-    @rule(target=jobs, priority=st.integers(-1, 1), is_delayed=st.booleans())
-    def submit(self, priority: int, is_delayed: bool) -> uuid.UUID:
+    @rule(
+        target=jobs,
+        priority=st.integers(-1, 1),
+        is_delayed=st.booleans(),
+        task=st.sampled_from(TASKS),
+    )
+    def submit(self, priority: int, is_delayed: bool, task: str) -> uuid.UUID:
         delay = 3600.0 if is_delayed else 0.0
-        job = new_job(priority=priority, delay=delay, max_crashes=MAX_CRASHES)
+        job = new_job(task=task, priority=priority, delay=delay, max_crashes=MAX_CRASHES)
         assert self.store.submit([job, job]) == [True, False]
         state = State.SCHEDULED if is_delayed else State.READY
-        self.model[job.id] = Job(len(self.model), priority, state)
+        self.model[job.id] = Job(len(self.model), task, priority, state)
         return job.id
 
     @rule(target=workers)
@@ -114,12 +121,22 @@ class Histories(RuleBasedStateMachine):
         self.live.add(worker)
         return worker
 
-    @rule(target=claimed, worker=workers, limit=st.integers(1, 3))
-    def claim(self, worker: uuid.UUID, limit: int) -> Any:
+    @rule(
+        target=claimed,
+        worker=workers,
+        limit=st.integers(1, 3),
+        known=st.sets(st.sampled_from(TASKS), min_size=1),
+    )
+    def claim(self, worker: uuid.UUID, limit: int, known: set[str]) -> Any:
         ready = [(key, job) for key, job in self.model.items() if job.state == State.READY]
+        lanes = self.store.lanes(["default"])
+        assert {lane.task for lane in lanes} == {job.task for _key, job in ready}
+        ready = [(key, job) for key, job in ready if job.task in known]
         ready.sort(key=lambda item: (-item[1].priority, item[1].order))
         expected = ready[:limit] if worker in self.live else []
-        attempts = self.store.claim(worker, queues=["default"], limit=limit)
+        attempts = self.store.claim(
+            worker, lanes=[lane for lane in lanes if lane.task in known], limit=limit
+        )
         for _key, job in expected:
             job.state, job.worker, job.attempt = State.RUNNING, worker, job.attempt + 1
             job.is_unwanted = False

@@ -4,19 +4,21 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from lightwork.errors import SchemaMismatch, StoreError, StoreUnavailable
-from lightwork.model import State
-from lightwork.store import looking
+from lightwork.model import Lane, State
+from lightwork.store import claiming, looking
 from lightwork.store import statements as sql
 from lightwork.store.engine import writing_engine
 from lightwork.store.sqlite_file import SqliteFile
 from lightwork.store.sqlstore import SqlStore, open_store
-from store.steps import claim_one, new_job, registered, submitted
+from store.steps import LANES, claim_one, new_job, registered, submitted
 
 
 def child(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -135,6 +137,8 @@ def test_listing_names_a_job_in_an_impossible_state(impossible: SqlStore) -> Non
 
 RECURRING = {
     "claim": sql.CLAIM,
+    "lanes": sql.LANES,
+    "best of lanes": sql.best_of(4),
     "cancel requests": sql.CANCEL_REQUESTS,
     "promote": sql.PROMOTE,
     "next due": sql.NEXT_DUE_IN,
@@ -162,6 +166,59 @@ def test_recurring_statement_walks_an_index_of_unfinished_rows(
     walks = [step for step in plan if step.startswith(("SCAN job", "SEARCH job"))]
     assert walks
     assert all("INDEX job_" in step or "(rowid=?)" in step for step in walks)
+
+
+def test_several_lanes_are_merged_without_sorting(store: SqlStore, path: Path) -> None:
+    engine = writing_engine(path)
+    compiled = sql.best_of(4).compile(dialect=engine.dialect)
+
+    with engine.connect() as connection:
+        values = tuple(1 for _name in compiled.positiontup or ())
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
+        steps = [row.detail for row in plan]
+
+    assert "MERGE (UNION ALL)" in steps
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+def steps_of(store: SqlStore, change: Callable[[Connection], object]) -> int:
+    """Return how many hundreds of steps SQLite takes for a change."""
+    taken = []
+
+    def count(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: taken.append(1), 100)
+        try:
+            change(connection)
+        finally:
+            driver.set_progress_handler(None, 0)
+
+    shared_file(store).writer.post(count)
+    return len(taken)
+
+
+@pytest.mark.parametrize("lanes", [LANES, [*LANES, Lane("default", "jobs:rest")]])
+def test_many_jobs_of_unknown_tasks_cost_a_claim_nothing(
+    file_store: SqlStore, lanes: list[Lane]
+) -> None:
+    worker = registered(file_store)
+
+    def claim(connection: Connection) -> None:
+        assert len(claiming.claim(connection, worker, lanes, 1)) == 1
+
+    def look(connection: Connection) -> None:
+        claiming.lanes(connection, ["default"])
+
+    submitted(file_store)
+    submitted(file_store)
+    alone = steps_of(file_store, claim), steps_of(file_store, look)
+    file_store.submit([new_job(task="mail:send", priority=9) for _ in range(5000)])
+
+    beside = steps_of(file_store, claim), steps_of(file_store, look)
+
+    # Scanning them would take several hundred.
+    assert beside[0] <= alone[0] + 3
+    assert beside[1] <= alone[1] + 3
 
 
 # Locks.

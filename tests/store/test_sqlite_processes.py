@@ -127,7 +127,8 @@ def work(store, count):
     store.register(worker, lease=600)
     while True:
         seen = store.changes()
-        claimed = store.claim(worker.id, queues=["default"], limit=20)
+        lanes = store.lanes(["default"])
+        claimed = store.claim(worker.id, lanes=lanes, limit=20)
         ends = [(attempt, Succeeded(attempt.job_id.bytes)) for attempt in claimed]
         assert store.ack(worker.id, ends) == []
         if not claimed:
@@ -172,7 +173,8 @@ def test_job_of_a_worker_process_that_was_killed_is_rescued(file_store: SqlStore
         "store.renew(worker.id, lease=0)\n"
         "store.register(WorkerInfo(id=uuid.UUID(int=7), name='killed', host='h', pid=1, slots=1),"
         " lease=60)\n"
-        "print(len(store.claim(uuid.UUID(int=7), queues=['default'], limit=1)), flush=True)\n"
+        "lanes = store.lanes(['default'])\n"
+        "print(len(store.claim(uuid.UUID(int=7), lanes=lanes, limit=1)), flush=True)\n"
         "sys.stdin.read()\n"
     )
     with child(code, url) as worker:

@@ -4,6 +4,7 @@ import inspect
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -223,13 +224,62 @@ def test_a_task_of_main_travels_by_value(tmp_path: Path) -> None:
     assert (back(2), back.policy) == (6, Policy(retries=1))
 
 
-def test_a_task_of_a_script_goes_by_the_scripts_name(tmp_path: Path) -> None:
+NAMES = """
+from lightwork.tasks import task, short_name
+@task
+def send(): pass
+print(send.name, short_name(send.name), send, send.options(retries=1).name)
+"""
+
+
+def test_a_task_of_a_script_is_named_by_the_script_and_its_place(tmp_path: Path) -> None:
+    script = tmp_path / "shop.py"
+    script.write_text(NAMES)
+    link = tmp_path / "link.py"
+    link.symlink_to(script)
+
+    full, short, *shown, copy = run(script).split()
+
+    assert (full, copy) == (f"shop:send@{script.resolve()}",) * 2
+    assert (short, " ".join(shown)) == ("shop:send", "<Task shop:send>")
+    assert run(link).split()[0] == f"link:send@{script.resolve()}"
+
+
+def test_a_task_of_a_session_is_named_by_a_random_word() -> None:
+    names = [
+        subprocess.run(
+            [sys.executable, "-c", NAMES], check=True, capture_output=True, text=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+
+    assert {short for _full, short, *_rest in names} == {"__main__:send"}
+    assert all(re.fullmatch("__main__:send@session-[0-9a-f]{16}", full) for full, *_rest in names)
+    assert names[0][0] != names[1][0]
+
+
+def test_a_place_that_no_store_could_keep_is_shortened(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["x" * 200] * 3)
+    folder.mkdir(parents=True)
+    (folder / "shop.py").write_text(NAMES)
+
+    full = run(folder / "shop.py").split()[0]
+
+    assert re.fullmatch("shop:send@[0-9a-f]{64}", full)
+
+
+def test_a_task_of_a_script_keeps_its_name_on_its_way_to_a_child(tmp_path: Path) -> None:
     script = tmp_path / "shop.py"
     script.write_text(
-        "from lightwork.tasks import task\n@task\ndef send(): pass\nprint(send.name)\n"
+        "import cloudpickle\n"
+        "from lightwork.tasks import task\n"
+        "@task\ndef send(): pass\n"
+        "print(cloudpickle.dumps(send).hex())\n"
     )
 
-    assert run(script).strip() == "shop:send"
+    back = pickle.loads(bytes.fromhex(run(script)))
+
+    assert back.name == f"shop:send@{script.resolve()}"
 
 
 def test_a_task_of_a_module_that_is_run_goes_by_the_modules_name(tmp_path: Path) -> None:

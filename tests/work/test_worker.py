@@ -57,6 +57,13 @@ def grow(size: int) -> bytes:
     return b"x" * size
 
 
+@task
+def foreign_note(n: int) -> int:
+    """Is not among the tasks of a worker unless that is told of this module."""
+    ran.append(n)
+    return n
+
+
 TASKS = (note, block, fail_once, grow)
 
 
@@ -169,7 +176,7 @@ def test_only_the_queues_that_were_named_are_served(
 
 
 @pytest.mark.parametrize("name", ["os:system", "lw_absent.module:run", "", "nonsense", "a:b:c"])
-def test_a_job_of_an_unknown_task_fails_and_the_worker_goes_on(
+def test_a_job_of_an_unknown_task_stays_ready_and_the_worker_goes_on(
     store: Store, make: Callable[..., Worker], name: str
 ) -> None:
     unknown = NewJob(id=new_job_id(), task=name, payload=b"\x01", policy=Policy(priority=1))
@@ -178,10 +185,52 @@ def test_a_job_of_an_unknown_task_fails_and_the_worker_goes_on(
 
     make(burst=True, allow=["json"]).run()
 
-    assert store.states([unknown.id, known]) == {unknown.id: State.FAILED, known: State.SUCCEEDED}
-    error = store.outcomes([unknown.id])[unknown.id].error
-    assert error is not None
-    assert error.type == "TaskNotFound"
+    assert store.states([unknown.id, known]) == {unknown.id: State.READY, known: State.SUCCEEDED}
+
+
+def test_a_job_of_an_unknown_task_is_run_by_the_worker_that_knows_it(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    foreign, shared = submit(store, foreign_note, 1), submit(store, note, 2)
+    stranger, friend = make(), make(modules=[__name__])
+    stranger.start()
+    wait_for(store, shared, State.SUCCEEDED)
+    assert store.states([foreign]) == {foreign: State.READY}
+
+    friend.start()
+
+    wait_for(store, foreign, State.SUCCEEDED)
+
+
+def test_a_worker_says_which_tasks_it_knows(store: Store, make: Callable[..., Worker]) -> None:
+    make().start()
+
+    (shown,) = store.workers()
+
+    assert shown.tasks == tuple(sorted(task.name for task in TASKS))
+
+
+def test_a_busy_worker_says_that_it_knows_a_task_which_it_has_found(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    make(imported=True).start()
+    submit(store, block)
+    entered.wait(20)
+
+    submit(store, foreign_note, 1)
+
+    wait_until(lambda: store.workers()[0].knows(foreign_note.name), "the worker knows it")
+
+
+def test_lanes_that_were_read_before_do_not_hide_new_ones(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    # With two tasks in turn and a slot each, every claim finds the other lane new.
+    ids = [submit(store, fn, number) for number in range(20) for fn in (note, foreign_note)]
+
+    make(modules=[__name__], burst=True).run()
+
+    assert set(store.states(ids).values()) == {State.SUCCEEDED}
 
 
 def test_a_damaged_row_fails_and_its_neighbours_run(

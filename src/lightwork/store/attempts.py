@@ -1,4 +1,4 @@
-"""Attempts, as a worker makes and ends them: claim, ack, progress.
+"""Attempts, as a worker ends them: ack, progress, requests to stop.
 
 The one place where an attempt ends is `end_attempts`, whoever ends it: the worker
 that ran it, the worker that signs off, or the one that rescues. Each end is an
@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -29,16 +28,13 @@ from lightwork.lifecycle import (
     Succeeded,
     step,
 )
-from lightwork.model import Attempt, ErrorInfo, Progress, State
+from lightwork.model import Attempt, Progress, State
 from lightwork.store import statements as sql
 from lightwork.store import tallying
 from lightwork.store.bulk import execute_many
 from lightwork.store.jobs import cancel_unwanted
 from lightwork.store.rows import (
     MAX_NOTE,
-    AnyRow,
-    CorruptRow,
-    attempt_of,
     error_values,
     finite,
     milliseconds,
@@ -66,21 +62,6 @@ class Ending:
     worker: bytes | None
     queue: str
     end: AttemptEnd
-
-
-def claim(
-    connection: Connection, worker_id: uuid.UUID, queues: Sequence[str], limit: int
-) -> list[Attempt]:
-    """Take ready jobs queue by queue; a damaged one fails and holds up nobody."""
-    claimed: list[Attempt] = []
-    for queue in dict.fromkeys(queues):
-        left = limit - len(claimed)
-        while left > 0:
-            taken, damaged = _claim_from(connection, worker_id, queue, left)
-            claimed += taken
-            # Whoever gets fewer than asked for takes it that nothing more is ready.
-            left = damaged
-    return claimed
 
 
 def ending_of(worker: bytes, attempt: Attempt, end: AttemptEnd) -> Ending:
@@ -133,29 +114,6 @@ def cancel_requests(
     """Return what this worker runs and is asked to stop."""
     found = connection.execute(sql.CANCEL_REQUESTS, {"b_worker": worker_id})
     return [(row.id, row.attempt, row.cancel_requested == CANCEL_KILL) for row in found]
-
-
-def _claim_from(
-    connection: Connection, worker_id: uuid.UUID, queue: str, limit: int
-) -> tuple[list[Attempt], int]:
-    """Return the attempts, and how many rows were damaged and failed instead."""
-    values = {"b_worker": worker_id, "b_queue": queue, "b_limit": limit}
-    rows = list(connection.execute(sql.CLAIM, values))
-    # RETURNING has no order of its own. Sorting is stable: by seq within a priority.
-    rows.sort(key=attrgetter("seq"))
-    rows.sort(key=attrgetter("priority"), reverse=True)
-    claimed: list[Attempt] = []
-    for row in rows:
-        try:
-            claimed.append(attempt_of(row))
-        except CorruptRow as error:
-            end_attempts(connection, [_corrupt(row, worker_id, error)])
-    return claimed, len(rows) - len(claimed)
-
-
-def _corrupt(row: AnyRow, worker_id: uuid.UUID, error: CorruptRow) -> Ending:
-    end = Failed(ErrorInfo(type=type(error).__name__, text=str(error)))
-    return Ending(seq=row.seq, number=row.attempt, worker=worker_id.bytes, queue=row.queue, end=end)
 
 
 def _record(connection: Connection, endings: Sequence[Ending]) -> bool:

@@ -18,7 +18,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from lightwork.lifecycle import AttemptEnd
-from lightwork.model import Attempt, JobOutcome, NewJob, Progress, State, WorkerInfo
+from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
 from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
 
 
@@ -72,10 +72,22 @@ class Store(Protocol):
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release without blame whatever it still holds."""
 
-    def claim(self, worker_id: uuid.UUID, *, queues: Sequence[str], limit: int) -> list[Attempt]:
-        """Take up to `limit` ready jobs, queue by queue, highest priority first, then oldest.
+    def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
+        """Keep the names of the tasks that a worker knows, for whoever asks why a job waits."""
 
-        Returns nothing when the worker's lease has run out.
+    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+        """Return the lanes of these queues that have ready jobs; costs a seek for each.
+
+        Which tasks a worker knows only the worker can say, and looking for one may run
+        code of a user: so it is asked between this and the claim, outside of both.
+        """
+
+    def claim(self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int) -> list[Attempt]:
+        """Take up to `limit` ready jobs of these lanes.
+
+        Queues in the order in which they are first named; within a queue the highest
+        priority first, then the oldest, whatever lane it is in. Jobs of other lanes cost
+        nothing. Returns nothing when the worker's lease has run out.
         """
 
     def ack(

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from lightwork.errors import StoreError
-from lightwork.model import Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
+from lightwork.model import ANY_TASK, Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
 from lightwork.store.views import AttemptView, JobView, WorkerView
 
 # SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
@@ -26,6 +26,7 @@ MAX_TRACEBACK: Final = 100_000
 MAX_NOTE: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULTS: Final = Policy()
+_ANY: Final = msgspec.json.encode([ANY_TASK])
 # These have columns of their own, because the claim sorts by them.
 _COLUMNS: Final = frozenset({"queue", "priority"})
 
@@ -153,6 +154,8 @@ def worker_view(row: AnyRow) -> WorkerView:
         pid=row.pid,
         slots=row.slots,
         queues=tuple(msgspec.json.decode(row.queues, type=list[str])),
+        # A worker of an earlier lightwork does not say.
+        tasks=msgspec.json.decode(row.tasks or _ANY, type=tuple[str, ...]),
         state=row.state,
         started_at=instant(row.started_at),
         heartbeat_at=instant(row.heartbeat_at),

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from lightwork.errors import StoreError
 from lightwork.lifecycle import AttemptEnd
-from lightwork.model import Attempt, JobOutcome, NewJob, Progress, State, WorkerInfo
-from lightwork.store import attempts, checking, chores, jobs, looking, workers
+from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
+from lightwork.store import attempts, checking, chores, claiming, jobs, looking, workers
 from lightwork.store.contract import Store
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
@@ -103,9 +103,17 @@ class SqlStore:
         """End a worker's lease and release whatever it still holds."""
         self._write(lambda connection: workers.sign_off(connection, worker_id))
 
-    def claim(self, worker_id: uuid.UUID, *, queues: Sequence[str], limit: int) -> list[Attempt]:
-        """Take up to `limit` ready jobs."""
-        return self._write(lambda connection: attempts.claim(connection, worker_id, queues, limit))
+    def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
+        """Keep the names of the tasks that a worker knows."""
+        self._write(lambda connection: workers.publish_tasks(connection, worker_id, tasks))
+
+    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+        """Return the lanes of these queues that have ready jobs."""
+        return self._read(lambda connection: claiming.lanes(connection, queues))
+
+    def claim(self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int) -> list[Attempt]:
+        """Take up to `limit` ready jobs of these lanes."""
+        return self._write(lambda connection: claiming.claim(connection, worker_id, lanes, limit))
 
     def ack(
         self, worker_id: uuid.UUID, ends: Sequence[tuple[Attempt, AttemptEnd]]

@@ -12,7 +12,8 @@ count. Legal states come from lifecycle.TRANSITIONS, never from here:
 
 Plans. Each recurring statement is answered by one partial index of tables.py,
 which is why states are written as literals; `test_sqlite.py` asks SQLite for the
-plans. The claim locks what it takes (`FOR UPDATE SKIP LOCKED`, which SQLite neither
+plans. The claim looks at lanes only that it is given: jobs of others, a million of
+them at the head of the queue, cost it nothing. It locks what it takes (`FOR UPDATE SKIP LOCKED`, which SQLite neither
 has nor needs) inside a CTE, because PostgreSQL may otherwise run the LIMIT more
 than once.
 
@@ -26,6 +27,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     Insert,
     Select,
     String,
@@ -41,9 +43,11 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import NullType
 
@@ -112,44 +116,91 @@ def insert_new(dialect: str) -> Insert:
     return sqlite.insert(job).values(new).on_conflict_do_nothing(index_elements=["id"])
 
 
-# Claim.
+# Claim. A lane is a queue and a task; its ready jobs are a range of the index job_lane.
+
+_QUEUE: Final = job.c.queue == bindparam("b_queue")
+_READY: Final = in_state(*states_before(Claimed))
+_NEXT_TASK: Final = select(func.min(job.c.task).label("task")).where(_READY, _QUEUE)
+
+
+def _lanes() -> Select[Any]:
+    """Select the tasks that have ready jobs in a queue: one seek each, however many jobs."""
+    lane = _NEXT_TASK.cte("lane", recursive=True)
+    following = _NEXT_TASK.where(job.c.task > lane.c.task).correlate(lane).scalar_subquery()
+    lane = lane.union_all(select(following).where(lane.c.task.is_not(None)))
+    return select(lane.c.task).where(lane.c.task.is_not(None))
+
+
+LANES: Final = _lanes()
+
+
+@functools.cache
+def best_of(count: int) -> CompoundSelect[Any]:
+    """Select what comes first among the ready jobs of so many lanes.
+
+    The arms have no LIMIT of their own: SQLite and PostgreSQL merge the ranges of the
+    index and stop at the last row that is wanted (64 lanes, 1000 rows: 1.2 ms; with
+    limits, which SQLite sorts anew, 18 ms).
+    """
+    arms = [
+        select(job.c.priority, job.c.seq).where(
+            _READY, _QUEUE, job.c.task == bindparam(f"b_task{number}", type_=String)
+        )
+        for number in range(count)
+    ]
+    columns = arms[0].selected_columns
+    return (
+        union_all(*arms).order_by(columns.priority.desc(), columns.seq).limit(bindparam("b_limit"))
+    )
+
 
 WORKER_IS_LIVE: Final = exists().where(
     worker.c.id == _WORKER, worker.c.state == "up", worker.c.lease_until > NOW
 )
-_eligible: Final = (
+_CLAIMED: Final[Mapping[str, Any]] = {
+    "state": _after(Claimed),
+    "attempt": job.c.attempt + 1,
+    "worker": _WORKER,
+    "started_at": NOW,
+    "cancel_requested": 0,
+    "progress_done": 0,
+    "progress_total": 0,
+    "progress_note": "",
+}
+# In the order in which rows.attempt_of takes them.
+_TAKEN: Final[tuple[ColumnElement[Any], ...]] = (
+    job.c.seq,
+    RAW_ID,
+    job.c.attempt,
+    job.c.task,
+    _RAW_PAYLOAD,
+    job.c.policy,
+    job.c.queue,
+    job.c.priority,
+    job.c.failures,
+    job.c.crashes,
+)
+
+
+def _claim(eligible: Select[Any]) -> ReturningUpdate[Any]:
+    """Take the eligible jobs; whoever holds a lock on one has taken it."""
+    locked = eligible.where(_READY, WORKER_IS_LIVE).with_for_update(skip_locked=True)
+    seqs = locked.cte("eligible").c.seq
+    return (
+        update(job).where(job.c.seq.in_(select(seqs)), _READY).values(_CLAIMED).returning(*_TAKEN)
+    )
+
+
+# From one lane, which is the rule, in a single statement.
+CLAIM: Final = _claim(
     select(job.c.seq)
-    .where(job.c.queue == bindparam("b_queue"), in_state(*states_before(Claimed)), WORKER_IS_LIVE)
+    .where(_QUEUE, job.c.task == bindparam("b_task"))
     .order_by(job.c.priority.desc(), job.c.seq)
     .limit(bindparam("b_limit"))
-    .with_for_update(skip_locked=True)
-    .cte("eligible")
 )
-CLAIM: Final = (
-    update(job)
-    .where(job.c.seq.in_(select(_eligible.c.seq)), in_state(*states_before(Claimed)))
-    .values(
-        state=_after(Claimed),
-        attempt=job.c.attempt + 1,
-        worker=_WORKER,
-        started_at=NOW,
-        cancel_requested=0,
-        progress_done=0,
-        progress_total=0,
-        progress_note="",
-    )
-    .returning(
-        job.c.seq,
-        RAW_ID,
-        job.c.attempt,
-        job.c.task,
-        _RAW_PAYLOAD,
-        job.c.policy,
-        job.c.queue,
-        job.c.priority,
-        job.c.failures,
-        job.c.crashes,
-    )
+# From several: those that best_of has chosen.
+CLAIM_CHOSEN: Final = _claim(
+    select(job.c.seq).where(job.c.seq.in_(bindparam("b_seqs", expanding=True)))
 )
 
 # End of an attempt. The worker is compared null-safely: rescue also ends the attempts
@@ -331,10 +382,16 @@ REGISTER: Final = insert(worker).values(
     pid=bindparam("b_pid"),
     slots=bindparam("b_slots"),
     queues=bindparam("b_queues"),
+    tasks=bindparam("b_tasks"),
     state="up",
     started_at=NOW,
     heartbeat_at=NOW,
     lease_until=NOW + bindparam("b_lease", type_=BigInteger),
+)
+PUBLISH_TASKS: Final = (
+    update(worker)
+    .where(worker.c.id == _WORKER, worker.c.state != "dead")
+    .values(tasks=bindparam("b_tasks"))
 )
 IS_KNOWN: Final = select(worker.c.id).where(worker.c.id == _WORKER)
 RENEW: Final = (

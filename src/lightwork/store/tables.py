@@ -149,6 +149,8 @@ worker = Table(
     Column("pid", Integer, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("queues", Text, nullable=False),
+    # JSON of the tasks that it knows; NULL: nobody has said.
+    Column("tasks", LongText),
     Column("state", String(10), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("heartbeat_at", BigInteger, nullable=False),
@@ -178,7 +180,15 @@ def _lacks_partial_indexes(*_target: Any, dialect: Dialect, **_options: Any) -> 
     return not _has_partial_indexes(dialect=dialect)
 
 
-_index("job_claim", in_state(State.READY), job.c.queue, job.c.priority.desc(), job.c.seq)
+# Lane by lane: a claim seeks in the lanes of tasks that its worker knows and never sees others.
+_index(
+    "job_lane",
+    in_state(State.READY),
+    job.c.queue,
+    job.c.task,
+    job.c.priority.desc(),
+    job.c.seq,
+)
 _index("job_due", in_state(State.SCHEDULED), job.c.due_at, job.c.queue)
 _index("job_worker", in_state(State.RUNNING), job.c.worker, job.c.queue)
 _index("job_blocked", in_state(State.BLOCKED), job.c.queue)

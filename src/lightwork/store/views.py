@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lightwork.model import ErrorInfo, Policy, Progress, State
+from lightwork.model import ANY_TASK, ErrorInfo, Policy, Progress, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +69,17 @@ class WorkerView:
     pid: int
     slots: int
     queues: tuple[str, ...]
+    tasks: tuple[str, ...]
     state: str
     started_at: datetime
     heartbeat_at: datetime
     lease_until: datetime
     is_live: bool
     running: int
+
+    def knows(self, task: str) -> bool:
+        """Whether it says that it knows the task, or might."""
+        return task in self.tasks or ANY_TASK in self.tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

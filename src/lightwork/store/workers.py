@@ -5,6 +5,7 @@ declared dead stays dead and must register under a new id.
 """
 
 import uuid
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -33,9 +34,16 @@ def register(connection: Connection, worker: WorkerInfo, lease: float) -> None:
         "b_pid": worker.pid,
         "b_slots": worker.slots,
         "b_queues": msgspec.json.encode(worker.queues).decode(),
+        "b_tasks": msgspec.json.encode(worker.tasks).decode(),
         "b_lease": milliseconds(lease),
     }
     connection.execute(sql.REGISTER, values)
+
+
+def publish_tasks(connection: Connection, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
+    """Keep the names of the tasks that a worker knows, while it is not dead."""
+    values = {"b_worker": worker_id, "b_tasks": msgspec.json.encode(tasks).decode()}
+    connection.execute(sql.PUBLISH_TASKS, values)
 
 
 def renew(connection: Connection, worker_id: uuid.UUID, lease: float) -> bool:

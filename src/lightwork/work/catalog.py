@@ -9,17 +9,29 @@ A name is looked up, in this order, among
 - the tasks of modules that the program has imported anyway, for a worker that
   runs inside the program which submits (nothing is ever imported for a name).
 
-Anything else is TaskNotFound: the module that the name mentions is not touched.
+Anything else is TaskNotFound: the module that the name mentions is not touched. A
+worker asks before it claims, so that no job ends by it: jobs of tasks that it does
+not know stay for workers that do.
+
+Whose task is `script:square`? The name of a task of `__main__` says which script or
+session it is of (tasks.py), and
+
+- a program answers for its own script or session, never for another of that name;
+- it also answers for `script:square` without an origin: that is what somebody typed,
+  or submitted by importing the script, and meant any script of that name;
+- whoever names a module (`-m script`, `--allow script`, `tasks=`) has decided that
+  it stands for every script of that name, wherever the file was.
 """
 
 import importlib
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from lightwork.errors import TaskNotFound, UsageError
-from lightwork.tasks import Task
+from lightwork.tasks import Task, is_of_session, origin_of, short_name
 
 AnyTask = Task[..., Any]
 
@@ -47,13 +59,32 @@ class Catalog:
         self._tasks = {task.name: task for task in tasks}
         for name in modules:
             self._tasks.update(tasks_of(import_module(name)))
+        self._given = {short_name(name): task for name, task in self._tasks.items()}
         for name in self._allow:
             import_module(name)
 
     @property
     def names(self) -> list[str]:
         """Names of the tasks known by now, sorted."""
-        return sorted(self._tasks)
+        # A copy, made at once: other threads find tasks meanwhile.
+        return sorted(self._tasks.copy())
+
+    @property
+    def count(self) -> int:
+        """How many tasks are known by now."""
+        return len(self._tasks)
+
+    def knows(self, name: str) -> bool:
+        """Whether jobs of this task can be run here."""
+        try:
+            self.find(name)
+        except TaskNotFound:
+            return False
+        return True
+
+    def add(self, task: AnyTask) -> None:
+        """Let jobs name a task which the program that runs here has in its hands."""
+        self._tasks.setdefault(task.name, task)
 
     def find(self, name: str) -> AnyTask:
         """Return the task of this name.
@@ -64,10 +95,14 @@ class Catalog:
         found = self._tasks.get(name)
         if found is None:
             try:
-                found = self._find_allowed(name) or self._find_imported(name)
-            except Exception as error:
+                found = (
+                    self._find_given(name)
+                    or self._find_allowed(short_name(name))
+                    or self._find_imported(name)
+                )
+            except (Exception, SystemExit) as error:
                 # A module that cannot be imported, an attribute that raises: it comes
-                # from a row, so it may end that row's job and never the worker.
+                # from a row, so it must never end the worker.
                 raise self._not_found(name, f"looking for it raised {error!r}.") from error
         if found is None:
             raise self._not_found(name, "it was not imported.")
@@ -85,8 +120,15 @@ class Catalog:
     def _say_known(self) -> str:
         if not self._tasks:
             return "It knows no task at all."
-        shown = ", ".join(self.names[:5]) + (" ..." if len(self._tasks) > 5 else "")
+        names = list(dict.fromkeys(map(short_name, self.names)))
+        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         return f"It knows {shown}."
+
+    def _find_given(self, name: str) -> AnyTask | None:
+        found = self._given.get(short_name(name))
+        if found is None or (origin_of(found.name) and not _is_own(found, name)):
+            return None
+        return found
 
     def _find_allowed(self, name: str) -> AnyTask | None:
         module, _, path = name.partition(":")
@@ -100,14 +142,14 @@ class Catalog:
         return Task(found) if is_own else None
 
     def _find_imported(self, name: str) -> AnyTask | None:
-        module, _, path = name.partition(":")
         if not self._imported:
             return None
+        module, _, path = short_name(name).partition(":")
         # The script's own tasks go by its name, which nobody can ask for any more
         # when the interpreter ends and jobs still run: the task itself knows it.
         for place in (module, "__main__"):
             found = _look_up(sys.modules.get(place), path)
-            if isinstance(found, Task) and found.name == name:
+            if isinstance(found, Task) and (_is_own(found, name) or _is_in_file(found, name)):
                 return found
         return None
 
@@ -132,6 +174,23 @@ def tasks_of(module: ModuleType) -> dict[str, AnyTask]:
     # A copy, made at once: other threads may add names meanwhile.
     found = [value for value in list(vars(module).values()) if isinstance(value, Task)]
     return {task.name: task for task in found}
+
+
+def _is_own(found: AnyTask, name: str) -> bool:
+    """Whether the name means this task, or any of its short name and so this one too."""
+    if found.name == name:
+        return True
+    # A session has no name by which people could mean it.
+    return short_name(found.name) == name and not is_of_session(found.name)
+
+
+def _is_in_file(found: AnyTask, name: str) -> bool:
+    """Whether the name is that of the same file, imported here, run as a script elsewhere."""
+    module = sys.modules.get(found.name.partition(":")[0])
+    path = getattr(module, "__file__", None)
+    if path is None or found.name != short_name(name):
+        return False
+    return str(Path(path).resolve()) == origin_of(name)
 
 
 def _look_up(module: ModuleType | None, path: str) -> Any:

@@ -15,7 +15,7 @@ from lightwork.errors import PayloadError
 from lightwork.model import ErrorInfo
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, current, enter, run_with
-from lightwork.tasks import Task
+from lightwork.tasks import Task, short_name
 
 
 # A NamedTuple: one travels for every job, and a frozen dataclass takes 5 us longer to pickle.
@@ -46,7 +46,7 @@ class Runner:
         self.task = task
         self.codec = codec
         # Names the call in errors of the pool.
-        self.__qualname__ = task.name
+        self.__qualname__ = short_name(task.name)
 
     def __call__(self, job_id: uuid.UUID, number: int, payload: bytes) -> Returned | Raised:
         """Run one attempt; whatever goes wrong is described, nothing is raised."""

@@ -6,7 +6,7 @@ One loop, one thread; the pool's and the heartbeat's threads only wake it:
     │        │ yes                go on under a new incarnation
     │   ack what has finished          one transaction for all of it
     │   promote, rescue, cancels       when it is their time
-    │   claim what the slots can run   one transaction
+    │   claim what the slots can run   one transaction, of tasks known here
     └── sleep until something happens
 
 Batches form by themselves: what finishes while one transaction is under way is
@@ -43,6 +43,7 @@ from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
 from lightwork.work.chores import Chores
 from lightwork.work.held import HeldAttempts
+from lightwork.work.lanes import KnownLanes
 from lightwork.work.lease import Lease
 from lightwork.work.pace import claim_limit, next_mean
 from lightwork.work.runner import Runner, make_runner
@@ -108,6 +109,7 @@ class WorkerLoop:
         self._progress_at = 0.0
         self._chores = Chores(store, settings.lease)
         self._watch = StoreWatch(store, self._wake_up)
+        self._lanes = KnownLanes(store, settings.queues, catalog)
 
     def run(self) -> None:
         """Work until stopped, or in burst mode until nothing is left.
@@ -176,11 +178,22 @@ class WorkerLoop:
         limit = claim_limit(self._slots, len(self._held), self._mean_seconds)
         if limit and (not self._is_drained or monotonic() >= self._look_again_at):
             self._claim(limit)
+        elif monotonic() >= self._look_again_at:
+            # Busy; but people may ask who knows the tasks of what waits.
+            self._look_again_at = monotonic() + _IDLE_SECONDS
+            self._lanes.look()
+        self._lanes.publish(self._info.id)
 
     def _claim(self, limit: int) -> None:
-        queues = self._settings.queues
-        attempts = self._store.claim(self._info.id, queues=queues, limit=limit)
-        self._is_drained = len(attempts) < limit
+        lanes = self._lanes.current()
+        # Where nothing waits for us the lock for writing is left to others.
+        attempts = self._store.claim(self._info.id, lanes=lanes, limit=limit) if lanes else []
+        if len(attempts) < limit:
+            # Of lanes that are not fresh it may only mean that the work is elsewhere now.
+            self._is_drained = self._lanes.are_fresh
+            self._lanes.forget()
+        else:
+            self._is_drained = False
         self._look_again_at = monotonic() + _IDLE_SECONDS
         for position, attempt in enumerate(attempts):
             if not self._start(attempt):
@@ -192,7 +205,7 @@ class WorkerLoop:
         try:
             self._held.start(attempt, self._runner(attempt.task))
         except UsageError as error:
-            # TaskNotFound; or it can be found and never be run, as an async generator.
+            # It is known and can never be run, as an async generator.
             info = ErrorInfo(type=type(error).__name__, text=str(error))
             self._unrecorded.append((attempt, Failed(info)))
         except PoolError as error:
@@ -288,6 +301,7 @@ class WorkerLoop:
             pid=os.getpid(),
             slots=self._slots,
             queues=self._settings.queues,
+            tasks=self._lanes.tasks(),
         )
         sent_at = monotonic()
         self._store.register(self._info, lease=self._settings.lease)
