@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from lightwork.errors import StoreError
 from lightwork.store.engine import writing_engine
 from lightwork.store.filelock import FileLock
+from lightwork.store.fork_gate import ForkGate
 from lightwork.store.writer import Writer
 
 
@@ -25,7 +26,14 @@ class Bench:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("CREATE TABLE t (n INTEGER UNIQUE)")
         lock = FileLock(path.with_name("lock"))
-        self.writer = Writer(writing_engine(path), lock, str(path), self.count_commit)
+        self.writer = Writer(
+            writing_engine(path, create=True),
+            lock,
+            str(path),
+            on_commit=self.count_commit,
+            gate=ForkGate(),
+            check=lambda: None,
+        )
         self.results: dict[int, Any] = {}
 
     def count_commit(self) -> None:

@@ -10,13 +10,21 @@ four rules:
   later fails at once when another commit came between.
 - busy_timeout: second line behind the file lock, against programs that do not
   know it.
+
+Nobody but SQLite opens the file, not even to read its first bytes. POSIX drops all
+locks that a process holds on a file as soon as it closes any descriptor of it; then
+the next process that closes the database takes itself for the last one and deletes
+the WAL under the living. So whether it is a database is SQLite's to say, and only
+who may create a store lets SQLite create a file.
 """
 
 import os
 import sqlite3
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, exc, make_url
 
@@ -24,7 +32,6 @@ from lightwork.errors import StoreError, UsageError
 
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT: Final = 30.0
-_MAGIC: Final = b"SQLite format 3\0"
 # Where WAL's shared memory or flock does not reach all who mount it.
 _NETWORK_TYPES: Final = frozenset(
     ["nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph"]
@@ -121,25 +128,35 @@ def network_type(path: Path, mounts: str) -> str:
 def reading_engine(path: Path) -> Engine:
     """Return an engine whose transactions only read, each a consistent snapshot."""
     # No upper bound: one connection per reading thread, five of them kept.
-    engine = create_engine(_url(path), poolclass=QueuePool, pool_size=5, max_overflow=-1)
+    engine = create_engine(
+        _url(path),
+        creator=lambda: connect(path),
+        poolclass=QueuePool,
+        pool_size=5,
+        max_overflow=-1,
+    )
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
-def writing_engine(path: Path) -> Engine:
+def writing_engine(path: Path, *, create: bool = False) -> Engine:
     """Return an engine whose transactions hold the write lock from their start."""
     engine = create_engine(
-        _url(path), poolclass=NullPool, connect_args={"check_same_thread": False}
+        _url(path), creator=lambda: connect(path, create=create), poolclass=NullPool
     )
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
-def watching_connection(path: Path) -> sqlite3.Connection:
-    """Return a plain connection for `PRAGMA data_version`."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    """Return a plain connection, for any thread; create: make the file if there is none.
+
+    A file that was deleted must not come back empty under a program that has it open.
+    """
+    uri = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _parse(url: str) -> URL:
@@ -157,14 +174,18 @@ def _url(path: Path) -> URL:
 
 
 def _check_file(path: Path) -> None:
-    if not path.is_file():
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"store {path} is not an ordinary file; name another")
     if not os.access(path, os.R_OK | os.W_OK):
         raise StoreError(f"store {path}: this user may not read and write it; change its mode")
-    with path.open("rb") as file:
-        start = file.read(len(_MAGIC))
-    if start not in {b"", _MAGIC}:
-        raise StoreError(f"store {path} is not a SQLite database; name another file")
+    if status.st_nlink > 1:
+        # SQLite would keep a WAL for each name: two programs would destroy the file.
+        raise StoreError(
+            f"store {path} has {status.st_nlink} names (hard links), and SQLite keeps the latest "
+            "commits beside one name only; remove the others (`find -samefile` lists them), or "
+            "use a symbolic link, or a copy"
+        )
 
 
 def _mounts() -> str:

@@ -7,13 +7,18 @@ one file are one; let go of when the last store closes.
 
 A forked child must not use any of it: SQLite forbids connections to cross a
 fork, and a child that inherits the lock's file would keep it locked if the
-parent died while holding it. So in the child every shared file is closed to use at
-once, with an error that says to open the store again; its connections are kept
-alive unused, because closing them there would disturb the parent's.
+parent died while holding it. So in the child every shared file is closed at once,
+by SQLite and with no thread inside of it (`fork_gate.py`), and its use is an error
+that says to open the store again. Where that cannot be done in peace, the
+connections are never closed there, not even when the child ends: a close in the
+middle of a transaction would undo it in the memory that the parent shares. Then, and
+where other code has carried a connection across the fork, the child cannot open
+that file: SQLite would take the parent's locks for the child's.
 
 `_guard` guards `_shared` and every `_users`.
 """
 
+import ctypes
 import os
 import threading
 from pathlib import Path
@@ -24,19 +29,21 @@ from sqlalchemy import Connection
 from lightwork.errors import StoreError
 from lightwork.store import schema
 from lightwork.store.driver_errors import driver_errors
-from lightwork.store.engine import (
-    check_place,
-    reading_engine,
-    watching_connection,
-    writing_engine,
-)
+from lightwork.store.engine import check_place, connect, reading_engine, writing_engine
 from lightwork.store.filelock import FileLock
-from lightwork.store.watch import Watch
+from lightwork.store.fork_gate import PATIENCE, ForkGate, open_inodes
+from lightwork.store.same_file import SameFile
+from lightwork.store.watch import Watch, version_of
 from lightwork.store.writer import Writer
 
 _guard = threading.Lock()
 _shared: Final[dict[tuple[int, int], "SqliteFile"]] = {}
-_inherited: Final[list["SqliteFile"]] = []
+# Also those that are being closed: a fork must find them.
+_living: Final[set["SqliteFile"]] = set()
+# What this process had open when it was forked from its parent, through whatever library.
+_inherited: Final[set[tuple[int, int]]] = set()
+gate: Final = ForkGate()
+_gate_was_shut = False
 
 
 class SqliteFile:
@@ -51,9 +58,20 @@ class SqliteFile:
         self.is_forked = False
         self.reader = reading_engine(path)
         with driver_errors(where):
-            self.watch = Watch(watching_connection(path), where)
-        self.writer = Writer(writing_engine(path), lock, where, self.watch.notify)
+            connection = connect(path)
+            version_of(connection)
+        self.same = SameFile(path)
+        self.watch = Watch(connection, where, gate=gate, same=self.same)
+        self.writer = Writer(
+            writing_engine(path),
+            lock,
+            where,
+            on_commit=self.watch.notify,
+            gate=gate,
+            check=self.same.check,
+        )
         self._users = 0
+        _living.add(self)
 
     def check_usable(self) -> None:
         """Raise if this process inherited the file by a fork."""
@@ -75,8 +93,16 @@ class SqliteFile:
         if is_last:
             self.writer.close()
             self.watch.close()
-            self.reader.dispose()
-            self.lock.close()
+            with gate:
+                self.reader.dispose()
+                self.lock.close()
+                _living.discard(self)
+
+    def close_inherited(self) -> None:
+        """Close the connections in a forked child; no thread was inside of SQLite."""
+        self.writer.close_inherited()
+        self.watch.close_inherited()
+        self.reader.dispose()
 
 
 def open_file(path: Path, *, create: bool) -> SqliteFile:
@@ -90,7 +116,8 @@ def open_file(path: Path, *, create: bool) -> SqliteFile:
     with _guard:
         file = _find(path)
         if file is None:
-            file = _open(path)
+            with gate:
+                file = _open(path)
             _shared[file.identity] = file
         file._users += 1
     return file
@@ -98,7 +125,7 @@ def open_file(path: Path, *, create: bool) -> SqliteFile:
 
 def upgrade_file(path: Path, lock: FileLock) -> None:
     """Create or upgrade the tables; safe when several processes do so at once."""
-    engine = writing_engine(path)
+    engine = writing_engine(path, create=True)
     # The switch to WAL needs the file for itself, hence the lock around everything.
     with lock, driver_errors(str(path)), engine.connect() as connection:
         driver = connection.connection.driver_connection
@@ -116,9 +143,11 @@ def is_ready(connection: Connection) -> bool:
 
 
 def _open(path: Path) -> SqliteFile:
+    _check_not_inherited(path)
+    is_ready = _is_ready_at(path)
     lock = FileLock(path.with_name(path.name + "-lock"))
     try:
-        if not _is_ready_at(path):
+        if not is_ready:
             upgrade_file(path, lock)
         return SqliteFile(path, lock)
     except BaseException:
@@ -138,21 +167,50 @@ def _is_ready_at(path: Path) -> bool:
 
 
 def _find(path: Path) -> SqliteFile | None:
+    identity = _identity(path)
+    return None if identity is None else _shared.get(identity)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
-    return _shared.get((status.st_dev, status.st_ino))
+    return status.st_dev, status.st_ino
 
 
-def _forget_after_fork() -> None:
+def _check_not_inherited(path: Path) -> None:
+    identity = _identity(path)
+    if identity in _inherited and identity in open_inodes():
+        raise StoreError(
+            f"store {path}: this process was forked while the file was open, and SQLite would take "
+            "the parent's locks for its own; start it with `spawn` or `forkserver`, or close "
+            "the store (and connections of your own) before the fork"
+        )
+
+
+def _before_fork() -> None:
+    global _gate_was_shut  # noqa: PLW0603 - from one hook to the next, in the thread that forks
+    _gate_was_shut = gate.shut(PATIENCE)
+
+
+def _after_fork_in_child() -> None:
     global _guard  # noqa: PLW0603 - another thread may have held it when the parent forked
     _guard = threading.Lock()
-    for file in _shared.values():
+    gate.forget()
+    for file in _living:
         file.is_forked = True
         file.lock.close()
-        _inherited.append(file)
+        if _gate_was_shut:
+            file.close_inherited()
+        else:
+            # For ever: one reference that nobody gives back.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(file))
+    _living.clear()
     _shared.clear()
+    _inherited.update(open_inodes())
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=gate.open, after_in_child=_after_fork_in_child
+)

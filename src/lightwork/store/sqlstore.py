@@ -20,7 +20,7 @@ from lightwork.store import attempts, checking, chores, claiming, jobs, looking,
 from lightwork.store.contract import Store
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
-from lightwork.store.sqlite_file import SqliteFile, open_file
+from lightwork.store.sqlite_file import SqliteFile, gate, open_file
 from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
 
 T = TypeVar("T")
@@ -217,7 +217,7 @@ class SqlStore:
 
     def _read(self, read: Callable[[Connection], T]) -> T:
         file = self._usable()
-        with driver_errors(self._where), file.reader.connect() as connection:
+        with gate, file.same, driver_errors(self._where), file.reader.connect() as connection:
             return read(connection)
 
     def _write(self, write: Callable[[Connection], T]) -> T:

@@ -7,6 +7,9 @@ processes are found by looking: after t seconds without a change the next look c
 t/50 later, between 1 ms and 20 ms. A job thus waits for at most a fiftieth of the
 time in which nothing happened, and an idle process looks 50 times a second.
 
+The connection has read once before it is given here: since then this process holds
+SQLite's shared lock, so nobody else takes itself for the last user and removes the WAL.
+
 `_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`.
 """
 
@@ -17,6 +20,8 @@ from typing import Final
 from lightwork.clock import monotonic
 from lightwork.errors import StoreError
 from lightwork.store.driver_errors import driver_errors
+from lightwork.store.fork_gate import ForkGate
+from lightwork.store.same_file import SameFile
 
 SHORTEST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.020
@@ -24,24 +29,37 @@ _PART_OF_IDLE_TIME: Final = 1 / 50
 
 
 class Watch:
-    """Counts changes of one file and waits for them."""
+    """Counts changes of one file and waits for them.
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+    Args:
+        same: Raises if the file is no longer what it was: then no change will ever come.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        where: str,
+        *,
+        gate: ForkGate,
+        same: SameFile,
+    ) -> None:
         self._connection: sqlite3.Connection | None = connection
         self._where = where
+        self._gate = gate
+        self._same = same
         self._lock = threading.Lock()
-        self._seen = 0
+        self._seen = version_of(connection)
         self._changed_at = monotonic()
         self._commits = 0
         self._woken = threading.Condition()
 
     def changes(self) -> int:
         """Return a number that differs after every commit."""
-        with self._lock:
+        with self._gate, self._lock:
             if self._connection is None:
                 raise StoreError(f"store {self._where} was closed; open it again")
-            with driver_errors(self._where):
-                version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+            with self._same, driver_errors(self._where):
+                version = version_of(self._connection)
             if version != self._seen:
                 self._seen, self._changed_at = version, monotonic()
             return version
@@ -65,11 +83,17 @@ class Watch:
 
     def close(self) -> None:
         """Let go of the connection and wake those who wait, who then fail."""
-        with self._lock:
+        with self._gate, self._lock:
             connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+            if connection is not None:
+                connection.close()
         self.notify()
+
+    def close_inherited(self) -> None:
+        """Let go of the connection in a forked child, where no lock means anything."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _pause(self, commits: int, seconds: float) -> None:
         with self._woken:
@@ -79,3 +103,8 @@ class Watch:
     def _next_pause(self) -> float:
         idle = monotonic() - self._changed_at
         return min(max(idle * _PART_OF_IDLE_TIME, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the number that differs after a commit of any other connection."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])

@@ -10,7 +10,8 @@ and commits once (group commit): the more callers, the less each pays.
     post(write) ─┘              take all, run, COMMIT ───┴─> its own error
 
 Invariants
-- A caller gets its result only after the commit that contains it.
+- A caller gets its result only after the commit that contains it, and after a look
+  whether the file that was written is still the one at the path.
 - Closures are taken only once the database is ours. One whose caller gave up
   before that never runs; one that was taken is waited for, so that a caller
   always knows whether its write happened.
@@ -40,6 +41,7 @@ from sqlalchemy import Connection, Engine, exc
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store.driver_errors import driver_errors, store_error
 from lightwork.store.filelock import FileLock
+from lightwork.store.fork_gate import ForkGate
 
 T = TypeVar("T")
 
@@ -62,15 +64,28 @@ class _TransactionLost(Exception):  # noqa: N818 - never leaves this file
 
 
 class Writer:
-    """Runs posted closures in transactions, many in one commit."""
+    """Runs posted closures in transactions, many in one commit.
+
+    Args:
+        check: Raises if what was committed does not last.
+    """
 
     def __init__(
-        self, engine: Engine, lock: FileLock, where: str, on_commit: Callable[[], None]
+        self,
+        engine: Engine,
+        lock: FileLock,
+        where: str,
+        *,
+        on_commit: Callable[[], None],
+        gate: ForkGate,
+        check: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._lock = lock
         self._where = where
         self._on_commit = on_commit
+        self._gate = gate
+        self._check = check
         self._connection: Connection | None = None
         self._waiting: deque[_Turn] = deque()
         self._is_closed = False
@@ -112,6 +127,10 @@ class Writer:
         if thread is not None:
             thread.join(patience)
 
+    def close_inherited(self) -> None:
+        """Let go of the connection in a forked child, where the thread does not exist."""
+        self._disconnect()
+
     def _append(self, turn: _Turn) -> None:
         with self._posted:
             if self._is_closed:
@@ -127,12 +146,13 @@ class Writer:
     def _run(self) -> None:
         while self._wait_for_turns():
             try:
-                with self._lock:
+                with self._lock, self._gate:
                     self._write_waiting()
             except (OSError, ValueError) as error:
                 # The lock file's disk is gone: nobody can write, and everybody must hear of it.
                 _fail(self._take(), self._named(error))
-        self._disconnect()
+        with self._gate:
+            self._disconnect()
 
     def _wait_for_turns(self) -> bool:
         with self._posted:
@@ -179,6 +199,7 @@ class Writer:
         ]
         try:
             connection.commit()
+            self._check()
         except BaseException as error:
             self._disconnect()
             _fail(turns, self._named(error))
@@ -232,6 +253,10 @@ class Writer:
         if not isinstance(error, exc.DBAPIError):
             return error
         named = store_error(error, self._where)
+        try:
+            self._check()
+        except StoreError as gone:
+            named = gone
         named.__cause__ = error
         return named
 

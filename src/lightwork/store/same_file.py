@@ -1,0 +1,58 @@
+"""Same file: is what lies at the path still the file that this process has open?
+
+A file that is deleted or replaced lives on for those who have it open, and SQLite
+writes to it without a word: a commit succeeds and is gone with the process. So
+whoever tells somebody that a job is kept looks here first. The WAL and its index
+count as well: they hold the latest commits, and cannot change their inode while a
+connection is open. A look costs three `stat` (4 us) and opens nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from lightwork.errors import StoreError
+
+_ENDINGS: Final = ("", "-wal", "-shm")
+
+
+class SameFile:
+    """The files of one database, as they were when a connection had just opened them.
+
+    As a block: checks at its end, also where it raises. Of a file that is gone SQLite
+    reports this and that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._names = [f"{path}{ending}" for ending in _ENDINGS]
+        self._known = [_identity(name) for name in self._names]
+
+    def check(self) -> None:
+        """Raise unless the names still lead to the files that are open.
+
+        Raises:
+            StoreError: They do not; nothing that is written reaches the file any more.
+        """
+        for name, known in zip(self._names, self._known, strict=True):
+            if (found := _identity(name)) != known:
+                what = "replaced" if found else "deleted or moved away"
+                raise StoreError(
+                    f"store {self._names[0]}: while it was open here, {name} was {what}; what is "
+                    "written now is lost with this process. Put the file back or stop every "
+                    "program that has it open, then open the store again"
+                )
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_error: object) -> None:
+        self.check()
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        # Three times in each commit: a Path would cost more than the call.
+        status = os.stat(name)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
