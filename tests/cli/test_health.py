@@ -9,6 +9,7 @@ from lightwork.cli.health import problems
 from lightwork.model import State
 from lightwork.store.views import Summary, WorkerView
 
+URL = "sqlite:////tmp/work.db"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -48,6 +49,7 @@ def test_work_in_progress_is_healthy() -> None:
         summary(ready=900, running=4, oldest=3600.0, live=1, slots=4),
         [worker(running=4)],
         next_due_in=0.0,
+        url=URL,
     )
 
     assert found == []
@@ -56,7 +58,12 @@ def test_work_in_progress_is_healthy() -> None:
 @pytest.mark.parametrize(
     ("seen", "workers", "due", "words"),
     [
-        (summary(ready=2), [], None, "2 jobs are ready, but no worker is alive"),
+        (
+            summary(ready=2),
+            [],
+            None,
+            f"2 jobs are ready, but no worker is alive; start one: lightwork worker {URL} -m ",
+        ),
         (summary(), [], 0.0, "scheduled jobs are due, but no worker is alive"),
         (
             summary(ready=1, live=1, slots=4),
@@ -81,7 +88,7 @@ def test_work_in_progress_is_healthy() -> None:
 def test_work_that_nobody_does_is_told(
     seen: Summary, workers: list[WorkerView], due: float | None, words: str
 ) -> None:
-    (found,) = problems(seen, workers, next_due_in=due)
+    (found,) = problems(seen, workers, next_due_in=due, url=URL)
 
     assert found.startswith(words)
 
@@ -99,6 +106,6 @@ def test_work_that_nobody_does_is_told(
 def test_what_only_looks_wrong_is_healthy(
     seen: Summary, workers: list[WorkerView], due: float | None
 ) -> None:
-    found = problems(seen, workers, next_due_in=due)
+    found = problems(seen, workers, next_due_in=due, url=URL)
 
     assert found == []

@@ -87,6 +87,47 @@ def test_settings_without_meaning_are_refused(
     assert not (folder / "lightwork.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LIGHTWORK_URL", "bad", "lightwork: LIGHTWORK_URL=bad is not the URL of a store"),
+        ("LIGHTWORK_URL", "ada:secret@host", "lightwork: LIGHTWORK_URL=***@host is not the URL"),
+        ("LIGHTWORK_URL", "my://s", "expected sqlite:///path/to/file.db (the URL is that of LIG"),
+        ("LIGHTWORK_URL", "sqlite:////nowhere/x.db", "(the URL is that of LIGHTWORK_URL)"),
+        ("LIGHTWORK_JOBS_LIST_LIMIT", "x", "lightwork: LIGHTWORK_JOBS_LIST_LIMIT=x: 'x' is not"),
+        ("LIGHTWORK_JOBS_LIST_STATE", "done", "LIGHTWORK_JOBS_LIST_STATE=done: 'done' is not one"),
+    ],
+)  # fmt: skip
+def test_a_wrong_variable_is_named(
+    lightwork: Invoke, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    done = lightwork("jobs")
+
+    assert done.exit_code in {2, 3}
+    assert words in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tool.lightwork]\nurl = 'bad'\n",
+         "'bad', the url of [tool.lightwork] in pyproject.toml, is not the URL of a store"),
+        ("[tool.lightwork.jobs.list]\nlimit = 'x'\n",
+         "limit of [tool.lightwork.jobs.list] in pyproject.toml: 'x' is not"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(lightwork: Invoke, folder: Path, text: str, words: str) -> None:
+    write_settings(folder, text)
+
+    done = lightwork("jobs")
+
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
 def test_settings_of_other_tools_are_not_ours(lightwork: Invoke, folder: Path) -> None:
     write_settings(folder, "[tool.ruff]\nurl = 3\n")
 

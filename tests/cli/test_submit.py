@@ -69,10 +69,42 @@ def test_the_options_become_the_policy_of_the_job(lightwork: Invoke, store: Stor
     assert view.policy == Policy(queue="mail", priority=5, delay=120.0, retries=3, timeout=1.5)
 
 
-def test_the_module_need_not_be_here(lightwork: Invoke) -> None:
-    done = lightwork("submit", "far.away:compute", "1")
+@pytest.mark.parametrize("name", ["far.away:compute", "broken:compute", "leaving:compute"])
+def test_what_cannot_be_imported_here_is_submitted_with_a_note(
+    lightwork: Invoke, store: Store, folder: Path, name: str
+) -> None:
+    (folder / "broken.py").write_text("def f(:\n")
+    (folder / "leaving.py").write_text("raise SystemExit(0)\n")
+
+    done = lightwork("submit", name, "1")
 
     assert done.exit_code == 0
+    assert store.job(UUID(done.stdout.strip())) is not None
+    assert f"lightwork: the module '{name.partition(':')[0]}' cannot be imported" in done.stderr
+    assert "submitted all the same, for workers that know it" in done.stderr
+
+
+def test_a_task_of_a_main_program_is_known_to_that_program_alone(
+    lightwork: Invoke, store: Store
+) -> None:
+    done = lightwork("submit", "__main__:compute", "1")
+
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_a_name_may_be_submitted_unchecked(lightwork: Invoke, store: Store) -> None:
+    done = lightwork("submit", "script:newer", "1", "--no-check")
+
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_what_a_module_prints_is_not_the_id(lightwork: Invoke, folder: Path, store: Store) -> None:
+    (folder / "noisy_module.py").write_text("print('noise')\ndef f() -> None: ...\n")
+
+    done = lightwork("submit", "noisy_module:f")
+
+    assert store.job(UUID(done.stdout.strip())) is not None
+    assert done.stderr == "noise\n"
 
 
 def test_only_the_first_word_is_the_store(lightwork: Invoke, folder: Path) -> None:

@@ -15,7 +15,11 @@ LONGEST_WAIT: Final = 60.0
 
 
 def problems(
-    summary: Summary, workers: Sequence[WorkerView], *, next_due_in: float | None
+    summary: Summary,
+    workers: Sequence[WorkerView],
+    *,
+    next_due_in: float | None,
+    url: str,
 ) -> list[str]:
     """Return what is wrong, a sentence each; empty: healthy.
 
@@ -23,27 +27,28 @@ def problems(
         summary: The store at a glance.
         workers: All that it knows, dead ones included.
         next_due_in: Seconds until the earliest scheduled job is due; None: there is none.
+        url: The store, as a command line would name it.
     """
     return [
-        *_idle_problems(summary, next_due_in),
-        *_queue_problems(summary, workers),
+        *_idle_problems(summary, next_due_in, url),
+        *_queue_problems(summary, workers, url),
         *_wait_problems(summary),
         *_loss_problems(workers),
     ]
 
 
-def _idle_problems(summary: Summary, next_due_in: float | None) -> Iterator[str]:
+def _idle_problems(summary: Summary, next_due_in: float | None, url: str) -> Iterator[str]:
     if summary.live_workers:
         return
-    ready = summary.states[State.READY]
+    ready, start = summary.states[State.READY], f"start one: lightwork worker {url} -m MODULE"
     if ready:
-        yield f"{_jobs(ready)} ready, but no worker is alive; start one with `lightwork worker`"
+        yield f"{_jobs(ready)} ready, but no worker is alive; {start}"
     elif next_due_in == 0:
         # Only workers make what is due ready.
-        yield "scheduled jobs are due, but no worker is alive; start one with `lightwork worker`"
+        yield f"scheduled jobs are due, but no worker is alive; {start}"
 
 
-def _queue_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator[str]:
+def _queue_problems(summary: Summary, workers: Sequence[WorkerView], url: str) -> Iterator[str]:
     served = {queue for worker in workers if worker.is_live for queue in worker.queues}
     if not served:
         return
@@ -52,7 +57,7 @@ def _queue_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator
         if ready and queue not in served:
             yield (
                 f"{_jobs(ready)} ready in queue {queue!r}, which no live worker serves; "
-                f"start one with -q {queue}"
+                f"start one: lightwork worker {url} -m MODULE -q {queue}"
             )
 
 

@@ -9,19 +9,22 @@ VERBS; its module is imported when the verb is used.
     3    the store is out of reach
     130  Ctrl-C
 
+`lightwork map` ends as GNU parallel does: with the number of failed jobs (101: more
+than 100), and with 255 where the others have 2 and 3.
+
 Settings, the first that is there: the flag; the environment (LIGHTWORK_URL,
 LIGHTWORK_VERB_OPTION); `[tool.lightwork]` of ./pyproject.toml; the default.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, Final, NoReturn, cast
 
 import click
 
-from lightwork.cli.options import VERSION
+from lightwork.cli.options import URL_SOURCE, VERSION
 from lightwork.cli.output import printable
 from lightwork.cli.settings import fit, read_settings
 
@@ -30,6 +33,7 @@ FAILED: Final = 1
 MISUSED: Final = 2
 OUT_OF_REACH: Final = 3
 INTERRUPTED: Final = 130
+OTHER: Final = 255
 
 # Each verb: where it is, and its line in --help.
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
@@ -42,6 +46,11 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "map": ("lightwork.cli.map:map_", "Run a command or function for each line of input."),
     "tune": ("lightwork.cli.tune.command:tune", "Threads or processes, how many: measured."),
     "db": ("lightwork.cli.db:db", "Create, upgrade, check or prune a store."),
+}
+_TYPED: Final = "lightwork.typed"
+# Where an exit status counts failed jobs, every other error has one of its own.
+_OTHER_STATUSES: Final[Mapping[str, Mapping[int, int]]] = {
+    "map": {MISUSED: OTHER, OUT_OF_REACH: OTHER}
 }
 _EPILOG: Final = """\b
 URL names the store; default: LIGHTWORK_URL, then url of [tool.lightwork] in
@@ -93,29 +102,69 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read what stands before the verb."""
+        typed = list(args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _complain(error, typed, MISUSED)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what was typed, for what may have to be said about it."""
+        ctx.meta[_TYPED] = list(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; whatever ends it becomes words and an exit status."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _complain(error, ctx.meta[_TYPED], _status_of(ctx, MISUSED))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
         except Exception as error:
-            _end(error)
+            _end(ctx, error)
 
 
-def _end(error: Exception) -> NoReturn:
+def _complain(error: click.UsageError, typed: Sequence[str], status: int) -> NoReturn:
+    # Not an error: help was asked for by saying nothing. Older releases of click just print it.
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        raise error
+    from lightwork.cli.complaints import complaint
+
+    raise Ended(complaint(error, typed), status) from error
+
+
+def _status_of(ctx: click.Context, status: int) -> int:
+    return _OTHER_STATUSES.get(ctx.invoked_subcommand or "", {}).get(status, status)
+
+
+def _end(ctx: click.Context, error: Exception) -> NoReturn:
     # Only now: this import takes longer than the whole of --help.
     from lightwork.errors import Error, JobNotFound, StoreError, UsageError
 
+    text, url_source = str(error), ctx.meta.get(URL_SOURCE)
     if isinstance(error, StoreError):
-        raise Ended(str(error), OUT_OF_REACH) from error
-    if isinstance(error, UsageError | JobNotFound):
-        raise Ended(str(error), MISUSED) from error
-    if isinstance(error, Error | TimeoutError):
-        raise Ended(str(error), FAILED) from error
-    raise error
+        status = OUT_OF_REACH
+    elif isinstance(error, UsageError | JobNotFound):
+        status = MISUSED
+    elif isinstance(error, Error | TimeoutError):
+        status = FAILED
+    else:
+        raise error
+    if url_source and isinstance(error, StoreError | UsageError):
+        # Whoever did not type the URL must learn where it came from.
+        text = f"{text} (the URL is that of {url_source})"
+    raise Ended(text, _status_of(ctx, status)) from error
 
 
 @click.command(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lightwork.cli.main import FAILED
-from lightwork.cli.options import duration, is_url, output_options
+from lightwork.cli.options import DEFAULT_URL, duration, is_url, output_options
 from lightwork.cli.output import note
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ def _check_durable(settings: _Settings) -> None:
     from lightwork.errors import UsageError
 
     if not is_url(settings.url):
-        raise click.UsageError(f"{settings.url!r} is not the URL of a store")
+        raise click.UsageError(
+            f"--url {settings.url}: not the URL of a store; expected {DEFAULT_URL}"
+        )
     if not settings.func:
         raise UsageError(
             "--url keeps jobs of functions (--func MODULE:FUNCTION); commands in a store are "
@@ -302,7 +304,11 @@ def _job_calls(settings: _Settings, fn: Any) -> "Calls":
     slots = _slots(settings)
     calls = JobCalls(fn, url=settings.url, slots=slots, key=settings.key, again=frozenset(again))
     if not slots and not settings.quiet and not calls.has_workers:
-        note("lightwork: no worker is alive; start one with lightwork worker, the jobs wait for it")
+        module = settings.command.partition(":")[0]
+        note(
+            "lightwork: no worker is alive, the jobs wait for one: "
+            f"lightwork worker {settings.url} -m {module}"
+        )
     return calls
 
 

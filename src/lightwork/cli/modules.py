@@ -1,5 +1,7 @@
 """Modules: importing what a person named on the command line, this folder first."""
 
+import contextlib
+import difflib
 import inspect
 import sys
 import traceback
@@ -47,17 +49,51 @@ def find_function(name: str) -> Callable[..., Any]:
     found: Any = import_named(module_name)
     for part in path.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"the module {module_name!r} has no {path!r}{_say_near(found)}")
+            raise UsageError(
+                f"the module {module_name!r} has no {path!r}{_say_near(found, module_name, part)}"
+            )
         found = getattr(found, part)
     if not callable(found):
         raise UsageError(f"{name} is {type(found).__name__}, not a function")
     return found  # type: ignore[no-any-return]  # a callable of unknown type
 
 
-def _say_near(holder: Any) -> str:
+def check_name(name: str) -> str:
+    """Refuse a name that nobody can mean, as far as can be told here.
+
+    What cannot be imported here may well be there where the workers are, and what is of
+    `__main__` is known to the program that declares it alone.
+
+    Args:
+        name: MODULE:FUNCTION.
+
+    Returns:
+        Why it could not be checked, or "".
+
+    Raises:
+        UsageError: The module is here and has no such function.
+    """
+    module_name = name.partition(":")[0]
+    if module_name.partition(".")[0] == "__main__":
+        return ""
+    # A module that prints when it is imported must not print into the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            import_named(module_name)
+        except UsageError as error:
+            if module_name.endswith(".py"):
+                raise
+            return str(error).partition("; expected")[0].partition("\n")[0]
+        find_function(name)
+    return ""
+
+
+def _say_near(holder: Any, module_name: str, word: str) -> str:
     names = sorted(
         name
         for name, value in vars(holder).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, Task))
     )
+    if near := difflib.get_close_matches(word, names, n=1):
+        return f"; did you mean {module_name}:{near[0]}?"
     return f"; it has {', '.join(names[:8])}" if names else ""

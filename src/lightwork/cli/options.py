@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Nothing imports the package's face; it is loaded already.
 VERSION: Final[str] = sys.modules["lightwork"].__version__
 DEFAULT_URL: Final = "sqlite:///lightwork.db"
+# In the meta of a context: what named the URL, "" if it was typed or is the default.
+URL_SOURCE: Final = "lightwork.url_source"
 
 
 def is_url(word: str) -> bool:
@@ -31,12 +33,27 @@ def choose_url(ctx: click.Context, given: str = "") -> str:
     Raises:
         click.UsageError: What was given is no URL.
     """
-    if given and not is_url(given):
-        raise click.UsageError(
-            f"{given!r} is not the URL of a store; expected one such as {DEFAULT_URL}", ctx
-        )
     settings: Any = ctx.find_root().default_map or {}
-    return given or os.environ.get("LIGHTWORK_URL") or settings.get("url") or DEFAULT_URL
+    setting = "url of [tool.lightwork] in pyproject.toml"
+    sources = {
+        "": given,
+        "LIGHTWORK_URL": os.environ.get("LIGHTWORK_URL"),
+        setting: settings.get("url"),
+    }
+    source, url = next(((name, url) for name, url in sources.items() if url), ("", DEFAULT_URL))
+    if not is_url(url):
+        raise click.UsageError(_not_a_url(source, url), ctx)
+    ctx.meta[URL_SOURCE] = source
+    return url
+
+
+def _not_a_url(source: str, url: str) -> str:
+    from lightwork.store.engine import hide_password
+
+    named = repr(hide_password(url))
+    if source:
+        named = f"{source}={hide_password(url)}" if source.isupper() else f"{named}, the {source},"
+    return f"{named} is not the URL of a store; expected one such as {DEFAULT_URL}"
 
 
 def duration(value: object) -> float:

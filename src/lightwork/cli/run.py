@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lightwork.cli.main import FAILED
-from lightwork.cli.options import duration, is_url, output_options
+from lightwork.cli.options import DEFAULT_URL, duration, is_url, output_options
 from lightwork.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def run(
     with a dash write --, for example: lightwork run script:square -- -3
     """
     if not words:
-        raise click.UsageError("name the function: MODULE:FUNCTION")
+        raise click.UsageError("name the function: lightwork run MODULE:FUNCTION [ARG]...")
     if url and not is_url(url):
-        raise click.UsageError(f"{url!r} is not the URL of a store")
+        raise click.UsageError(f"--url {url}: not the URL of a store; expected {DEFAULT_URL}")
     if timeout and not url and where != "processes":
         raise click.UsageError(
             "--timeout kills, which only processes can be: use --where processes"
@@ -59,7 +59,7 @@ def run(
     with _opened(url or where, jobs=jobs) as executor:
         future: Future[Any] = executor.submit(fn, *args, **kwargs)
         if url and not quiet:
-            _say_what_is_awaited(executor, future)
+            _say_what_is_awaited(executor, future, module=words[0].partition(":")[0])
         error = future.exception()
     _print(None if error is not None else future.result(), error, json=json)
 
@@ -82,10 +82,11 @@ def _opened(place: str, *, jobs: int) -> "Executor":
     return open_pool(place) if place == "inline" else open_pool(f"{place}:1")
 
 
-def _say_what_is_awaited(executor: Any, future: Any) -> None:
+def _say_what_is_awaited(executor: Any, future: Any, *, module: str) -> None:
     note(f"submitted {future.job_id}")
     if not executor.store.summary().live_workers:
-        note("no worker is alive: start one with lightwork worker, or run it here with -j 1")
+        url = executor.store.safe_url
+        note(f"no worker is alive; start one: lightwork worker {url} -m {module}, or say -j 1")
 
 
 def _print(result: Any, error: BaseException | None, *, json: bool) -> None:

@@ -58,7 +58,7 @@ def look(store: "Store") -> StatusView:
         summary=summary,
         # Of the dead only those that still hold jobs matter; the others have signed off.
         workers=[worker for worker in workers if worker.is_live or worker.running],
-        problems=problems(summary, workers, next_due_in=store.next_due_in()),
+        problems=problems(summary, workers, next_due_in=store.next_due_in(), url=store.safe_url),
     )
 
 

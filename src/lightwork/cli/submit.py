@@ -1,7 +1,8 @@
-"""`lightwork submit`: keep one job, by name; the module is not imported here.
+"""`lightwork submit`: keep one job, by name.
 
-So the store need not be where the code is. What the task declares (queue,
-retries ...) is unknown here too: the options say it for this job.
+The store need not be where the code is. Where the module is here all the same, a name
+that it does not have is refused; but what the task declares (queue, retries ...) is not
+taken from it: the options say it for this job, and mean the same everywhere.
 """
 
 import os
@@ -35,6 +36,7 @@ _LONGEST_NAME: Final = 500
 @click.option("--retries", type=int, default=0, metavar="N", help="Run it again after a failure.")
 @click.option("--timeout", type=duration, default="0s", metavar="TIME", help="Kill an attempt that runs longer.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait for its end and print the result.")
+@click.option("--no-check", is_flag=True, help="Do not look whether the module, if it is here, has FUNCTION.")  # fmt: skip
 @output_options
 @click.pass_context
 def submit(
@@ -49,6 +51,7 @@ def submit(
     retries: int,
     timeout: float,
     wait: bool,
+    no_check: bool,
     json: bool,
     quiet: bool,
 ) -> None:
@@ -66,6 +69,8 @@ def submit(
     policy = make_policy(
         Policy(), delay=delay, queue=queue, priority=priority, retries=retries, timeout=timeout
     )
+    if not no_check:
+        _check(name, quiet=quiet)
     job = _new_job(name, args, kwargs, policy=policy)
     with closing(open_store(url)) as store:
         store.submit([job])
@@ -81,11 +86,19 @@ def _split(ctx: click.Context, words: tuple[str, ...]) -> tuple[str, str, tuple[
     # Only the first word can be the store's URL: an argument may well be another.
     given, rest = (words[0], words[1:]) if words and is_url(words[0]) else ("", words)
     if not rest:
-        raise click.UsageError("name the task: MODULE:FUNCTION", ctx)
+        raise click.UsageError("name the task: lightwork submit MODULE:FUNCTION [ARG]...", ctx)
     name = rest[0]
     if not _TASK.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise click.UsageError(f"a task is named MODULE:FUNCTION; seen: {name!r}", ctx)
     return choose_url(ctx, given), name, tuple(map(read_value, rest[1:]))
+
+
+def _check(name: str, *, quiet: bool) -> None:
+    from lightwork.cli.modules import check_name
+
+    unknown = check_name(name)
+    if unknown and not quiet:
+        note(f"lightwork: {unknown}; submitted all the same, for workers that know it")
 
 
 def _keyword(text: str) -> tuple[str, Any]:

@@ -57,6 +57,6 @@ def store_error(error: Exception, where: str) -> StoreError:
     if any(sign in str(cause) for sign in _FOREIGN_SCHEMA):
         return SchemaMismatch(
             f"store {where}: its tables are not those of this program ({cause}); "
-            "run `lightwork db check`"
+            f"run `lightwork db check sqlite:///{where}`"
         )
     return StoreError(f"store {where}: the database refused a statement: {cause}")

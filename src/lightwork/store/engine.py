@@ -69,6 +69,14 @@ def safe_url(url: str) -> str:
     return _parse(url).render_as_string(hide_password=True)
 
 
+def hide_password(url: str) -> str:
+    """Return what is no URL as it may be shown: without what may be a password in it."""
+    scheme, colon, rest = url.partition("://")
+    rest = (rest if colon else scheme).partition("?")[0]
+    shown = f"***@{rest.rpartition('@')[2]}" if "@" in rest else rest
+    return f"{scheme}://{shown}" if colon else shown
+
+
 def sqlite_url(path: Path) -> str:
     """Return the URL of a file, good in every folder."""
     return _url(path).render_as_string(hide_password=False)
@@ -162,10 +170,9 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
 def _parse(url: str) -> URL:
     try:
         return make_url(url)
-    except exc.ArgumentError:
-        # The text may hold a password: it is not repeated.
+    except (exc.ArgumentError, ValueError):
         raise UsageError(
-            "this is not the URL of a store; expected sqlite:///path/to/file.db"
+            f"{hide_password(url)} is not the URL of a store; expected sqlite:///path/to/file.db"
         ) from None
 
 

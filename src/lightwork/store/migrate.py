@@ -3,7 +3,7 @@
 from lightwork.errors import SchemaMismatch
 from lightwork.store import schema
 from lightwork.store.driver_errors import driver_errors
-from lightwork.store.engine import check_place, reading_engine, sqlite_path
+from lightwork.store.engine import check_place, reading_engine, sqlite_path, sqlite_url
 from lightwork.store.filelock import FileLock
 from lightwork.store.sqlite_file import upgrade_file
 
@@ -26,7 +26,7 @@ def check(url: str) -> str:
         engine.dispose()
     raise SchemaMismatch(
         f"store {path} has schema revision {found or 'none'}, this program needs "
-        f"{schema.REVISIONS[-1]}; run `lightwork db upgrade`"
+        f"{schema.REVISIONS[-1]}; run `lightwork db upgrade {sqlite_url(path)}`"
     )
 
 
