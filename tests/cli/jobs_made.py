@@ -3,7 +3,7 @@
 import secrets
 from uuid import UUID
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.lifecycle import AttemptEnd, Failed, Retried, Succeeded
 from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, Progress, WorkerInfo
 from lightwork.store.contract import Store
@@ -21,7 +21,7 @@ class Made:
 
     def ready(self, *args: object, task: str = "script:square", **policy: object) -> UUID:
         job_id = new_job_id()
-        payload = PLAIN.encode_call(job_id, args, {})
+        payload = PLAIN.encode_call(Subject(job_id, task), args, {})
         chosen = Policy(**policy)  # type: ignore[arg-type]
         self.store.submit([NewJob(id=job_id, task=task, payload=payload, policy=chosen)])
         return job_id
@@ -36,7 +36,9 @@ class Made:
     def succeeded(self, result: object = 49, *, codec: Codec = PLAIN) -> UUID:
         # Urgent: what was made before stays where it is.
         job_id = self.ready(priority=1)
-        return self._end(job_id, Succeeded(codec.encode_result(job_id, result)))
+        return self._end(
+            job_id, Succeeded(codec.encode_result(Subject(job_id, "script:square"), result))
+        )
 
     def failed(self, error: ErrorInfo = ERROR) -> UUID:
         return self._end(self.ready(priority=1), Failed(error))

@@ -67,6 +67,7 @@ MISUSES = [
     (["worker", "-m", "script", "--grace", "2d"], "grace must be from 0 to 86400 seconds"),
     (["worker", "-m", "script", "-q", ""], "queues must be names"),
     (["worker", "-m", "script", "--authkey-file", "none"], "the key file none cannot be read"),
+    (["worker", "-m", "script", "--authkey-file", "short"], "short holds 15 bytes; expected at"),
 ]
 
 
@@ -75,6 +76,8 @@ def test_wrong_use_is_told_and_changes_nothing(
     lightwork: Invoke, folder: Path, words: list[str], text: str
 ) -> None:
     (folder / "empty.py").touch()
+    (folder / "short").write_text("k" * 15)
+    (folder / "short").chmod(0o600)
     (folder / "broken.py").write_text("def f(:\n")
     (folder / "leaving.py").write_text("raise SystemExit(0)\n")
     before = {path.name for path in folder.glob("*.db*")}

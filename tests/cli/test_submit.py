@@ -9,7 +9,7 @@ import pytest
 from cli.conftest import Invoke
 from cli.jobs_made import Made
 from cli.runs import run, start
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.model import Policy, State
 from lightwork.store.contract import Store
 
@@ -37,7 +37,7 @@ ARGUMENTS = [
 def call_of(store: Store, job_id: UUID) -> tuple[tuple[object, ...], dict[str, object]]:
     (attempt,) = store.claim(Made(store).worker(), lanes=store.lanes(["default"]), limit=1)
     assert attempt.job_id == job_id
-    return Codec().decode_call(job_id, attempt.payload)
+    return Codec().decode_call(Subject(job_id, attempt.task), attempt.payload)
 
 
 @pytest.mark.parametrize(("word", "value"), ARGUMENTS)

@@ -5,6 +5,7 @@ import sqlite3
 import time
 import uuid
 import weakref
+from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from lightwork.errors import JobFailed, JobNotFound, PayloadError, UsageError
 from lightwork.model import State
 from lightwork.pool.future import Future
 from lightwork.tasks import task
+from lightwork.work.service import Worker
 from waiting import wait_until
 
 pytestmark = pytest.mark.process
@@ -385,6 +387,36 @@ def test_a_pickle_without_the_right_signature_is_not_loaded(
     assert isinstance(error, JobFailed)
     assert error.error_type.endswith("PayloadError")
     assert not sprung.exists()
+
+
+def test_a_signed_call_that_is_moved_to_another_task_is_not_loaded(
+    url: str, tmp_path: Path
+) -> None:
+    key = b"k" * 32
+    with DurableExecutor(url, authkey=key) as submitter:
+        future = submitter.submit(same, Opaque(1))
+        with sqlite3.connect(tmp_path / "work.db") as rows:
+            rows.execute("update job set task = ?", (square.name,))
+        rows.close()
+
+        with DurableExecutor(url, workers=1, authkey=key):
+            error = future.exception(20)
+
+    assert isinstance(error, JobFailed)
+    assert "not signed for" in error.error_text
+
+
+@pytest.mark.parametrize("make", [DurableExecutor, Worker])
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_a_key_that_can_be_guessed_is_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch, make: Callable[..., object], way: str
+) -> None:
+    given: dict[str, bytes] = {"authkey": b"k" * 15} if way == "argument" else {}
+    if way == "environment":
+        monkeypatch.setenv("LIGHTWORK_AUTHKEY", "k" * 15)
+
+    with pytest.raises(UsageError, match="holds 15 bytes; expected at least 16"):
+        make(url, **given)
 
 
 def test_a_result_without_the_right_signature_is_not_loaded(url: str, tmp_path: Path) -> None:

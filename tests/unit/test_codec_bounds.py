@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import PayloadError
 
-JOB = uuid.UUID(int=1)
+KEY = b"0123456789abcdef"
+JOB = Subject(uuid.UUID(int=1), "mail:send")
 CODEC = Codec()
 
 
@@ -123,7 +124,7 @@ def test_a_list_that_contains_itself_is_refused(max_depth: int) -> None:
     value.append(value)
 
     with pytest.raises(PayloadError, match=r"contains itself|recursion limit"):
-        Codec(max_depth=max_depth, authkey=b"key").encode_result(JOB, value)
+        Codec(max_depth=max_depth, authkey=KEY).encode_result(JOB, value)
 
 
 def test_a_dict_that_contains_itself_is_refused() -> None:

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import PayloadError
 
-JOB = uuid.UUID(int=1)
+JOB = Subject(uuid.UUID(int=1), "mail:send")
 CODEC = Codec()
 
 
@@ -316,7 +316,7 @@ def test_a_digest_tells_different_arguments_apart(one: Any, other: Any) -> None:
 
 def test_a_value_without_lasting_identity_has_no_digest() -> None:
     with pytest.raises(PayloadError, match="no lasting identity"):
-        Codec(authkey=b"k").payload_digest((object(),), {})
+        Codec(authkey=b"k" * 16).payload_digest((object(),), {})
 
 
 STORED_VALUE: Any = {

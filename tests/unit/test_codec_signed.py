@@ -1,5 +1,6 @@
 """Signed pickles: nothing is loaded before its signature was found right."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -11,13 +12,17 @@ from typing import Any
 
 import pytest
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
+from lightwork.codec.signing import Purpose, sign
 from lightwork.errors import PayloadError, UsageError
 
-JOB = uuid.UUID(int=1)
-OTHER_JOB = uuid.UUID(int=2)
+KEY = b"0123456789abcdef"
+JOB = Subject(uuid.UUID(int=1), "mail:send")
+OTHER_JOB = Subject(uuid.UUID(int=2), "mail:send")
+OTHER_TASK = Subject(JOB.job_id, "mail:drop")
+PURPOSES: tuple[Purpose, ...] = ("call", "result")
 PLAIN = Codec()
-SIGNED = Codec(authkey=b"key")
+SIGNED = Codec(authkey=KEY)
 
 
 class Thing:
@@ -98,12 +103,13 @@ def test_a_class_of_main_travels_to_another_program(tmp_path: Path) -> None:
     script = tmp_path / "sender.py"
     script.write_text(
         "import sys, uuid\n"
-        "from lightwork.codec import Codec\n"
+        "from lightwork.codec import Codec, Subject\n"
         "class Mine:\n"
         "    def double(self, n):\n"
         "        return 2 * n\n"
-        "codec = Codec(authkey=b'key')\n"
-        "sys.stdout.buffer.write(codec.encode_result(uuid.UUID(int=1), Mine()))\n"
+        "codec = Codec(authkey=b'0123456789abcdef')\n"
+        "subject = Subject(uuid.UUID(int=1), 'mail:send')\n"
+        "sys.stdout.buffer.write(codec.encode_result(subject, Mine()))\n"
     )
 
     payload = subprocess.run([sys.executable, script], check=True, capture_output=True).stdout
@@ -114,10 +120,11 @@ def test_a_class_of_main_travels_to_another_program(tmp_path: Path) -> None:
 FORGERIES: dict[str, Callable[[Path], tuple[Codec, bytes]]] = {
     "no key here": lambda path: (PLAIN, SIGNED.encode_result(JOB, Trap(path))),
     "another key": lambda path: (
-        Codec(authkey=b"other"),
+        Codec(authkey=b"o" * 16),
         SIGNED.encode_result(JOB, Trap(path)),
     ),
     "another job's": lambda path: (SIGNED, SIGNED.encode_result(OTHER_JOB, Trap(path))),
+    "another task's": lambda path: (SIGNED, SIGNED.encode_result(OTHER_TASK, Trap(path))),
     "a call's": lambda path: (SIGNED, SIGNED.encode_call(JOB, (Trap(path),), {})),
     "first bit of the signature": lambda path: (
         SIGNED,
@@ -161,6 +168,48 @@ def test_a_result_is_refused_as_a_call(tmp_path: Path) -> None:
         SIGNED.decode_call(JOB, payload)
 
 
+def test_a_call_is_refused_as_another_task_s(tmp_path: Path) -> None:
+    payload = SIGNED.encode_call(JOB, (Trap(tmp_path / "sprung"),), {})
+
+    with pytest.raises(PayloadError, match="not signed for mail:drop"):
+        SIGNED.decode_call(OTHER_TASK, payload)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_no_two_subjects_are_signed_alike() -> None:
+    subjects = [
+        JOB,
+        OTHER_JOB,
+        OTHER_TASK,
+        Subject(JOB.job_id, ""),
+        Subject(JOB.job_id, "mail:sendx"),
+    ]
+
+    signatures = {
+        sign(KEY, purpose, subject, data)
+        for purpose in PURPOSES
+        for subject in subjects
+        for data in (b"", b"x", b"mail:send")
+    }
+
+    assert len(signatures) == len(PURPOSES) * len(subjects) * 3
+
+
+def test_payloads_are_signed_with_the_hkdf_child_of_the_key() -> None:
+    """RFC 5869 and RFC 2104, written out with SHA-256 alone."""
+    child = hmac_sha256(hmac_sha256(bytes(32), KEY), b"lightwork payload 1\x01")
+    about = b"call\0" + JOB.job_id.bytes + b"\0\0\0\x09mail:send"
+
+    assert sign(KEY, "call", JOB, b"data") == hmac_sha256(child, about + b"data")
+
+
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    padded = key.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded) + data).digest()
+    return hashlib.sha256(bytes(byte ^ 0x5C for byte in padded) + inner).digest()
+
+
 def test_the_trap_does_spring_when_the_signature_is_right(tmp_path: Path) -> None:
     trap = tmp_path / "sprung"
     payload = SIGNED.encode_result(JOB, Trap(trap))
@@ -183,7 +232,7 @@ def test_a_value_that_cannot_be_pickled_says_so() -> None:
 
 
 def test_a_signed_payload_obeys_the_size_limit() -> None:
-    small = Codec(authkey=b"key", max_bytes=100)
+    small = Codec(authkey=KEY, max_bytes=100)
 
     with pytest.raises(PayloadError, match="100 bytes"):
         small.encode_result(JOB, [Thing(1), b"x" * 100])
@@ -192,6 +241,12 @@ def test_a_signed_payload_obeys_the_size_limit() -> None:
 def test_a_key_that_is_text_is_refused() -> None:
     with pytest.raises(UsageError, match="authkey must be bytes"):
         Codec(authkey="key")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1, 15])
+def test_a_key_that_can_be_guessed_is_refused(size: int) -> None:
+    with pytest.raises(UsageError, match=f"authkey holds {size} bytes; expected at least 16"):
+        Codec(authkey=b"k" * size)
 
 
 def test_the_key_is_not_shown() -> None:

@@ -26,14 +26,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import PayloadError
 from lightwork.tasks import task
 
 if typing.TYPE_CHECKING:
     from nowhere import Absent  # type: ignore[import-not-found]
 
-JOB = UUID(int=1)
+JOB = Subject(UUID(int=7), "mail:send")
 CODEC = Codec()
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import UsageError
 from lightwork.lifecycle import AttemptEnd, Cancelled, Failed, Released, Succeeded
 from lightwork.model import Attempt
@@ -74,9 +74,9 @@ def waiting(request: pytest.FixtureRequest) -> Iterator[HeldAttempts]:
 
 
 def start(held: HeldAttempts, fn: Task[..., Any], *args: Any, **policy: Any) -> Attempt:
-    number = uuid.uuid4()
-    made = attempt(fn.name, CODEC.encode_call(number, args, {}, fn=fn.fn), **policy)
-    held.start(made, make_runner(fn, CODEC))
+    subject = Subject(uuid.uuid4(), fn.name)
+    made = attempt(fn.name, CODEC.encode_call(subject, args, {}, fn=fn.fn), **policy)
+    held.start(made, make_runner(fn, CODEC, made.task))
     return made
 
 
@@ -97,7 +97,7 @@ def test_an_attempt_awaits_its_coroutine(held: HeldAttempts) -> None:
     [end] = ends(held)
 
     assert isinstance(end, Succeeded)
-    assert CODEC.decode_result(made.job_id, end.result) == 42
+    assert CODEC.decode_result(Subject(made.job_id, made.task), end.result) == 42
 
 
 def test_current_is_the_job_s(held: HeldAttempts) -> None:
@@ -106,7 +106,7 @@ def test_current_is_the_job_s(held: HeldAttempts) -> None:
     [end] = ends(held)
 
     assert isinstance(end, Succeeded)
-    assert CODEC.decode_result(made.job_id, end.result) == str(made.job_id)
+    assert CODEC.decode_result(Subject(made.job_id, made.task), end.result) == str(made.job_id)
 
 
 def test_what_it_raises_fails_the_job(held: HeldAttempts) -> None:
@@ -159,4 +159,4 @@ def test_a_timeout_fails_the_attempt(waiting: HeldAttempts, tmp_path: Path) -> N
 
 def test_an_async_generator_cannot_be_run() -> None:
     with pytest.raises(UsageError, match="async generator"):
-        make_runner(numbers, CODEC)
+        make_runner(numbers, CODEC, numbers.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import PoolError
 from lightwork.lifecycle import (
     AttemptEnd,
@@ -77,8 +77,9 @@ def child() -> Iterator[HeldAttempts]:
 
 def start(held: HeldAttempts, fn: Task[..., Any], **policy: Any) -> Attempt:
     job_id = uuid.uuid4()
-    made = attempt(fn.name, CODEC.encode_call(job_id, (), {}, fn=fn.fn), **policy)
-    held.start(made, Runner(fn, CODEC))
+    subject = Subject(job_id, fn.name)
+    made = attempt(fn.name, CODEC.encode_call(subject, (), {}, fn=fn.fn), **policy)
+    held.start(made, Runner(fn, CODEC, made.task))
     return made
 
 
@@ -99,7 +100,7 @@ def test_what_returns_succeeds_and_is_held_no_longer(single: HeldAttempts) -> No
     end = ends(single, 1)[made.job_id]
 
     assert isinstance(end, Succeeded)
-    assert CODEC.decode_result(made.job_id, end.result) == 42
+    assert CODEC.decode_result(Subject(made.job_id, made.task), end.result) == 42
     assert len(single) == 0
 
 
@@ -115,7 +116,7 @@ def test_handing_back_leaves_alone_what_runs(single: HeldAttempts) -> None:
     end = found[running.job_id]
     assert isinstance(end, Succeeded)
     # It was not even asked to stop: its grace period has only begun.
-    assert CODEC.decode_result(running.job_id, end.result) is False
+    assert CODEC.decode_result(Subject(running.job_id, running.task), end.result) is False
 
 
 def test_what_was_handed_back_is_not_blamed_when_the_rest_is_interrupted(
@@ -164,7 +165,7 @@ def test_a_running_attempt_that_is_cancelled_is_asked(single: HeldAttempts) -> N
 
     end = ends(single, 1)[running.job_id]
     assert isinstance(end, Succeeded)
-    assert CODEC.decode_result(running.job_id, end.result) is True
+    assert CODEC.decode_result(Subject(running.job_id, running.task), end.result) is True
 
 
 @pytest.mark.process
@@ -225,6 +226,6 @@ def test_a_pool_that_breaks_hands_back_and_says_so() -> None:
 def test_a_payload_that_cannot_be_read_is_a_failure_of_its_job(single: HeldAttempts) -> None:
     made = attempt(payload=b"\x07nonsense")
 
-    single.start(made, Runner(answer, CODEC))
+    single.start(made, Runner(answer, CODEC, answer.name))
 
     assert isinstance(ends(single, 1)[made.job_id], Failed)

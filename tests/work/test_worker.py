@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import PoolError, UsageError
 from lightwork.model import NewJob, Policy, State
 from lightwork.pool.process import ProcessExecutor
@@ -107,7 +107,7 @@ def make(store: Store) -> Iterator[Callable[..., Worker]]:
 
 def submit(store: Store, fn: Task[..., Any], *args: Any, **policy: Any) -> uuid.UUID:
     job_id = new_job_id()
-    payload = CODEC.encode_call(job_id, args, {}, fn=fn.fn)
+    payload = CODEC.encode_call(Subject(job_id, fn.name), args, {}, fn=fn.fn)
     new = NewJob(id=job_id, task=fn.name, payload=payload, policy=make_policy(fn.policy, **policy))
     store.submit([new])
     return job_id
@@ -126,7 +126,7 @@ def test_a_job_runs_on_every_kind_of_pool(
     make(executor=executor, burst=True).run()
 
     outcome = store.outcomes([job_id])[job_id]
-    assert CODEC.decode_result(job_id, outcome.result) == 7
+    assert CODEC.decode_result(Subject(job_id, note.name), outcome.result) == 7
 
 
 def test_a_burst_ends_when_nothing_is_left(store: Store, make: Callable[..., Worker]) -> None:

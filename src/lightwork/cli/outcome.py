@@ -8,7 +8,7 @@ import json as json_text
 from typing import Any
 
 from lightwork.cli.output import plain, printable
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import JobCancelled, JobFailed, PayloadError
 from lightwork.model import ErrorInfo, JobOutcome, State
 
@@ -36,13 +36,18 @@ def raise_unless_succeeded(outcome: JobOutcome) -> None:
         )
 
 
-def result_text(outcome: JobOutcome, authkey: bytes = b"") -> str:
+def result_text(outcome: JobOutcome, *, task: str = "", authkey: bytes = b"") -> str:
     """Return what a job returned, for people: text as it is, else JSON, else its repr.
+
+    Args:
+        outcome: Of a job that succeeded.
+        task: Its task's name, which counts only where there is a key.
+        authkey: With which a pickle is verified.
 
     Raises:
         PayloadError: It cannot be read without a key, or with this one.
     """
-    value = Codec(authkey=authkey).decode_result(outcome.job_id, outcome.result)
+    value = _value(outcome, task, authkey)
     if isinstance(value, str):
         return printable(value)
     try:
@@ -51,14 +56,19 @@ def result_text(outcome: JobOutcome, authkey: bytes = b"") -> str:
         return printable(repr(value))
 
 
-def result_fields(outcome: JobOutcome, authkey: bytes = b"") -> dict[str, Any]:
+def result_fields(outcome: JobOutcome, *, task: str = "", authkey: bytes = b"") -> dict[str, Any]:
     """Return `result` as JSON holds it, or what there is in its place."""
     if outcome.error is not None:
         return {"error": {"type": outcome.error.type, "text": outcome.error.text}}
     if outcome.state is not State.SUCCEEDED:
         return {}
     try:
-        value = Codec(authkey=authkey).decode_result(outcome.job_id, outcome.result)
+        value = _value(outcome, task, authkey)
         return {"result": plain(value)}
     except PayloadError as error:
         return {"result": None, "result_problem": str(error)}
+
+
+def _value(outcome: JobOutcome, task: str, authkey: bytes) -> Any:
+    subject = Subject(outcome.job_id, task)
+    return Codec(authkey=authkey).decode_result(subject, outcome.result)

@@ -79,7 +79,7 @@ def submit(
             return
         if not quiet:
             _say_what_is_awaited(store, job.id, name)
-        _print_result(store, job.id, json=json)
+        _print_result(store, job, json=json)
 
 
 def _split(ctx: click.Context, words: tuple[str, ...]) -> tuple[str, str, tuple[Any, ...]]:
@@ -109,7 +109,7 @@ def _keyword(text: str) -> tuple[str, Any]:
 
 
 def _new_job(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, policy: Any) -> "NewJob":
-    from lightwork.codec import Codec
+    from lightwork.codec import Codec, Subject
     from lightwork.model import NewJob
     from lightwork.work.ids import new_job_id
 
@@ -117,7 +117,7 @@ def _new_job(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, policy
     return NewJob(
         id=job_id,
         task=name,
-        payload=Codec().encode_call(job_id, args, kwargs),
+        payload=Codec().encode_call(Subject(job_id, name), args, kwargs),
         policy=policy,
     )
 
@@ -129,15 +129,16 @@ def _say_what_is_awaited(store: "Store", job_id: UUID, name: str) -> None:
         note(f"no worker is alive; start one: lightwork worker {store.safe_url} -m {module}")
 
 
-def _print_result(store: "Store", job_id: UUID, *, json: bool) -> None:
+def _print_result(store: "Store", job: "NewJob", *, json: bool) -> None:
     from lightwork.cli.outcome import raise_unless_succeeded, result_fields, result_text
     from lightwork.cli.waiting import wait_for_ends
     from lightwork.work.keys import find_authkey
 
     authkey = find_authkey(file=os.environ.get("LIGHTWORK_AUTHKEY_FILE", ""))
-    (outcome,) = wait_for_ends(store, [job_id])
+    (outcome,) = wait_for_ends(store, [job.id])
     if json:
-        print_json({"id": job_id, "state": outcome.state} | result_fields(outcome, authkey))
+        fields = result_fields(outcome, task=job.task, authkey=authkey)
+        print_json({"id": job.id, "state": outcome.state} | fields)
     raise_unless_succeeded(outcome)
     if not json:
-        click.echo(result_text(outcome, authkey))
+        click.echo(result_text(outcome, task=job.task, authkey=authkey))

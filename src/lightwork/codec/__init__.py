@@ -7,7 +7,7 @@
 Plain data is the rule: Python's built-in types come back equal in type and
 value, and dataclasses, enums, msgspec Structs and NamedTuples come back as what
 the function's annotation says. Everything else needs a pickle, and a pickle
-needs the key: its signature covers the purpose, the job and the bytes, and is
+needs the key: its signature covers the purpose, the job, its task and the bytes, and is
 verified before anything is loaded.
 
 Invariants:
@@ -19,10 +19,11 @@ Invariants:
 - Size and depth are bounded both ways, and hostile bytes only ever raise
   PayloadError.
 
-Read in this order: payload.py (the public class), plain.py (built-in types),
+Read in this order: payload.py (the public class), signing.py (keys), plain.py (built-in types),
 typed.py (annotated classes), hints.py (what an annotation allows).
 """
 
 from lightwork.codec.payload import Codec
+from lightwork.codec.signing import Subject, check_authkey
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "Subject", "check_authkey"]

@@ -5,10 +5,10 @@ The only file that decides between plain data and pickle:
     encode   plain data if every value allows it; else a signed pickle if there
              is a key; else PayloadError that names the argument and the ways out
     decode   the first byte says which; a pickle is loaded only after its
-             signature was found right for this purpose and this job
+             signature was found right for this purpose, this job and this task
 
-A signature binds the bytes to the job, so a stored payload cannot be replayed
-as another job's, nor a result as a call. Plain data is not signed: it can do
+A signature binds the bytes to their Subject, so a stored payload cannot be replayed
+as another job's or another task's, nor a result as a call (signing.py). Plain data is not signed: it can do
 nothing but be wrong, and whoever can write it can submit jobs anyway.
 
 Called by the face (encode calls, decode results) and by workers (the reverse).
@@ -19,20 +19,17 @@ import hmac
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
-from uuid import UUID
+from typing import Any, Final
 
 import cloudpickle
 
 from lightwork.codec.hints import CallHints, call_hints
 from lightwork.codec.plain import SCALARS, NotPlain, Reader, Writer, decode, encode, is_simple
-from lightwork.errors import PayloadError, UsageError
-
-Purpose = Literal["call", "result"]
+from lightwork.codec.signing import SIGNATURE_SIZE, Purpose, Subject, check_authkey, sign
+from lightwork.errors import PayloadError
 
 PLAIN: Final = b"\x01"
 SIGNED: Final = b"\x02"
-_SIGNATURE_SIZE: Final = hashlib.sha256().digest_size
 _TEXT_ONLY: Final = frozenset({str})
 
 
@@ -41,7 +38,7 @@ class Codec:
     """Encodes and decodes calls and results.
 
     Attributes:
-        authkey: Signs and verifies pickles; empty: plain data only.
+        authkey: Signs and verifies pickles, 16 bytes or more; empty: plain data only.
         max_bytes: Upper bound of a payload.
         max_depth: How deeply containers may be nested.
     """
@@ -51,12 +48,11 @@ class Codec:
     max_depth: int = 64
 
     def __post_init__(self) -> None:
-        if not isinstance(self.authkey, bytes):
-            raise UsageError(f"authkey must be bytes; seen: {type(self.authkey).__name__}")
+        check_authkey(self.authkey)
 
     def encode_call(
         self,
-        job_id: UUID,
+        subject: Subject,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,
@@ -70,11 +66,11 @@ class Codec:
         try:
             payload = PLAIN + self._plain_call(args, kwargs, fn)
         except NotPlain as refusal:
-            payload = self._signed("call", job_id, (args, kwargs), refusal)
+            payload = self._signed("call", subject, (args, kwargs), refusal)
         return self._bounded(payload)
 
     def decode_call(
-        self, job_id: UUID, payload: bytes, fn: Callable[..., Any] | None = None
+        self, subject: Subject, payload: bytes, fn: Callable[..., Any] | None = None
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments and keywords of a call.
 
@@ -82,14 +78,14 @@ class Codec:
             PayloadError: The bytes are damaged, too large, or not signed with this key.
         """
         if self._is_signed(payload):
-            call = self._loaded("call", job_id, payload)
+            call = self._loaded("call", subject, payload)
         else:
             call = self._read_call(payload[1:], fn)
         args, kwargs = call
         return tuple(args), kwargs
 
     def encode_result(
-        self, job_id: UUID, value: Any, *, fn: Callable[..., Any] | None = None
+        self, subject: Subject, value: Any, *, fn: Callable[..., Any] | None = None
     ) -> bytes:
         """Return the payload of what a function returned.
 
@@ -99,11 +95,11 @@ class Codec:
         try:
             payload = PLAIN + self._plain_result(value, fn)
         except NotPlain as refusal:
-            payload = self._signed("result", job_id, value, refusal)
+            payload = self._signed("result", subject, value, refusal)
         return self._bounded(payload)
 
     def decode_result(
-        self, job_id: UUID, payload: bytes, *, fn: Callable[..., Any] | None = None
+        self, subject: Subject, payload: bytes, *, fn: Callable[..., Any] | None = None
     ) -> Any:
         """Return what the function returned.
 
@@ -111,7 +107,7 @@ class Codec:
             PayloadError: The bytes are damaged, too large, or not signed with this key.
         """
         if self._is_signed(payload):
-            return self._loaded("result", job_id, payload)
+            return self._loaded("result", subject, payload)
         body = payload[1:]
         wire = _unpacked(body)
         if is_simple(body, self.max_depth):
@@ -224,7 +220,7 @@ class Codec:
             )
         return form == SIGNED
 
-    def _signed(self, purpose: Purpose, job_id: UUID, value: Any, refusal: NotPlain) -> bytes:
+    def _signed(self, purpose: Purpose, subject: Subject, value: Any, refusal: NotPlain) -> bytes:
         if not self.authkey:
             raise PayloadError(
                 f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}. "
@@ -235,32 +231,28 @@ class Codec:
                 type_name=refusal.type_name,
             ) from refusal
         data = _pickled(value, refusal)
-        return SIGNED + self._signature(purpose, job_id, data) + data
+        return SIGNED + sign(self.authkey, purpose, subject, data) + data
 
-    def _loaded(self, purpose: Purpose, job_id: UUID, payload: bytes) -> Any:
+    def _loaded(self, purpose: Purpose, subject: Subject, payload: bytes) -> Any:
         if not self.authkey:
             raise PayloadError(
-                f"the {purpose} of job {job_id} is a signed pickle and no authkey is set here; "
+                f"the {purpose} of job {subject.job_id} is a signed pickle and no authkey is set here; "
                 "set the authkey that its writer used"
             )
-        signature, data = payload[1 : _SIGNATURE_SIZE + 1], payload[_SIGNATURE_SIZE + 1 :]
-        if not hmac.compare_digest(signature, self._signature(purpose, job_id, data)):
+        signature, data = payload[1 : SIGNATURE_SIZE + 1], payload[SIGNATURE_SIZE + 1 :]
+        if not hmac.compare_digest(signature, sign(self.authkey, purpose, subject, data)):
             raise PayloadError(
-                f"the {purpose} of job {job_id} is not signed with this authkey: it was "
-                "written with another key, for another job, or tampered with; not loaded"
+                f"the {purpose} of job {subject.job_id} is not signed for {subject.task} with "
+                "this authkey: it was written with another key, for another job or task, or "
+                "tampered with; not loaded"
             )
         try:
             return pickle.loads(data)
         except Exception as error:
             raise PayloadError(
-                f"the {purpose} of job {job_id} is rightly signed but cannot be loaded here: "
+                f"the {purpose} of job {subject.job_id} is rightly signed but cannot be loaded here: "
                 f"{error!r}; install and import what its writer had"
             ) from error
-
-    def _signature(self, purpose: Purpose, job_id: UUID, data: bytes) -> bytes:
-        signed = hmac.new(self.authkey, b"%s\0%s" % (purpose.encode(), job_id.bytes), "sha256")
-        signed.update(data)
-        return signed.digest()
 
 
 class _Place:

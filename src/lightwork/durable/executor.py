@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar, Unpack
 from uuid import UUID
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.durable.futures import DurableFuture, JobFutures
 from lightwork.durable.jobs import KeyedJobs, check_task, new_job
 from lightwork.durable.mapping import map_jobs
@@ -36,7 +36,7 @@ class DurableExecutor(Executor):
         url: URL of the store; a new SQLite file is created.
         workers: Also run them here, on so many children (or "threads:4"): a worker
             inside this program, which finds every task the program has imported.
-        authkey: Signs pickles, for values that are not plain data;
+        authkey: Signs pickles, for values that are not plain data; 16 bytes or more;
             default: LIGHTWORK_AUTHKEY.
         worker_options: More arguments of Worker: queues, lease, grace, name.
 
@@ -188,7 +188,7 @@ class DurableExecutor(Executor):
         except TaskNotFound:
             # Without its annotations results are plain data, which is enough here.
             task = None
-        future = self._futures.make(view.id, task)
+        future = self._futures.make(Subject(view.id, view.task), task)
         self._watch.look_now()
         return future
 

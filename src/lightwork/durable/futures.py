@@ -10,7 +10,7 @@ from concurrent import futures
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.model import JobOutcome, NewJob, State
 from lightwork.pool.future import CancelMode, Future
 from lightwork.store.contract import Store
@@ -76,7 +76,7 @@ class JobFutures:
 
     def submit(self, task: Task[..., Any], jobs: Sequence[NewJob]) -> list[DurableFuture[Any]]:
         """Keep the jobs, all or none, and return their futures."""
-        made = [self.make(job.id, task) for job in jobs]
+        made = [self.make(Subject(job.id, job.task), task) for job in jobs]
         try:
             new = self._store.submit(jobs)
         except BaseException:
@@ -86,18 +86,20 @@ class JobFutures:
             self._watch.look_now()
         return made
 
-    def make(self, job_id: UUID, task: Task[..., Any] | None) -> DurableFuture[Any]:
+    def make(self, subject: Subject, task: Task[..., Any] | None) -> DurableFuture[Any]:
         """Return a future that ends with the outcome of the job.
 
         Args:
-            job_id: Of a job that exists, or is about to.
+            subject: A job that exists, or is about to, and its task's name in the store.
             task: Its task; None: unknown here, so results are read as plain data.
         """
+        job_id = subject.job_id
         future: DurableFuture[Any] = DurableFuture(job_id)
         future._call = _KeptCall(self, future)
         if task is None or not self._is_served_here(task):
             self._elsewhere.add(job_id)
-        self._watch.wait_for(job_id, lambda outcome: self._settle(future, task, outcome))
+        fn = None if task is None else task.fn
+        self._watch.wait_for(job_id, lambda outcome: self._settle(future, subject, fn, outcome))
         return future
 
     def join(self) -> None:
@@ -140,7 +142,8 @@ class JobFutures:
     def _settle(
         self,
         future: DurableFuture[Any],
-        task: Task[..., Any] | None,
+        subject: Subject,
+        fn: Callable[..., Any] | None,
         outcome: JobOutcome | BaseException,
     ) -> None:
         self._elsewhere.discard(future.job_id)
@@ -150,7 +153,7 @@ class JobFutures:
             future._end_cancelled()
         else:
             try:
-                result = self._result(task, outcome)
+                result = self._result(subject, fn, outcome)
             except Exception as error:
                 future.set_exception(error)
             else:
@@ -158,8 +161,9 @@ class JobFutures:
         # Last: until it is done, cancel() must ask the store and not just say yes.
         future._forget_call()
 
-    def _result(self, task: Task[..., Any] | None, outcome: JobOutcome) -> Any:
+    def _result(
+        self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome
+    ) -> Any:
         if outcome.state is State.SUCCEEDED:
-            fn = None if task is None else task.fn
-            return self._codec.decode_result(outcome.job_id, outcome.result, fn=fn)
+            return self._codec.decode_result(subject, outcome.result, fn=fn)
         raise job_failed(outcome)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.errors import UsageError
 from lightwork.model import NewJob
 from lightwork.tasks import Task
@@ -48,7 +48,7 @@ def new_job(
         PayloadError: An argument cannot be stored.
     """
     job_id = job_id or new_job_id()
-    payload = codec.encode_call(job_id, args, kwargs, fn=task.fn)
+    payload = codec.encode_call(Subject(job_id, task.name), args, kwargs, fn=task.fn)
     return NewJob(id=job_id, task=task.name, payload=payload, policy=task.policy)
 
 

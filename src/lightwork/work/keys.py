@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from lightwork.codec import check_authkey
+from lightwork.codec.signing import too_short
 from lightwork.errors import UsageError
 
 
@@ -11,13 +13,13 @@ def find_authkey(authkey: bytes = b"", *, file: str = "") -> bytes:
     """Return the key that was given, the file's, LIGHTWORK_AUTHKEY's, or none.
 
     Raises:
-        UsageError: The file cannot be read, is empty, or others may read it.
+        UsageError: The key is too short, or its file cannot be read or is not the user's alone.
     """
     if authkey:
-        return authkey
+        return check_authkey(authkey)
     if file:
         return _read_key(Path(file))
-    return os.environ.get("LIGHTWORK_AUTHKEY", "").encode()
+    return check_authkey(os.environb.get(b"LIGHTWORK_AUTHKEY", b""), "LIGHTWORK_AUTHKEY")
 
 
 def _read_key(path: Path) -> bytes:
@@ -31,6 +33,6 @@ def _read_key(path: Path) -> bytes:
             f"the key file {path} may be read by others (mode {stat.S_IMODE(mode):04o}); "
             f"run: chmod 600 {path}"
         )
-    if len(key) < 16:
-        raise UsageError(f"the key file {path} holds {len(key)} bytes; expected at least 16")
-    return key
+    if not key:
+        raise too_short(key, f"the key file {path}")
+    return check_authkey(key, f"the key file {path}")

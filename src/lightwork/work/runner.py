@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any, Final, NamedTuple
 
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.description import describe_error
 from lightwork.errors import PayloadError
 from lightwork.model import ErrorInfo
@@ -42,8 +42,10 @@ class Runner:
     # Tells the pool to pickle it once; see pool/function.py.
     is_unchanging: Final = True
 
-    def __init__(self, task: Task[..., Any], codec: Codec) -> None:
+    def __init__(self, task: Task[..., Any], codec: Codec, name: str) -> None:
         self.task = task
+        # As rows name it, which is what their payloads are signed for.
+        self.name = name
         self.codec = codec
         # Names the call in errors of the pool.
         self.__qualname__ = short_name(task.name)
@@ -53,7 +55,7 @@ class Runner:
         started = time.monotonic()
         fn = self.task.fn
         try:
-            args, kwargs = self.codec.decode_call(job_id, payload, fn)
+            args, kwargs = self.codec.decode_call(Subject(job_id, self.name), payload, fn)
         except PayloadError as error:
             return _raised(error, started, is_final=True)
         try:
@@ -65,7 +67,8 @@ class Runner:
 
     def _encode(self, job_id: uuid.UUID, value: object, started: float) -> Returned | Raised:
         try:
-            result = self.codec.encode_result(job_id, value, fn=self.task.fn)
+            subject = Subject(job_id, self.name)
+            result = self.codec.encode_result(subject, value, fn=self.task.fn)
         except PayloadError as error:
             return _raised(error, started, is_final=True)
         return Returned(result, time.monotonic() - started)
@@ -80,7 +83,8 @@ class AsyncRunner(Runner):
         """Run one attempt; see Runner. Only being cancelled is not described: the pool says why."""
         started = time.monotonic()
         try:
-            args, kwargs = self.codec.decode_call(job_id, payload, self.task.fn)
+            subject = Subject(job_id, self.name)
+            args, kwargs = self.codec.decode_call(subject, payload, self.task.fn)
         except PayloadError as error:
             return _raised(error, started, is_final=True)
         enter(_current_attempt(job_id, number))
@@ -93,14 +97,14 @@ class AsyncRunner(Runner):
         return self._encode(job_id, value, started)
 
 
-def make_runner(task: Task[..., Any], codec: Codec) -> Runner:
-    """Return what runs attempts of the task.
+def make_runner(task: Task[..., Any], codec: Codec, name: str) -> Runner:
+    """Return what runs attempts of the task, which rows call by this name.
 
     Raises:
         UsageError: It is an async generator function.
     """
     kind = AsyncRunner if is_coroutine_function(task) else Runner
-    return kind(task, codec)
+    return kind(task, codec, name)
 
 
 def _is_being_cancelled() -> bool:

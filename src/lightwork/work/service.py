@@ -39,7 +39,7 @@ class Worker:
         tasks: Tasks that jobs may name.
         modules: Modules to import, whose tasks jobs may name.
         allow: Modules whose plain functions jobs may name too.
-        authkey: Verifies and signs pickles; default: LIGHTWORK_AUTHKEY.
+        authkey: Verifies and signs pickles, 16 bytes or more; default: LIGHTWORK_AUTHKEY.
         name: How people call this worker; default: host and pid.
         lease: Seconds without a heartbeat after which others take its jobs over.
         grace: Seconds that running jobs are given to finish when it stops.

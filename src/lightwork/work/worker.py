@@ -227,7 +227,8 @@ class WorkerLoop:
     def _runner(self, name: str) -> Runner:
         runner = self._runners.get(name)
         if runner is None:
-            runner = self._runners[name] = make_runner(self._catalog.find(name), self._codec)
+            runner = make_runner(self._catalog.find(name), self._codec, name)
+            self._runners[name] = runner
         return runner
 
     # --- recording

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from lightwork.cli.demo.proof import Proof, find_proof
 from lightwork.cli.demo.tasks import Report, measure
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.model import FINAL_STATES, State
 from lightwork.store.reading import Attempt, Job
 from lightwork.store.sqlstore import open_store
@@ -144,7 +144,7 @@ class Ledger:
         # All at once: a future for each job would be told of its outcome one by one.
         outcomes = self._store.outcomes(self._files)
         return {
-            file: self._codec.decode_result(job_id, outcomes[job_id].result, fn=measure.fn)
+            file: self._report(job_id, outcomes[job_id].result)
             for job_id, file in self._files.items()
             if job_id in outcomes and outcomes[job_id].state is State.SUCCEEDED
         }
@@ -160,6 +160,11 @@ class Ledger:
         """Check that every file has exactly one recorded outcome."""
         with Session(self._engine) as session:
             return find_proof(session, self._ours, files=len(self._files))
+
+    def _report(self, job_id: uuid.UUID, result: bytes) -> Report:
+        subject = Subject(job_id, measure.name)
+        report: Report = self._codec.decode_result(subject, result, fn=measure.fn)
+        return report
 
     def _states(self, session: Session) -> dict[State, int]:
         counted = select(Job.state, func.count().label("jobs")).where(self._ours)
