@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import Invoke
 from cli.jobs_made import Made
 from lightwork.cli.arguments import LISTED
-from lightwork.codec import Codec
+from lightwork.codec import Codec, Subject
 from lightwork.model import NewJob, Policy
 from lightwork.store.contract import Store
 from lightwork.work.ids import new_job_id
@@ -25,7 +25,7 @@ class Trap:
 
 def keep_pickled(store: Store) -> None:
     job_id = new_job_id()
-    payload = Codec(authkey=KEY).encode_call(job_id, (Trap(),), {})
+    payload = Codec(authkey=KEY).encode_call(Subject(job_id, "script:square"), (Trap(),), {})
     store.submit([NewJob(id=job_id, task="script:square", payload=payload, policy=Policy())])
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from lightwork.cli.output import plain, printable
+from lightwork.codec import Subject
 from lightwork.codec.payload import SIGNED, Codec
 from lightwork.errors import PayloadError
 
@@ -31,7 +32,7 @@ def arguments_text(job_id: UUID, payload: bytes, size: int) -> str:
     if payload.startswith(SIGNED):
         return f"pickled, {size} bytes"
     try:
-        args, kwargs = Codec().decode_call(job_id, payload)
+        args, kwargs = Codec().decode_call(Subject(job_id, ""), payload)
     except PayloadError as error:
         return f"{size} bytes, not readable: {printable(str(error))}"
     words = [*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
@@ -49,7 +50,7 @@ def argument_fields(job_id: UUID, payload: bytes) -> Mapping[str, Any]:
     if not payload or payload.startswith(SIGNED):
         return {}
     try:
-        args, kwargs = Codec().decode_call(job_id, payload)
+        args, kwargs = Codec().decode_call(Subject(job_id, ""), payload)
     except PayloadError:
         return {}
     return {"args": plain(list(args)), "kwargs": plain(kwargs)}

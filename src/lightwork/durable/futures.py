@@ -161,9 +161,7 @@ class JobFutures:
         # Last: until it is done, cancel() must ask the store and not just say yes.
         future._forget_call()
 
-    def _result(
-        self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome
-    ) -> Any:
+    def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
         if outcome.state is State.SUCCEEDED:
             return self._codec.decode_result(subject, outcome.result, fn=fn)
         raise job_failed(outcome)
