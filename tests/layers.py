@@ -39,7 +39,11 @@ class Layer:
 
 
 LAYERS: Final = (
-    Layer("nouns", ("errors.py", "model.py", "clock.py"), "What crosses every border, as data"),
+    Layer(
+        "nouns",
+        ("errors.py", "model.py", "clock.py", "numeric.py"),
+        "What crosses every border, as data",
+    ),
     Layer(
         "rules",
         # What follows a failure is one noun: retry.py answers with events of lifecycle.py.

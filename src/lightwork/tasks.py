@@ -28,6 +28,7 @@ from typing import Any, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, o
 
 from lightwork.errors import UsageError
 from lightwork.model import Backoff, Policy
+from lightwork.numeric import as_int, as_number
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,8 @@ _SESSION_WORD: Final = "session-"
 _SESSION: Final = _SESSION_WORD + uuid.uuid4().hex[:16]
 # What a store keeps.
 LONGEST_NAME: Final = 500
+_INTEGERS: Final = frozenset({"priority", "retries", "max_crashes"})
+_SECONDS: Final = frozenset({"timeout", "delay"})
 _UNITS: Final = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -147,6 +150,12 @@ def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
         values["backoff"] = _parse_backoff(values["backoff"])
     if "retry_on" in values:
         values["retry_on"] = _exception_names(values["retry_on"])
+    for name in _INTEGERS & values.keys():
+        # What is no number stays as it is, for the error below.
+        found = as_int(values[name])
+        values[name] = values[name] if found is None else found
+    for name in _SECONDS & values.keys():
+        values[name] = _parse_seconds(name, values[name])
     policy = dataclasses.replace(start, **values)
     _check_policy(policy)
     return policy
@@ -154,8 +163,9 @@ def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
 
 def parse_size(size: int | str) -> int:
     """Return bytes for a number or for text such as "512M" or "1.5 GiB"."""
-    if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63:
-        return size
+    number = as_int(size)
+    if number is not None and 0 <= number < 2**63:
+        return number
     # Twelve digits of terabytes are beyond any machine; hundreds would overflow a float.
     form = r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([KMGT]?)(?:i?B)?\s*"
     found = re.fullmatch(form, str(size), re.IGNORECASE)
@@ -235,8 +245,7 @@ def _load_task(module: str, qualname: str, policy: Policy) -> Task[..., Any]:
 def _parse_backoff(backoff: object) -> Backoff:
     if isinstance(backoff, Backoff):
         return backoff
-    _check_seconds("backoff", backoff)
-    return Backoff(base=float(backoff))  # type: ignore[arg-type]
+    return Backoff(base=float(_parse_seconds("backoff", backoff)))
 
 
 def _exception_names(kinds: object) -> tuple[str, ...]:
@@ -263,16 +272,17 @@ def _check_policy(policy: Policy) -> None:
         value = getattr(policy, name)
         if type(value) is not int or not minimum <= value < 2**31:
             raise UsageError(f"{name} must be an integer of at least {minimum}; seen: {value!r}")
-    for name in ("timeout", "delay"):
-        _check_seconds(name, getattr(policy, name))
+    for name in _SECONDS:
+        _parse_seconds(name, getattr(policy, name))
     if type(policy.idempotent) is not bool:
         raise UsageError(f"idempotent must be True or False; seen: {policy.idempotent!r}")
     for name in ("base", "factor", "cap", "jitter"):
-        _check_seconds(f"backoff.{name}", getattr(policy.backoff, name))
+        _parse_seconds(f"backoff.{name}", getattr(policy.backoff, name))
 
 
-def _check_seconds(name: str, value: object) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+def _parse_seconds(name: str, value: object) -> float:
+    number = as_number(value)
     # The upper bound (about 31 years) also refuses infinity and, with >=, NaN.
-    if not number or not 0 <= value < 1e9:  # type: ignore[operator]
+    if number is None or not 0 <= number < 1e9:
         raise UsageError(f"{name} must be a number from 0 to 1e9; seen: {value!r}")
+    return number

@@ -7,6 +7,7 @@ from typing import Any, Final
 from lightwork.errors import PoolError, UsageError
 from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
 from lightwork.model import JobOutcome, State
+from lightwork.numeric import as_int
 from lightwork.pool.choose import count_slots
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
@@ -105,9 +106,10 @@ def worker_place(workers: int | str) -> str:
     if isinstance(workers, str):
         count_slots(workers)  # Raises, before a file is made.
         return workers
-    if type(workers) is not int or workers < 0:
+    number = as_int(workers)
+    if number is None or number < 0:
         raise UsageError(f"workers must be a number of children, at least 0; seen: {workers!r}")
-    return f"processes:{workers}" if workers else ""
+    return f"processes:{number}" if number else ""
 
 
 def check_worker_options(options: dict[str, Any], where: str) -> None:

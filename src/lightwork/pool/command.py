@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from lightwork.errors import UsageError
+from lightwork.numeric import as_int, as_number
 from lightwork.pool.groups import Groups
 from lightwork.pool.placeholders import fill_argv, fill_shell, value_text
 from lightwork.pool.program import Launch, Run, Target, run_program
@@ -245,9 +246,10 @@ def _checked_shell(argv: object) -> str:
 
 def _checked_ok(ok: object) -> tuple[int, ...]:
     statuses = tuple(ok) if isinstance(ok, Sequence | set | frozenset | range) else ()
-    if not statuses or not all(type(status) is int for status in statuses):
+    numbers = [number for status in statuses if (number := as_int(status)) is not None]
+    if not statuses or len(numbers) != len(statuses):
         raise UsageError(f"ok must be the exit statuses that mean success; seen: {ok!r}")
-    return statuses
+    return tuple(numbers)
 
 
 def _check_target(name: str, target: object) -> None:
@@ -265,5 +267,6 @@ def _check_target(name: str, target: object) -> None:
 
 def _check_seconds(name: str, value: object) -> None:
     # The upper bound refuses infinity and, as a comparison, NaN.
-    if not isinstance(value, int | float) or not 0 <= value < 1e9:
+    number = as_number(value)
+    if number is None or not 0 <= number < 1e9:
         raise UsageError(f"{name} must be a number from 0 to 1e9; seen: {value!r}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from lightwork.errors import UsageError
+from lightwork.numeric import as_int
 
 BLAS_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -60,8 +61,9 @@ def blas_env(
         # Sent even where it is known: the program may have set it after the
         # fork server, whose environment children inherit, was started.
         return {name: known.get(name, share) for name in BLAS_VARIABLES}
-    if type(threads) is not int or threads < 1:
+    number = as_int(threads)
+    if number is None or number < 1:
         raise UsageError(
             f"blas_threads must be 'auto', None or a number from 1 on; seen: {threads!r}"
         )
-    return dict.fromkeys(BLAS_VARIABLES, str(threads))
+    return dict.fromkeys(BLAS_VARIABLES, str(number))

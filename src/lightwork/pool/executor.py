@@ -11,6 +11,7 @@ from concurrent import futures
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from lightwork.errors import UsageError
+from lightwork.numeric import as_int
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.map_options import MapKeywords, MapOptions
@@ -37,15 +38,30 @@ def shown(
     )
 
 
+def check_max_workers(max_workers: int | None, default: Callable[[], int]) -> int:
+    """Return the number of children or threads, by default what `default` says.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    number = default() if max_workers is None else as_int(max_workers)
+    if number is None:
+        raise UsageError(f"max_workers must be an integer; seen: {max_workers!r}")
+    if number <= 0:
+        raise UsageError(f"max_workers must be greater than 0; seen: {max_workers!r}")
+    return number
+
+
 def check_async_calls(count: object) -> int:
     """Return how many coroutine calls a loop may run at a time.
 
     Raises:
         UsageError: It is no such number.
     """
-    if type(count) is not int or count < 1:
+    number = as_int(count)
+    if number is None or number < 1:
         raise UsageError(f"async_calls must be an integer of at least 1; seen: {count!r}")
-    return count
+    return number
 
 
 class Executor(futures.Executor, abc.ABC):

@@ -38,13 +38,14 @@ from typing import Any, BinaryIO, Final, TypeVar
 from lightwork.errors import PoolError, UsageError
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
+from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.endings import call_logged
+from lightwork.pool.executor import check_max_workers
 from lightwork.pool.frames import ATTEMPT_MAX, Kind
 from lightwork.pool.function import Function, FunctionTable
 from lightwork.pool.future import Future
 from lightwork.pool.mapped import map_shared
 from lightwork.pool.pickling import dump, load
-from lightwork.pool.process import check_max_workers
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.run_to_end import run_to_end
@@ -92,7 +93,7 @@ class InterpreterExecutor(ThreadExecutor):
                 "ThreadExecutor for calls that wait"
             )
         super().__init__(
-            check_max_workers(max_workers),
+            check_max_workers(max_workers, usable_cpus),
             thread_name_prefix or f"lightwork-interpreter-{next(self._counter)}",
             initializer,
             initargs,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from lightwork.errors import UsageError
+from lightwork.numeric import as_int, as_number
 
 
 class MapKeywords(TypedDict, total=False):
@@ -41,17 +42,19 @@ class MapOptions:
 
     def __post_init__(self) -> None:
         if self.chunksize != "auto":
-            _check_count("chunksize", self.chunksize, 'an integer of at least 1 or "auto"')
+            self._take_count("chunksize", 'an integer of at least 1 or "auto"')
         if self.buffersize is not None:
-            _check_count("buffersize", self.buffersize, "an integer of at least 1 or None")
+            self._take_count("buffersize", "an integer of at least 1 or None")
         if self.errors not in {"raise", "return"}:
             raise UsageError(f'errors must be "raise" or "return"; seen: {self.errors!r}')
-        if self.timeout is not None and not isinstance(self.timeout, int | float):
+        if self.timeout is not None and as_number(self.timeout) is None:
             raise UsageError(f"timeout must be seconds or None; seen: {self.timeout!r}")
         if not isinstance(self.kwargs, Mapping | None):
             raise UsageError(f"kwargs must be a dict of arguments; seen: {self.kwargs!r}")
 
-
-def _check_count(name: str, value: object, expected: str) -> None:
-    if type(value) is not int or value < 1:
-        raise UsageError(f"{name} must be {expected}; seen: {value!r}")
+    def _take_count(self, name: str, expected: str) -> None:
+        value = getattr(self, name)
+        number = as_int(value)
+        if number is None or number < 1:
+            raise UsageError(f"{name} must be {expected}; seen: {value!r}")
+        object.__setattr__(self, name, number)

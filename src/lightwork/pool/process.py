@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from lightwork.errors import UsageError
+from lightwork.numeric import as_int, as_number
 from lightwork.pool.allowance import LimitedCall
 from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
@@ -20,7 +21,7 @@ from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.cpus import usable_cpus
 from lightwork.pool.dispatcher import dispatch
 from lightwork.pool.environment import BlasThreads, blas_env, check_env
-from lightwork.pool.executor import Executor, check_async_calls
+from lightwork.pool.executor import Executor, check_async_calls, check_max_workers
 from lightwork.pool.future import Future
 from lightwork.pool.hooks import make_hooks
 from lightwork.pool.inherit import Inheritance, dump_inheritance
@@ -116,7 +117,7 @@ class ProcessExecutor(Executor):
         del mp_context
         _check_platform()
         hooks = make_hooks(initializer, initargs, finalizer, finalargs)
-        self._max_workers = check_max_workers(max_workers)
+        self._max_workers = check_max_workers(max_workers, usable_cpus)
         self._async_slots = self._max_workers * check_async_calls(async_calls)
         settings = PoolSettings(
             children=self._max_workers,
@@ -222,25 +223,15 @@ def _check_platform() -> None:
         )
 
 
-def check_max_workers(max_workers: int | None) -> int:
-    """Return the number of children or threads, by default the usable CPUs."""
-    if max_workers is None:
-        return usable_cpus()
-    if isinstance(max_workers, bool) or not isinstance(max_workers, int):
-        raise UsageError(f"max_workers must be an integer; seen: {max_workers!r}")
-    if max_workers <= 0:
-        raise UsageError(f"max_workers must be greater than 0; seen: {max_workers}")
-    return max_workers
-
-
 def _check_calls_per_child(calls: int | None) -> int:
     if calls is None:
         return 0
-    if isinstance(calls, bool) or not isinstance(calls, int):
+    number = as_int(calls)
+    if number is None:
         raise TypeError("max_tasks_per_child must be an integer")
-    if calls <= 0:
+    if number <= 0:
         raise UsageError(f"max_tasks_per_child must be >= 1; seen: {calls}")
-    return calls
+    return number
 
 
 def _child_env(
@@ -253,6 +244,7 @@ def _child_env(
 def _check_idle_timeout(seconds: float | None) -> float:
     if seconds is None:
         return FOREVER
-    if type(seconds) in {int, float} and seconds > 0:
-        return seconds
+    number = as_number(seconds)
+    if number is not None and number > 0:
+        return number
     raise UsageError(f"idle_timeout must be seconds, more than 0; seen: {seconds!r}")

@@ -39,12 +39,11 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.current import Current, run_with
 from lightwork.pool.endings import run_endings
-from lightwork.pool.executor import Executor, check_async_calls
+from lightwork.pool.executor import Executor, check_async_calls, check_max_workers
 from lightwork.pool.future import Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
@@ -117,11 +116,7 @@ class ThreadExecutor(Executor):
         finalargs: tuple[Any, ...] = (),
         async_calls: int = ASYNC_CALLS,
     ) -> None:
-        if max_workers is None:
-            max_workers = min(32, (os.cpu_count() or 1) + 4)
-        if max_workers <= 0:
-            raise UsageError(f"max_workers must be greater than 0; seen: {max_workers!r}")
-        self._max_workers = max_workers
+        self._max_workers = check_max_workers(max_workers, _default_workers)
         self._async_slots = check_async_calls(async_calls)
         self._prefix = thread_name_prefix or f"lightwork-thread-{next(self._counter)}"
         self._hooks = make_hooks(initializer, initargs, finalizer, finalargs)
@@ -249,6 +244,11 @@ class ThreadExecutor(Executor):
         calls.loop = loop
         _exit.tokens[loop.thread] = loop
         return loop
+
+
+def _default_workers() -> int:
+    # The standard library's.
+    return min(32, (os.cpu_count() or 1) + 4)
 
 
 def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
