@@ -65,8 +65,8 @@ def worker(
 ) -> None:
     """Claim jobs from the store at URL and run them until stopped.
 
-    Modules are looked for in this folder first. Ctrl-C or SIGTERM lets running jobs
-    finish; a second one stops at once. Unfinished jobs are handed back either way.
+    Modules are looked for in this folder first. Ctrl-C, SIGTERM or a closed terminal lets
+    running jobs finish; a second one stops at once. Unfinished jobs are handed back either way.
     """
     place = _place(processes, threads, max_calls)
     if not module and not allow:
@@ -98,7 +98,7 @@ def worker(
     )
     if not quiet:
         _greet(found, log, place=place, allow=allow, grace=grace)
-    found.run()
+    found.run(ends_program=True)
 
 
 def _place(processes: int | None, threads: int | None, max_calls: int) -> str:

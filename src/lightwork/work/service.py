@@ -24,7 +24,8 @@ from lightwork.work.keys import find_authkey
 from lightwork.work.settings import WorkerSettings
 from lightwork.work.worker import Ends, WorkerLoop
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# SIGHUP: the terminal was closed, or the machine of the person at it is gone.
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Among the numbers of signals in the pipe: the loop has ended.
 _ENDED: Final = 0
 
@@ -98,17 +99,22 @@ class Worker:
         self._tell_ended: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run_loop, name="lightwork-worker")
 
-    def run(self) -> None:
-        """Work until stopped; in the main thread, SIGTERM and Ctrl-C stop it gracefully.
+    def run(self, *, ends_program: bool = False) -> None:
+        """Work until stopped; in the main thread, signals stop it gracefully.
 
-        The first signal lets running jobs finish for the grace period, the second
-        stops at once. Either way unfinished jobs are handed back.
+        Those are SIGTERM, Ctrl-C and SIGHUP (unless it was ignored, as `nohup` does). The
+        first lets running jobs finish for the grace period, the second stops at
+        once. Either way unfinished jobs are handed back.
+
+        Args:
+            ends_program: Nothing else follows, so signals that come later are ignored:
+                they can only spoil the exit status of a program that has obeyed.
 
         Raises:
             StoreError: The store cannot be used any more.
             PoolError: Its pool cannot run calls.
         """
-        with _signal_pipe() as (events, tell):
+        with _signal_pipe(ignored_later=ends_program) as (events, tell):
             self._tell_ended = lambda: tell(_ENDED)
             self.start()
             while (number := os.read(events, 1)[0]) != _ENDED:
@@ -154,7 +160,7 @@ class Worker:
 
 
 @contextmanager
-def _signal_pipe() -> Iterator[tuple[int, Callable[[int], object]]]:
+def _signal_pipe(*, ignored_later: bool) -> Iterator[tuple[int, Callable[[int], object]]]:
     """Yield a descriptor that delivers the numbers of signals, and a way to add one."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     # The interpreter must never block in there; 64 KiB of unread signals may be lost.
@@ -164,6 +170,13 @@ def _signal_pipe() -> Iterator[tuple[int, Callable[[int], object]]]:
         undo.callback(os.close, writing)
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                undo.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+                before = signal.getsignal(number)
+                if number == signal.SIGHUP and before is signal.SIG_IGN:
+                    continue
+                # A function would do for later too, but the interpreter takes it away,
+                # and the default back, some time before the process is gone.
+                later = signal.SIG_IGN if ignored_later else before
+                undo.callback(signal.signal, number, later)
+                signal.signal(number, lambda *_: None)
             undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writing))
         yield reading, lambda number: os.write(writing, bytes([number]))
