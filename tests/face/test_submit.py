@@ -120,17 +120,6 @@ def test_nothing_is_kept_of_jobs_that_are_over(shared: DurableExecutor) -> None:
     assert not shared._futures._elsewhere
 
 
-def test_a_callback_that_exits_does_not_end_the_worker(shared: DurableExecutor) -> None:
-    def leave(_: object) -> None:
-        raise SystemExit
-
-    first = shared.submit(sleep, 0.05)
-    first.add_done_callback(leave)
-
-    assert first.result(20) == 0.05
-    assert shared.submit(square, 3).result(20) == 9
-
-
 # Failure
 
 

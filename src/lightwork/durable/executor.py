@@ -65,6 +65,7 @@ class DurableExecutor(Executor):
         try:
             self._worker.start(self.store, self._codec.authkey)
         except BaseException:
+            self._worker.stop()
             self.store.close()
             raise
         _open_executors.add(self)

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from lightwork.errors import PoolError, UsageError
@@ -11,6 +12,7 @@ from lightwork.numeric import as_int
 from lightwork.pool.choose import count_slots
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
+from lightwork.work.delivery import Delivery
 from lightwork.work.outcomes import OutcomeWatch
 from lightwork.work.service import Worker
 from lightwork.work.worker import Ends
@@ -43,6 +45,8 @@ class OwnWorker:
         self._worker: Worker | None = None
         # What ended it, if anything did.
         self._failure: BaseException | None = None
+        # Runs users' callbacks, for which the worker must not wait.
+        self._delivery: Delivery | None = None
 
     def start(self, store: Store, authkey: bytes) -> None:
         """Begin to claim; returns when it is at work, or has failed."""
@@ -53,10 +57,11 @@ class OwnWorker:
             executor=self._where,
             authkey=authkey,
             imported=True,
-            on_recorded=lambda ends: self._watch.deliver(_outcomes(ends)),
+            on_recorded=self._note_recorded,
             on_failed=self._note_failed,
             **self._options,
         )
+        self._delivery = Delivery()
         self._worker.start()
 
     def __str__(self) -> str:
@@ -90,11 +95,21 @@ class OwnWorker:
             worker.stop()
             worker.stop()
             worker.wait()
+        if self._delivery is not None:
+            self._delivery.close()
+
+    def _note_recorded(self, ends: Ends) -> None:
+        self._give(lambda: self._watch.deliver(_outcomes(ends)))
 
     def _note_failed(self, error: BaseException) -> None:
         log.error("worker_failed error=%s", error)
         self._failure = error
-        self._watch.fail(error)
+        # Behind the outcomes that were recorded before.
+        self._give(lambda: self._watch.fail(error))
+
+    def _give(self, word: Callable[[], None]) -> None:
+        assert self._delivery is not None, "it was there before the worker"
+        self._delivery.give(word)
 
 
 def worker_place(workers: int | str) -> str:

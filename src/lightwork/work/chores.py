@@ -56,8 +56,12 @@ class Chores:
     def _rescue(self, now: float) -> list[Rescued]:
         self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)
         rescued = self._store.rescue()
+        if rescued:
+            # One line however many: a dead worker may have held ten thousand.
+            dead = {one.worker for one in rescued}
+            log.warning("jobs_rescued jobs=%d dead_workers=%d", len(rescued), len(dead))
         for one in rescued:
-            log.warning(
+            log.debug(
                 "job_rescued job=%s attempt=%d worker=%s state=%s",
                 one.job_id,
                 one.number,

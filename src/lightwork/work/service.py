@@ -47,7 +47,8 @@ class Worker:
         burst: End when nothing is ready and nothing runs.
         max_calls: Replace a child after so many jobs; 0: never.
         imported: Jobs may also name tasks of modules that this program has imported.
-        on_recorded: Called in the worker's thread with the ends the store accepted.
+        on_recorded: Called in the worker's thread, which it must not hold up, with the ends
+            that the store accepted.
         on_failed: Called there with what ended it, if anything did.
 
     Raises:
