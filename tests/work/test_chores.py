@@ -1,0 +1,42 @@
+"""Chores: what a worker says of what it does for others."""
+
+import logging
+import secrets
+import uuid
+from pathlib import Path
+
+import pytest
+
+from lightwork.model import NewJob, WorkerInfo
+from lightwork.store.contract import Store
+from lightwork.store.sqlstore import open_store
+from lightwork.work.chores import Chores
+from lightwork.work.ids import new_job_id
+from waiting import wait_until
+
+JOBS = 30
+
+
+def hold_and_die(store: Store) -> None:
+    store.submit([NewJob(id=new_job_id(), task="m:f", payload=b"\x01") for _ in range(JOBS)])
+    worker = uuid.UUID(bytes=secrets.token_bytes(16))
+    info = WorkerInfo(id=worker, name="ada", host="h", pid=1, slots=JOBS, queues=("default",))
+    store.register(info, lease=0.001)
+    assert len(store.claim(worker, queues=["default"], limit=JOBS)) == JOBS
+
+
+def test_a_rescue_of_many_jobs_warns_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "lightwork.work.chores")
+    store = open_store(f"sqlite:///{tmp_path}/work.db")
+    try:
+        hold_and_die(store)
+
+        wait_until(lambda: Chores(store, 15.0).do_due(), "the jobs of the dead are rescued")
+    finally:
+        store.close()
+
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [text for level, text in said if level == "WARNING"] == [
+        f"jobs_rescued jobs={JOBS} dead_workers=1"
+    ]
+    assert sum(text.startswith("job_rescued job=") for level, text in said) == JOBS
