@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from face.jobs import sleep, square, wait_for
-from lightwork.durable import DurableExecutor
+from lightwork.durable.executor import DurableExecutor
 from lightwork.model import State
 from waiting import wait_until
 

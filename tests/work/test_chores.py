@@ -21,8 +21,9 @@ def hold_and_die(store: Store) -> None:
     store.submit([NewJob(id=new_job_id(), task="m:f", payload=b"\x01") for _ in range(JOBS)])
     worker = uuid.UUID(bytes=secrets.token_bytes(16))
     info = WorkerInfo(id=worker, name="ada", host="h", pid=1, slots=JOBS, queues=("default",))
-    store.register(info, lease=0.001)
+    store.register(info, lease=600.0)
     assert len(store.claim(worker, queues=["default"], limit=JOBS)) == JOBS
+    assert store.renew(worker, lease=0.001)
 
 
 def test_a_rescue_of_many_jobs_warns_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
