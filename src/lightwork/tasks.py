@@ -68,8 +68,7 @@ class Task(Generic[P, R]):
     """A function with policy; calls like the function."""
 
     def __init__(self, fn: Callable[P, R], policy: Policy | None = None, name: str = "") -> None:
-        if not callable(fn):
-            raise UsageError(f"@task expects a function, not {type(fn).__name__}")
+        check_callable(fn, "@task")
         # First, because it copies the function's attributes over ours.
         functools.update_wrapper(self, fn)
         self.fn = fn
@@ -134,6 +133,20 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if fn is None:
         return lambda wrapped: Task(wrapped, policy)
     return Task(fn, policy)
+
+
+def check_callable(fn: object, whose: str) -> None:
+    """Refuse what cannot be called, in the same words everywhere; `whose` is what was given it.
+
+    Raises:
+        UsageError: It cannot be called.
+    """
+    if not callable(fn):
+        raise UsageError(
+            f"{whose} expects a function, and its arguments apart from it; seen: an object of "
+            f"{type(fn).__name__}, which cannot be called. Pass the function itself, `fn, 1`, "
+            "and not the result of calling it, `fn(1)`"
+        )
 
 
 def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:

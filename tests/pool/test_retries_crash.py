@@ -65,7 +65,7 @@ def test_a_thread_that_is_late_is_not_joined_by_a_second_attempt(tmp_path: Path)
 
 
 def test_a_lost_worker_of_another_pool_is_an_error_like_others() -> None:
-    options = call_options(task(retries=1)(abs))
+    options = call_options(task(retries=1)(abs), "submit")
 
     assert after_error(options, WorkerLost("elsewhere")) is not None
     assert after_pool_error(options, WorkerLost("here")) is None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lightwork.model import Policy, Progress
 from lightwork.pool.future import Future
-from lightwork.tasks import Task
+from lightwork.tasks import Task, check_callable
 
 
 class Split(NamedTuple):
@@ -55,9 +55,17 @@ class CallOptions:
 PLAIN = CallOptions()
 
 
-def call_options(fn: Callable[..., Any]) -> CallOptions:
-    """Return the options that a task declares, or the default ones."""
+def call_options(fn: Callable[..., Any], whose: str) -> CallOptions:
+    """Return the options that a task declares, or the default ones.
+
+    Every call of every executor begins here, so this is where a function is told from what
+    is none; `whose` act it was: "submit" or "map".
+
+    Raises:
+        UsageError: It cannot be called.
+    """
     if not isinstance(fn, Task):
+        check_callable(fn, whose)
         return PLAIN
     policy: Policy = fn.policy
     limits = policy.timeout or policy.max_memory

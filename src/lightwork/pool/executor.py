@@ -110,9 +110,9 @@ class Executor(futures.Executor, abc.ABC):
 
         Raises:
             RuntimeError: The executor was shut down.
-            UsageError: An async generator function has no result.
+            UsageError: `fn` cannot be called; an async generator function has no result.
         """
-        return self.start_call(fn, args, kwargs, call_options(fn))
+        return self.start_call(fn, args, kwargs, call_options(fn, "submit"))
 
     @overload
     def map(

@@ -85,7 +85,7 @@ class FunctionTable:
             return last
         is_unchanging = _is_unchanging(fn)
         captured = () if is_unchanging else take_snapshot(fn)
-        if captured is None:
+        if captured is None or (kept := _reference(fn)) is None:
             return self._remember(fn, dump(fn))
         with self._lock:
             found, known = self._by_object.get(fn, _UNKNOWN)
@@ -94,7 +94,7 @@ class FunctionTable:
             with self._lock:
                 self._by_object[fn] = (found, captured)
         if is_unchanging:
-            self._last = (weakref.ref(fn), found)
+            self._last = (kept, found)
         return found
 
     def _remember(self, fn: Callable[..., Any], blob: bytes) -> Function:
@@ -107,6 +107,15 @@ class FunctionTable:
                 if len(self._by_blob) > _REMEMBERED_MAX:
                     self._by_blob.popitem(last=False)
             return found
+
+
+def _reference(fn: Callable[..., Any]) -> Callable[[], object] | None:
+    """Return a weak reference; None for what has no place for any, or cannot be looked up."""
+    try:
+        hash(fn)
+        return weakref.ref(fn)
+    except TypeError:
+        return None
 
 
 def _is_unchanging(fn: Callable[..., Any]) -> bool:

@@ -94,7 +94,7 @@ def map_calls(
 
     Raises:
         UsageError: A chunk size above 1 for a coroutine function or for a task with a
-            time-out, memory cap or retries; an async generator function.
+            time-out, memory cap or retries; an async generator function; `fn` cannot be called.
     """
     length = _known_length(iterables)
     if len(iterables) == 1:
@@ -124,7 +124,7 @@ def _start_map(
     length: int,
     is_star: bool,
 ) -> Results[Any]:
-    policy, is_async = call_options(fn), is_coroutine_function(fn)
+    policy, is_async = call_options(fn, "map"), is_coroutine_function(fn)
     chunksize = _allowed_chunksize(options.chunksize, policy, is_async=is_async)
     if is_async:
         options = replace(options, bundles=False, slots=async_slots(options.async_slots))

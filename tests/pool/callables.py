@@ -1,0 +1,57 @@
+"""Callables that are no plain functions, importable by children."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+
+class Dispatcher:
+    """As some C extensions make theirs: found by its name, and without weak references."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> str:
+        if name == "__qualname__":
+            return "dispatcher"
+        raise AttributeError(name)
+
+    def __reduce__(self) -> str:
+        return "dispatcher"
+
+    def __call__(self, number: int) -> int:
+        return number + 1
+
+
+dispatcher: Final = Dispatcher()
+
+
+class Adder:
+    """Carries a number, has no weak references and no hash."""
+
+    __slots__ = ("number",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __call__(self, number: int) -> int:
+        return self.number + number
+
+
+@functools.lru_cache
+def cached(number: int) -> int:
+    return number + 1
+
+
+CALLABLES: Final[dict[str, Callable[..., Any]]] = {
+    "by name, without weak references": dispatcher,
+    "without weak references and hash": Adder(1),
+    "method of a built-in class": int.__add__,
+    "bound method of a built-in object": (1).__add__,
+    "partial": functools.partial(int.__add__, 1),
+    "cached": cached,
+    "bound method": Adder(1).__call__,
+}
