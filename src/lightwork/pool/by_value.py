@@ -1,15 +1,20 @@
-"""By value: cloudpickle, made to keep the names of source files.
+"""By value: cloudpickle, with what its version 3.1.3 gets wrong put right.
 
-Without them (cloudpickle 3.1.3 leaves them out) tracebacks show no lines.
+- It leaves out the names of source files, without which tracebacks show no lines.
+- It copies the marks of dataclasses (MISSING and others), which are compared by
+  identity: a dataclass of the main program then seems to have defaults everywhere.
+- It copies a msgspec Struct without its fields (struct_by_value.py).
 """
 
+import dataclasses
 import io
 import types
 from collections import ChainMap
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import cloudpickle
+from cloudpickle.cloudpickle import _should_pickle_by_reference
 
 _reduce: Callable[[types.CodeType], tuple[Any, ...]] = cloudpickle.Pickler.dispatch_table[
     types.CodeType
@@ -34,7 +39,34 @@ def _rebuild_code(
     return build(*args).replace(co_filename=filename)
 
 
+def _name_of_mark(mark: object) -> str:
+    # pickle finds it by this name in the module of its class.
+    return _MARKS[type(mark)]
+
+
+_MARKS: Final = {
+    type(dataclasses.MISSING): "MISSING",
+    type(dataclasses.KW_ONLY): "KW_ONLY",
+    type(dataclasses._HAS_DEFAULT_FACTORY): "_HAS_DEFAULT_FACTORY",  # type: ignore[attr-defined]
+}
+
+
+def _is_struct(value: Any) -> bool:
+    # By name: a program without msgspec has none, and need not import it.
+    kind = type(value)
+    return kind.__name__ == "StructMeta" and kind.__module__ == "msgspec._core"
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar[Any] = ChainMap(
-        {types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table
+        {types.CodeType: _reduce_code, **dict.fromkeys(_MARKS, _name_of_mark)},
+        cloudpickle.Pickler.dispatch_table,
     )
+
+    def reducer_override(self, value: Any) -> Any:
+        """Return how the value is pickled, if not in the usual way."""
+        if _is_struct(value) and not _should_pickle_by_reference(value):
+            from lightwork.pool.struct_by_value import reduce_struct  # noqa: PLC0415 - see above
+
+            return reduce_struct(value)
+        return super().reducer_override(value)
