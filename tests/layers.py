@@ -41,7 +41,7 @@ class Layer:
 LAYERS: Final = (
     Layer(
         "nouns",
-        ("errors.py", "model.py", "clock.py", "numeric.py"),
+        ("errors.py", "error_text.py", "model.py", "clock.py", "numeric.py"),
         "What crosses every border, as data",
     ),
     Layer(

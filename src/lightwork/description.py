@@ -10,9 +10,7 @@ dies of an error report would lose the outcome. The text fits any database: lone
 surrogates (file names that are not UTF-8) and NUL are shown escaped.
 """
 
-import traceback
-from collections.abc import Callable
-
+from lightwork.error_text import class_name, text_of, trace_of
 from lightwork.model import ErrorInfo
 
 
@@ -23,26 +21,15 @@ def describe_error(error: BaseException) -> tuple[ErrorInfo, tuple[str, ...]]:
     builtins included, while ErrorInfo.type leaves `builtins.` out.
     """
     names = tuple(
-        _printable(f"{cls.__module__}.{cls.__qualname__}")
-        for cls in type(error).__mro__
-        if issubclass(cls, BaseException)
+        _printable(class_name(cls)) for cls in type(error).__mro__ if issubclass(cls, BaseException)
     )
     info = ErrorInfo(
         type=names[0].removeprefix("builtins."),
-        text=_survive(lambda: str(error)),
-        traceback=_survive(lambda: "".join(traceback.format_exception(error))),
+        text=_printable(text_of(error)),
+        traceback=_printable(trace_of(error)),
     )
     return info, names
 
 
-def _survive(describe: Callable[[], str]) -> str:
-    try:
-        return _printable(describe())
-    except BaseException as problem:
-        # str() of an exception is user code: it may raise anything, SystemExit included.
-        return f"<not available: describing it raised {type(problem).__qualname__}>"
-
-
 def _printable(text: str) -> str:
-    # Also turns an instance of a str subclass into plain text.
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

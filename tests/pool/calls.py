@@ -130,10 +130,13 @@ def fail(text: str) -> NoReturn:
 
 
 class OddError(Exception):
-    """Pickles well, and cannot be loaded: its __init__ wants more than `args` has."""
+    """Pickles well, and cannot be loaded: it says itself how, and forgets an argument."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OddError, self.args
 
 
 def raise_odd() -> NoReturn:

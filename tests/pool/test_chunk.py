@@ -14,6 +14,9 @@ class Fragile(Exception):  # noqa: N818
         super().__init__(one)
         self.two = two
 
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return Fragile, (1,)
+
 
 def test_a_chunk_counts_its_failures_by_position() -> None:
     outcome = run_star_chunk(divmod, [(1, 0), (7, 2), (1, 0)])

@@ -110,7 +110,7 @@ def test_an_error_whose_text_raises_is_still_described(problem: BaseException) -
     info, _ = describe_error(raised(MuteError(problem)))
 
     assert info.type == f"{__name__}.MuteError"
-    assert info.text == f"<not available: describing it raised {type(problem).__name__}>"
+    assert info.text == f"<its text cannot be shown: {type(problem).__name__}>"
     assert "in raised" in info.traceback
 
 

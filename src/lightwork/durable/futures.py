@@ -151,10 +151,12 @@ class JobFutures:
             future.set_exception(outcome)
         elif outcome.state is State.CANCELLED:
             future._end_cancelled()
+        elif outcome.state is State.FAILED:
+            future.set_exception(job_failed(outcome))
         else:
             try:
                 result = self._result(subject, fn, outcome)
-            except Exception as error:
+            except BaseException as error:  # Code of the user may load it: even SystemExit.
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -162,6 +164,4 @@ class JobFutures:
         future._forget_call()
 
     def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
-        if outcome.state is State.SUCCEEDED:
-            return self._codec.decode_result(subject, outcome.result, fn=fn)
-        raise job_failed(outcome)
+        return self._codec.decode_result(subject, outcome.result, fn=fn)

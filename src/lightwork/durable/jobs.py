@@ -8,7 +8,7 @@ from uuid import UUID
 from lightwork.codec import Codec, Subject
 from lightwork.errors import UsageError
 from lightwork.model import NewJob
-from lightwork.tasks import Task
+from lightwork.tasks import Task, check_callable
 from lightwork.work.ids import keyed_job_id, new_job_id
 
 T = TypeVar("T")
@@ -20,6 +20,7 @@ def check_task(fn: Callable[..., T]) -> Task[..., T]:
     Raises:
         UsageError: No worker could find it by name; the text shows what to write.
     """
+    check_callable(fn, "a durable executor")
     if not isinstance(fn, Task):
         name = getattr(fn, "__name__", repr(fn))
         raise UsageError(

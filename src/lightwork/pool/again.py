@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from lightwork.error_text import class_name
 from lightwork.errors import RemoteError, WorkerLost
 from lightwork.pool.call import CallOptions
 from lightwork.retry import delay_before, may_retry
@@ -38,7 +39,7 @@ def after_error(options: CallOptions, error: BaseException) -> CallOptions | Non
 
 def after_pool_error(options: CallOptions, error: BaseException) -> CallOptions | None:
     """Return the same where the pool itself ended the attempt."""
-    if isinstance(error, TimeoutError):
+    if issubclass(type(error), TimeoutError):
         return _following(options, _names(error))
     if isinstance(error, WorkerLost) and options.retries and options.retries.retry_on:
         return _following(options, _CRASH_NAMES)
@@ -54,7 +55,7 @@ def note_attempts(options: CallOptions, error: BaseException) -> None:
     """Let the error of the last attempt say how many there were."""
     if options.attempt > 1:
         # A class may have its own idea of notes; the error must arrive all the same.
-        with suppress(Exception):
+        with suppress(BaseException):
             error.add_note(f"This is the error of attempt {options.attempt}, the last.")
 
 
@@ -68,8 +69,8 @@ def _following(options: CallOptions, names: list[str]) -> CallOptions | None:
 
 def _names(error: BaseException) -> list[str]:
     """Return the names by which `retry_on` may mean the error."""
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
-    if isinstance(error, RemoteError):
+    names = [class_name(kind) for kind in type(error).__mro__]
+    if type(error) is RemoteError:
         # It stands for an error that could not travel, of whose classes this one is known.
         names.append(error.error_type)
     return names

@@ -1,39 +1,29 @@
-"""Capsule: an exception packed so that it always arrives.
+"""Capsule: an exception packed so that it always arrives; the one way in which errors travel.
 
-Known trap elsewhere: an exception whose `__init__` wants other arguments than
-`args` pickles well and cannot be loaded, which kills or hangs the receiving
-side. So the child loads its own pickle before it sends it, and always sends the
-text and traceback beside it; the pool (remote.py) falls back to those.
+Known trap elsewhere: an exception that pickles well and cannot be loaded kills
+or hangs the receiving side. So the child loads its own pickle before it sends it,
+and always sends the text and traceback beside it; the pool (remote.py) falls back
+to those. A class with a constructor of its own is rebuilt without it (rebuild.py).
 """
 
 import pickle
-import traceback
 
+from lightwork.error_text import class_name, text_of, trace_of
 from lightwork.pool.pickling import dump, load
+from lightwork.pool.rebuild import TakenApart, has_own_constructor
 
 
 def pack_exception(error: BaseException) -> bytes:
     """Return the exception as bytes; never raises."""
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    try:
-        # A plain str, whatever subclass __str__ returned.
-        text = str.__str__(str(error))
-    except BaseException as broken:
-        text = f"<its text cannot be shown: {type(broken).__name__}>"
-    return pickle.dumps((kind, text, _format(error), _dump_checked(error)), 5)
-
-
-def _format(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except BaseException as broken:
-        return f"<the traceback cannot be shown: {type(broken).__name__}>\n"
+    name, text, trace = class_name(type(error)), text_of(error), trace_of(error)
+    return pickle.dumps((name, text, trace, _dump_checked(error)), 5)
 
 
 def _dump_checked(error: BaseException) -> bytes:
     try:
-        data = dump(error)
-        return data if isinstance(load(data), BaseException) else b""
+        data = dump(TakenApart(error) if has_own_constructor(type(error)) else error)
+        # Its type: an object may claim any class.
+        return data if issubclass(type(load(data)), BaseException) else b""
     except BaseException:
         # User code ran in __reduce__ or __init__: whatever it raised, even
         # SystemExit, the text still travels.

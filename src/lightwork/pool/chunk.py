@@ -7,33 +7,31 @@ decides how many items the next chunk has.
 Children import this module for the first chunk they run: it imports little.
 """
 
-import pickle
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from typing import Any
 
+from lightwork.error_text import leave_out_own_frames
+from lightwork.pool.capsule import pack_exception
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFailure:
-    """The exception of one item; packs itself into bytes and text where it must travel."""
+    """The exception of one item; packs itself where it must travel."""
 
     error: BaseException
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (PackedFailure, _pack(self.error))
+        return PackedFailure, (pack_exception(self.error),)
 
 
 @dataclass(frozen=True, slots=True)
 class PackedFailure:
-    """An exception that came from a child; `pickled` is empty if it cannot be rebuilt."""
+    """An exception that came from a child, as capsule.py has packed it."""
 
-    pickled: bytes
-    type: str
-    text: str
-    traceback: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,7 @@ def _run(
         except KeyboardInterrupt:
             raise  # Ctrl-C is about the program, not about an item.
         except BaseException as error:  # A pool reports whatever user code raised.
+            leave_out_own_frames(error)
             failures[len(results)] = ItemFailure(error)
             results.append(None)
         else:
@@ -88,27 +87,3 @@ def _run(
                 )
                 results.append(None)
     return ChunkOutcome(results, failures, time.perf_counter() - started)
-
-
-def _pack(error: BaseException) -> tuple[bytes, str, str, str]:
-    text = _text(error)
-    trace = "".join(traceback.format_exception(error))
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    return (_pickled(error), kind, text, trace)
-
-
-def _pickled(error: BaseException) -> bytes:
-    # Loading is part of the test: an exception whose __init__ takes other
-    # arguments than it hands to super() pickles well and cannot be loaded.
-    try:
-        pickled = pickle.dumps(error, 5)
-        return pickled if type(pickle.loads(pickled)) is type(error) else b""
-    except Exception:
-        return b""
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "(its text could not be made)"

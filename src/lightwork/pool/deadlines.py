@@ -9,6 +9,7 @@ most calls.
 
 import heapq
 import itertools
+import logging
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -18,6 +19,9 @@ from functools import partial
 from typing import Any, Final
 
 from lightwork.clock import monotonic
+from lightwork.pool.log_failure import log_failure
+
+log = logging.getLogger(__name__)
 
 # How long the thread waits for another deadline before it ends, in seconds.
 IDLE: Final = 1.0
@@ -75,7 +79,10 @@ class Deadlines:
 
     def _run(self) -> None:
         while (due := self._wait_for_due()) is not None:
-            due()
+            try:
+                due()
+            except BaseException:  # Whatever it was: this thread keeps the time of all others.
+                log_failure(log, "deadline_failed")
             del due
 
     def _wait_for_due(self) -> Callable[[], object] | None:

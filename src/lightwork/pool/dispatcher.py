@@ -9,6 +9,7 @@ future of the pool is resolved before the thread ends.
 
 import logging
 
+from lightwork.pool.log_failure import log_failure
 from lightwork.pool.process_pool import ProcessPool
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def dispatch(pool: ProcessPool) -> None:
             pool.handle_ready(pool.poller.wait(pool.next_wait()))
             pool.handle_time()
     except BaseException as error:
-        log.exception("dispatcher_failed")
         pool.fail(error)
+        log_failure(log, "dispatcher_failed")
     finally:
         pool.release()

@@ -16,6 +16,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from threading import local
 from typing import Any, Final
 
@@ -72,13 +73,15 @@ def call_logged(function: Callable[..., object], args: tuple[Any, ...]) -> None:
         function(*args)
     except BaseException as error:
         # SystemExit too: the end has come already, and others wait for their turn.
-        _log_failure(getattr(function, "__qualname__", repr(function)), error)
+        with suppress(BaseException):
+            _log_failure(function, error)
 
 
-def _log_failure(name: str, error: BaseException) -> None:
+def _log_failure(function: Callable[..., object], error: BaseException) -> None:
     # 6 ms to import, which no child should pay at its start.
     import logging  # noqa: PLC0415 - see above
 
+    name = getattr(function, "__qualname__", "") or repr(function)
     logging.getLogger(__name__).error("finalizer_failed function=%s", name, exc_info=error)
 
 

@@ -7,11 +7,15 @@ that a *running* call can be asked or made to end.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Generator
 from concurrent import futures
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeVar
 
+from lightwork.pool.log_failure import log_failure
 from lightwork.pool.wakening import Wakening
 
 T = TypeVar("T")
@@ -29,6 +33,10 @@ _IS_KNOWN: Final = set(vars(futures.Future())) == {
     "_state",
     "_waiters",
 }
+
+_TRUTH: Final = ("__bool__", "__len__")
+# Before Python 3.12 an asyncio future that is given a StopIteration raises instead of ending.
+_REFUSES_STOP: Final = sys.version_info < (3, 12)
 
 
 class Withdrawable(Protocol):
@@ -81,8 +89,18 @@ class Future(futures.Future[T], Generic[T]):
             return super().running()
         return call.is_running()
 
+    def set_exception(self, exception: BaseException | None) -> None:
+        """End it with an exception, whatever its class makes of attributes and truth."""
+        if exception is not None and not _is_plainly_true(type(exception)):
+            # On this object alone: the tracebacks of all others have no frame of ours.
+            self._Future__get_result = partial(_raise, exception)
+        super().set_exception(exception)
+
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        waiting = asyncio.wrap_future(self)
+        if _REFUSES_STOP:
+            self.add_done_callback(partial(_end_refused, waiting))
+        return waiting.__await__()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._subject()}: {_state_of(self)}>"
@@ -108,7 +126,7 @@ class Future(futures.Future[T], Generic[T]):
             try:
                 callback(self)
             except BaseException:
-                log.exception("future_callback_failed callback=%r", callback)
+                log_failure(log, "future_callback_failed callback=%r", callback)
 
 
 def _state_of(future: futures.Future[Any]) -> str:
@@ -120,3 +138,36 @@ def _state_of(future: futures.Future[Any]) -> str:
     if error is not None:
         return f"raised {type(error).__name__}"
     return f"returned {type(future._result).__name__}"
+
+
+def _is_plainly_true(kind: type[BaseException]) -> bool:
+    """Whether nothing in the class decides about the truth of its exceptions.
+
+    Before Python 3.13.4 `Future.result` asks for it, and takes a false one for no exception.
+    """
+    try:
+        return not any(name in vars(base) for base in kind.__mro__ for name in _TRUTH)
+    except BaseException:  # Its metaclass has ideas of its own.
+        return False
+
+
+def _raise(error: BaseException) -> NoReturn:
+    try:
+        raise error
+    finally:
+        # The traceback holds this frame; without this the exception holds itself.
+        del error
+
+
+def _end_refused(waiting: "asyncio.Future[Any]", future: futures.Future[Any]) -> None:
+    """End the wait of a coroutine for a future that has failed with StopIteration."""
+    if issubclass(type(future._exception), StopIteration):
+        error = RuntimeError("the call raised StopIteration, which no coroutine can be given")
+        error.__cause__ = future._exception
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            waiting.get_loop().call_soon_threadsafe(_end, waiting, error)
+
+
+def _end(waiting: "asyncio.Future[Any]", error: RuntimeError) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)

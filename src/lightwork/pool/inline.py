@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lightwork.error_text import leave_out_own_frames
 from lightwork.pool.again import after_error, note_attempts
 from lightwork.pool.call import CallOptions
 from lightwork.pool.coroutine import is_coroutine_function
@@ -89,6 +90,7 @@ def _run_attempt(future: Future[T], call: _Parts[T], options: CallOptions) -> Ca
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # It belongs to whoever asks for the result.
+        leave_out_own_frames(error)
         following = after_error(options, error)
         if following is None:
             note_attempts(options, error)

@@ -18,6 +18,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
+from lightwork.error_text import leave_out_own_frames
 from lightwork.pool.current import Current, enter
 
 # Seconds that a cancelled coroutine has for its `finally`.
@@ -87,6 +88,7 @@ class LoopCall:
             value = await fn(*args, **kwargs)
         except BaseException as error:
             # An asyncio loop would end with a SystemExit or KeyboardInterrupt.
+            leave_out_own_frames(error)
             self._finish(None, error)
         else:
             self._finish(value, None)
@@ -106,13 +108,19 @@ class LoopCall:
         if self._timer is not None:
             self._timer.cancel()
         if self._late is not None:
-            if not isinstance(error, asyncio.CancelledError):
+            if not was_cancelled(error):
                 self._late.__cause__ = error
             value, error = None, self._late
         try:
             self._end(value, error)
         finally:
             del self, error
+
+
+def was_cancelled(error: BaseException | None) -> bool:
+    """Whether this is how a coroutine ends that was cancelled."""
+    # Its type: an exception of the user may claim any class, or raise when asked for it.
+    return issubclass(type(error), asyncio.CancelledError)
 
 
 def late_error(name: str, timeout: float) -> TimeoutError:
@@ -127,7 +135,7 @@ def wind_down(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     if tasks:
         # What a task raises is nobody's business any more.
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        with contextlib.suppress(BaseException):
             loop.run_until_complete(_wait_a_while(tasks))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()

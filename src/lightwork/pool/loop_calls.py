@@ -39,7 +39,7 @@ from lightwork.pool.arrived import RefShelf
 from lightwork.pool.capsule import pack_exception
 from lightwork.pool.current import Current
 from lightwork.pool.frames import INSTANT, PACKET_SIZE, Kind, Packet, pack_frame, unpack_packet
-from lightwork.pool.loop_call import LoopCall, wind_down
+from lightwork.pool.loop_call import LoopCall, was_cancelled, wind_down
 from lightwork.pool.outbox import AnyOutbox
 from lightwork.pool.page import CANCEL, LOOP_NS
 from lightwork.pool.pickling import dump, load, load_apart
@@ -118,8 +118,9 @@ class LoopCalls:
         self._begin(packet)
         try:
             while self._goes_on and (self._calls or asyncio.all_tasks(self._loop)):
-                # Of a task that a call has made: it is told to whoever awaits that.
-                with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                # An exit: of a task that a call has made, and told to whoever awaits that.
+                # Others: when the loop logs an exception whose own code raises.
+                with contextlib.suppress(BaseException):
                     self._loop.run_forever()
                 self._take_packets()
         finally:
@@ -195,7 +196,7 @@ class LoopCalls:
 
     def _answer(self, seq: int, value: object, error: BaseException | None) -> None:
         body, flags = b"", 0
-        if isinstance(error, asyncio.CancelledError):
+        if was_cancelled(error):
             kind = Kind.CANCELLED
         elif error is not None:
             kind, body = Kind.ERROR, pack_exception(error)

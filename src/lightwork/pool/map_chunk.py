@@ -1,6 +1,7 @@
 """Map chunk: one submitted call of a map, and what its items came to."""
 
 from concurrent.futures import CancelledError
+from typing import Any
 
 from lightwork.errors import WorkerLost
 from lightwork.pool.travel import Opened, Started
@@ -32,9 +33,11 @@ class MapChunk:
     def _failures(self, error: BaseException) -> dict[int, BaseException]:
         if self.size == 1:
             return {0: error}
-        if isinstance(error, WorkerLost):
+        # Its type: an error of the user may claim any class, or raise when asked for it.
+        if issubclass(type(error), WorkerLost):
             # One exception per item: each may be raised, and gets its own traceback.
-            return {at: self._lost_item(error) for at in range(self.size)}
+            lost: Any = error
+            return {at: self._lost_item(lost) for at in range(self.size)}
         return dict.fromkeys(range(self.size), error)
 
     def _lost_item(self, error: WorkerLost) -> WorkerLost:

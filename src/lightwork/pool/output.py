@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lightwork.errors import UsageError
+from lightwork.pool.log_failure import log_failure
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class Output:
                 self._listener(line)
             except BaseException:
                 # Whatever it raised: the pool must go on.
-                log.exception("output_not_passed_on child=%s", line.worker)
+                log_failure(log, "output_not_passed_on child=%s", line.worker)
 
     def close(self, serial: int) -> None:
         """Read what a child that has ended has written, and close its pipes."""

@@ -29,6 +29,8 @@ WINDOW_BYTES: Final = 64 << 20
 _NUMBERS: Final = {int, float, bool, NoneType}
 # Sizes are sampled from this many items of a chunk.
 SAMPLE: Final = 4
+# Bytes that an object is taken for that does not say.
+_SIZE_UNKNOWN: Final = 64
 
 
 def next_size(size: int, ran: int, seconds: float) -> int:
@@ -105,7 +107,15 @@ def are_light(values: list[Any]) -> bool:
 
 def approximate_size(value: object, depth: int = 2) -> int:
     """Return roughly how many bytes a value holds, without walking all of it."""
-    size = sys.getsizeof(value, 64)
+    try:
+        return _size(value, depth)
+    except Exception:
+        # Asking a value of the user runs its code, whose mistakes are not the map's.
+        return _SIZE_UNKNOWN
+
+
+def _size(value: object, depth: int) -> int:
+    size = sys.getsizeof(value, _SIZE_UNKNOWN)
     nbytes = getattr(value, "nbytes", 0)  # Views of arrays do not count their data.
     if isinstance(nbytes, int):
         size = max(size, nbytes)

@@ -42,6 +42,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from lightwork.error_text import text_of
 from lightwork.errors import PoolError, UsageError
 from lightwork.pool.again import without_retries
 from lightwork.pool.arena import Arena
@@ -251,7 +252,7 @@ class ProcessPool:
         """End the pool: every future gets a PoolError."""
         with self._lock:
             self._is_closing = True
-            self._error = self._error or error
+            self._error = error if self._error is None else self._error
             for call in self._calls.clear():
                 self._calls.decide(call, self._refusal())
 
@@ -272,7 +273,7 @@ class ProcessPool:
     def _refusal(self) -> RuntimeError:
         if self._error is None:
             return RuntimeError("cannot schedule new futures after shutdown")
-        error = PoolError(f"this pool can run no more calls: {self._error}")
+        error = PoolError(f"this pool can run no more calls: {text_of(self._error)}")
         error.__cause__ = self._error
         return error
 
@@ -304,7 +305,7 @@ class ProcessPool:
                 self._calls.hand_out(may_start=False)
             except BaseException as error:
                 # Even a KeyboardInterrupt: the tables may be half-changed.
-                self._error = self._error or error
+                self._error = error if self._error is None else self._error
                 raise
             finally:
                 self._lock.release()
@@ -419,7 +420,7 @@ class ProcessPool:
                 self._children.stop(link)
 
     def _break(self, error: BaseException) -> None:
-        self._error = self._error or error
+        self._error = error if self._error is None else self._error
 
     # --- outside the lock, by the dispatcher
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lightwork.model import Progress
 from lightwork.pool.current import Reporter, discard
+from lightwork.pool.log_failure import log_failure
 
 LOGGER: Final = logging.getLogger("lightwork.pool")
 
@@ -18,7 +19,9 @@ def reporter_for(on_progress: Callable[[Progress], None] | None) -> Reporter:
     def report(done: float, total: float, note: str) -> None:
         try:
             on_progress(Progress(done=done, total=total, note=note))
-        except Exception:  # Not the call's fault: told to the log only.
-            LOGGER.exception("on_progress_failed listener=%r", on_progress)
+        except KeyboardInterrupt:
+            raise  # Ctrl-C is about the program.
+        except BaseException:  # Not the call's fault: told to the log only.
+            log_failure(LOGGER, "on_progress_failed listener=%r", on_progress)
 
     return report

@@ -3,6 +3,8 @@
 import logging
 import pickle
 
+from lightwork.pool.log_failure import log_failure
+
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,6 @@ def relog(child: str, packed: bytes) -> None:
         # The level may have been raised here since the child began.
         if logger.isEnabledFor(record.levelno):
             logger.handle(record)
-    except Exception:
+    except BaseException:
         # A filter or handler of the program: its failure must not end the pool.
-        log.exception("log_record_failed child=%s", child)
+        log_failure(log, "log_record_failed child=%s", child)

@@ -9,21 +9,28 @@ import pickle
 # The standard library's own: what shows or reads such a cause knows ours too.
 from concurrent.futures.process import _RemoteTraceback
 
+from lightwork.error_text import set_cause
 from lightwork.errors import RemoteError
 from lightwork.pool.pickling import load
 
 
 def unpack_exception(data: bytes) -> BaseException:
-    """Return the exception, or a RemoteError that stands for it."""
+    """Return the exception, or a RemoteError that stands for it.
+
+    Raises:
+        Exception: These are not the bytes of one.
+    """
     kind, text, trace, pickled = pickle.loads(data)
-    error = _load_checked(pickled) or RemoteError(
-        f"{kind}: {text} (the exception itself could not be sent)",
-        error_type=kind,
-        error_text=text,
-        traceback=trace,
-    )
+    error = _load_checked(pickled)
+    if error is None:
+        error = RemoteError(
+            f"{kind}: {text} (the exception itself could not be sent)",
+            error_type=kind,
+            error_text=text,
+            traceback=trace,
+        )
     # Its stub has the wrong type: it holds text.
-    error.__cause__ = _RemoteTraceback(_quoted(trace))  # type: ignore[arg-type]
+    set_cause(error, _RemoteTraceback(_quoted(trace)))  # type: ignore[arg-type]
     return error
 
 
@@ -38,4 +45,5 @@ def _load_checked(data: bytes) -> BaseException | None:
         error = load(data)
     except BaseException:
         return None
-    return error if isinstance(error, BaseException) else None
+    # Its type: an object may claim any class.
+    return error if issubclass(type(error), BaseException) else None

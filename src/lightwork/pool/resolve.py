@@ -4,11 +4,12 @@ Runs outside every lock, because a future's callbacks are user code. Nothing a
 value, an exception or a callback does may reach the caller: it is a dispatcher.
 """
 
-import contextlib
 import logging
 from concurrent.futures import CancelledError
 from typing import Any, Final, TypeAlias
 
+from lightwork.error_text import named_text_of
+from lightwork.errors import RemoteError
 from lightwork.model import Progress
 from lightwork.pool.again import after_error, after_pool_error, note_attempts
 from lightwork.pool.bundle import Outcome
@@ -16,6 +17,7 @@ from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.frames import Frame, Kind
 from lightwork.pool.future import Future
 from lightwork.pool.link import Call
+from lightwork.pool.log_failure import log_failure
 from lightwork.pool.pickling import load, load_apart
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.shelf import Delivery
@@ -42,16 +44,19 @@ def resolve(call: Call, decided: Decided) -> None:
             _settle(call, decided)
     except BaseException:
         # A listener that raises SystemExit, a future that the user resolved himself ...
-        with contextlib.suppress(BaseException):
-            log.exception("future_not_resolved call=%s", call.function.name)
+        log_failure(log, "future_not_resolved call=%s", call.function.name)
 
 
 def following_options(options: CallOptions, decided: Decided) -> CallOptions | None:
     """Return the options of the attempt that follows this end of one, if there is to be one."""
-    if isinstance(decided, BaseException):
-        return after_pool_error(options, decided)
-    if isinstance(decided, Frame) and decided.kind == Kind.ERROR:
-        return after_error(options, unpack_exception(decided.body))
+    try:
+        if isinstance(decided, BaseException):
+            return after_pool_error(options, decided)
+        if isinstance(decided, Frame) and decided.kind == Kind.ERROR:
+            return after_error(options, unpack_exception(decided.body))
+    except BaseException:
+        # Then it was the last: `resolve` ends the future with what there is.
+        log_failure(log, "attempt_not_judged")
     return None
 
 
@@ -73,7 +78,7 @@ def _settle(call: Call, decided: Frame | Delivery | Outcome | BaseException) -> 
             if decided.kind == _VALUE:
                 _load_value(future, decided)
             else:
-                _fail(call, unpack_exception(decided.body))
+                _fail(call, _unpack(decided.body))
         elif isinstance(decided, Outcome):
             future.set_result(decided)
         elif isinstance(decided, Delivery):
@@ -85,6 +90,19 @@ def _settle(call: Call, decided: Frame | Delivery | Outcome | BaseException) -> 
     finally:
         # Only now: until it is done, cancel() must be answered by the call.
         future._forget_call()
+
+
+def _unpack(body: bytes) -> BaseException:
+    try:
+        return unpack_exception(body)
+    except BaseException as error:
+        # Something must be said in any case: a future that stays pending is a hang.
+        return RemoteError(
+            f"the call failed, and its error cannot be read: {named_text_of(error)}",
+            error_type="",
+            error_text="",
+            traceback="",
+        )
 
 
 def _fail(call: Call, error: BaseException) -> None:

@@ -7,16 +7,39 @@ from contextvars import copy_context
 from typing import Any
 
 
-async def _call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return await fn(*args, **kwargs)
+class _Run:
+    """One run; keeps what it came to, because `asyncio.run` asks its task for its `repr`."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    async def run(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        try:
+            self.value = await fn(*args, **kwargs)
+        except asyncio.CancelledError:
+            raise  # Ctrl-C: asyncio makes it a KeyboardInterrupt.
+        except BaseException as error:
+            self.error = error
 
 
 def run_to_end(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return what the coroutine function returns, whether or not a loop runs in this thread."""
-    call = _call(fn, args, kwargs)
+    run = _Run()
+    call = run.run(fn, args, kwargs)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(call)
-    with futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(copy_context().run, asyncio.run, call).result()
+        asyncio.run(call)
+    else:
+        with futures.ThreadPoolExecutor(1) as thread:
+            thread.submit(copy_context().run, asyncio.run, call).result()
+    try:
+        if run.error is not None:
+            raise run.error
+        return run.value
+    finally:
+        # The error's traceback holds this frame, which must hold neither it nor what it was given.
+        del run, call, fn, args, kwargs

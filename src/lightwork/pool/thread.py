@@ -35,6 +35,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures._base import LOGGER
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ from lightwork.pool.executor import Executor, check_async_calls, check_max_worke
 from lightwork.pool.future import Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
+from lightwork.pool.log_failure import log_failure
 from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
@@ -256,7 +258,8 @@ def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -
         place.begin()
     except BaseException as error:  # Whatever it raised, no call may run without it.
         # The standard library's logger and text: programs watch for them.
-        LOGGER.critical("Exception in initializer:", exc_info=True)
+        with suppress(BaseException):
+            LOGGER.critical("Exception in initializer:", exc_info=True)
         calls.break_down(error)
         return
     _run_calls(executor, calls, place)
@@ -285,7 +288,11 @@ def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Pla
         calls.tokens.get()
         call = calls.take()
         if call is not None:
-            call.run(place, calls.deadlines, park)
+            try:
+                call.run(place, calls.deadlines, park)
+            except BaseException as error:  # Whatever it was, this thread serves others.
+                log_failure(LOGGER, "call_not_resolved")
+                call.end_anyhow(error)
             del call  # An idle thread must not keep arguments alive.
             calls.note_idle()
         elif not calls.parked and (_exit.has_begun or calls.is_closed or executor() is None):

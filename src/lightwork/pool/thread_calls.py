@@ -20,6 +20,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from lightwork.error_text import leave_out_own_frames, named_text_of
 from lightwork.errors import PoolError
 from lightwork.pool.again import after_error, after_pool_error, note_attempts
 from lightwork.pool.call import CallOptions
@@ -92,6 +93,7 @@ class Call:
         except BaseException as error:  # As in the standard library: it belongs to the caller.
             if timer:
                 deadlines.disarm(timer)
+            leave_out_own_frames(error)
             if self.options.retries is None or not self._run_again(error, park):
                 note_attempts(self.options, error)
                 with suppress(InvalidStateError):  # Its deadline came first.
@@ -107,7 +109,7 @@ class Call:
 
     def _run_again(self, error: BaseException, park: Callable[["Call"], bool]) -> bool:
         # What a place says itself: the call has no outcome, and may have had effects.
-        follow = after_pool_error if isinstance(error, PoolError) else after_error
+        follow = after_pool_error if issubclass(type(error), PoolError) else after_error
         options = follow(self.options, error)
         if options is None or not self.future.wait_again():
             return False
@@ -120,6 +122,11 @@ class Call:
         if self.future.cancelled() and (parked := self.future._call) is not None:
             parked.withdraw("no")
         return True
+
+    def end_anyhow(self, error: BaseException) -> None:
+        """End it with what went wrong beside it, unless it has ended: no future hangs."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
 
     def drop(self) -> None:
         """Cancel it; nobody will run it."""
@@ -262,7 +269,7 @@ class _ParkedCall:
 def broken_pool(error: BaseException) -> ThreadPoolError:
     """Return what is said about a pool whose initializer failed."""
     broken = ThreadPoolError(
-        f"the initializer of a thread failed with {error!r}: this executor runs no more calls; "
+        f"the initializer of a thread failed with {named_text_of(error)}: this executor runs no more calls; "
         "make a new one with an initializer that succeeds"
     )
     broken.__cause__ = error

@@ -41,7 +41,7 @@ from lightwork.pool.deadlines import Deadlines
 from lightwork.pool.endings import run_endings
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.hooks import Hooks
-from lightwork.pool.loop_call import GRACE, AsyncFunction, LoopCall, wind_down
+from lightwork.pool.loop_call import GRACE, AsyncFunction, LoopCall, was_cancelled, wind_down
 from lightwork.pool.progress import reporter_for
 
 
@@ -150,7 +150,7 @@ class _Call:
         del error
 
     def _wait_again(self, error: BaseException) -> bool:
-        is_last = isinstance(error, asyncio.CancelledError) or self._is_unwanted()
+        is_last = was_cancelled(error) or self._is_unwanted()
         if is_last or (self.running is not None and self.running.is_late):
             return False
         options = after_error(self.options, error)
@@ -166,7 +166,7 @@ class _Call:
         with suppress(InvalidStateError):
             if self.future.done():
                 pass
-            elif isinstance(error, asyncio.CancelledError):
+            elif was_cancelled(error):
                 self.future._end_cancelled()
             elif error is not None:
                 note_attempts(self.options, error)
@@ -301,14 +301,16 @@ class ThreadLoop:
             self._hooks.begin()
         except BaseException as error:
             # The standard library's logger and text: programs watch for them.
-            LOGGER.critical("Exception in initializer:", exc_info=True)
+            with suppress(BaseException):
+                LOGGER.critical("Exception in initializer:", exc_info=True)
             self._break_down(error)
             run_endings()
             self._loop.close()
             return
         while not self._is_over:
-            # Of a task that a call has made: it is told to whoever awaits that.
-            with suppress(KeyboardInterrupt, SystemExit):
+            # An exit: of a task that a call has made, and told to whoever awaits that. Others:
+            # when the loop logs an exception whose own code raises.
+            with suppress(BaseException):
                 self._loop.run_forever()
         self._hooks.end()
         wind_down(self._loop)

@@ -8,14 +8,11 @@
 An item that cannot travel in a bundle goes as a single call instead.
 """
 
-import pickle
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import _RemoteTraceback
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from lightwork.errors import RemoteError
 from lightwork.pool.bundle import Outcome, pack_items, run_bundle, run_star_bundle
 from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.chunk import (
@@ -26,11 +23,13 @@ from lightwork.pool.chunk import (
     run_star_chunk,
 )
 from lightwork.pool.future import Future
+from lightwork.pool.remote import unpack_exception
 from lightwork.pool.unbundle import open_outcome
 
 StartCall: TypeAlias = Callable[
     [Callable[..., Any], tuple[Any, ...], dict[str, Any], CallOptions], Future[Any]
 ]
+_OUTCOMES: Final = (ChunkOutcome, Outcome)
 # What every item gave, and by position the exceptions of those that failed.
 Opened: TypeAlias = tuple[list[Any], dict[int, BaseException]]
 
@@ -93,25 +92,15 @@ class Travel:
 
 def seconds_of(result: object) -> float:
     """Return how long the items ran that gave this result; 0.0 when not known."""
-    return result.seconds if isinstance(result, ChunkOutcome | Outcome) else 0.0
+    # Its type: a value of the user may claim any class, or raise when asked for it.
+    return result.seconds if type(result) in _OUTCOMES else 0.0  # type: ignore[attr-defined]
 
 
 def unpack_failure(failure: ItemFailure | PackedFailure) -> BaseException:
     """Return the exception of an item; one from a child has its traceback as cause."""
     if isinstance(failure, ItemFailure):
         return failure.error
-    if failure.pickled:
-        error: BaseException = pickle.loads(failure.pickled)
-    else:
-        error = RemoteError(
-            f"{failure.type}: {failure.text}",
-            error_type=failure.type,
-            error_text=failure.text,
-            traceback=failure.traceback,
-        )
-    # The same class as in the standard library: its str() is the text.
-    error.__cause__ = _RemoteTraceback(failure.traceback)  # type: ignore[arg-type]
-    return error
+    return unpack_exception(failure.data)
 
 
 def sample_of(result: ChunkOutcome | Outcome) -> Sequence[object]:

@@ -13,17 +13,20 @@ def open_outcome(outcome: Outcome) -> tuple[list[Any], dict[int, BaseException]]
     failures: dict[int, BaseException] = {}
     start, data = 0, outcome.results.data
     for end in outcome.results.ends_as_numbers():
-        try:
-            if end & FAILED:
-                raise unpack_exception(data[start : end - FAILED])
-            values.append(load(data[start:end]))
-        except BaseException as error:
-            # Raised by the item, or by loading its result here: either is its own.
-            failures[len(values)] = error
+        if end & FAILED:
+            failures[len(values)] = unpack_exception(data[start : end - FAILED])
             values.append(None)
+        else:
+            try:
+                values.append(load(data[start:end]))
+            except BaseException as error:
+                # Raised when its result is loaded here: its own, like what it raises.
+                failures[len(values)] = error
+                values.append(None)
         start = end & ~FAILED
     values += outcome.last
-    if failure := unpack_exception(outcome.last_error) if outcome.last_error else outcome.lost:
+    failure = unpack_exception(outcome.last_error) if outcome.last_error else outcome.lost
+    if failure is not None:
         failures[len(values)] = failure
         values.append(None)
     return values, failures

@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from lightwork.description import describe_error
 from lightwork.errors import PoolError, WorkerLost
 from lightwork.lifecycle import AttemptEnd, Cancelled, Failed, Released, Succeeded
 from lightwork.model import Attempt, ErrorInfo
@@ -42,14 +43,13 @@ def end_of_returned(attempt: Attempt, outcome: Returned | Raised, chance: float)
 
 def end_of_error(attempt: Attempt, error: BaseException, chance: float) -> AttemptEnd:
     """Return how an attempt ends that the pool could not bring to its end."""
-    if isinstance(error, WorkerLost):
+    # Their types: an error of the user may claim any class, or raise when asked for it.
+    if issubclass(type(error), WorkerLost):
         return after_loss(attempt.policy, attempt.crashes, _lost(str(error)), started=True)
-    if isinstance(error, PoolError):
+    if issubclass(type(error), PoolError):
         # The pool is broken, not the task: another worker runs it.
         return Released()
-    kind = type(error)
-    info = ErrorInfo(type=kind.__qualname__, text=str(error))
-    mro = tuple(f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__)
+    info, mro = describe_error(error)
     return after_failure(attempt.policy, attempt.failures, info, mro, chance)
 
 

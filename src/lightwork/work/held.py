@@ -117,8 +117,8 @@ class HeldAttempts:
             return end_of_stopped(attempt, held.stopped), -1.0
         error = future.exception()
         if error is not None:
-            if isinstance(error, PoolError):
-                self.broken = error
+            if issubclass(type(error), PoolError):
+                self.broken = error  # type: ignore[assignment]
             return end_of_error(attempt, error, random.random()), -1.0
         outcome = future.result()
         return end_of_returned(attempt, outcome, random.random()), outcome.seconds

@@ -22,6 +22,7 @@ from uuid import UUID
 from lightwork.clock import monotonic
 from lightwork.errors import JobFailed, StoreError
 from lightwork.model import ErrorInfo, JobOutcome
+from lightwork.pool.log_failure import log_failure
 from lightwork.store.contract import Store
 
 log = logging.getLogger(__name__)
@@ -98,12 +99,7 @@ class OutcomeWatch:
             ]
             self._idle.notify_all()
         for deliver, outcome in taken:
-            try:
-                deliver(outcome)
-            except BaseException:
-                # A callback of a future may raise anything, SystemExit included; this
-                # thread serves all others.
-                log.exception("outcome_not_delivered job=%s", outcome.job_id)
+            _deliver_one(deliver, outcome)
 
     def waiting(self) -> list[UUID]:
         """Return the jobs whose outcome is waited for."""
@@ -118,7 +114,7 @@ class OutcomeWatch:
             self._waiting.clear()
             self._idle.notify_all()
         for deliver in delivers:
-            deliver(error)
+            _deliver_one(deliver, error)
 
     def join(self, *, apart_from: AbstractSet[UUID]) -> None:
         """Return when nobody waits for anything but these."""
@@ -160,9 +156,9 @@ class OutcomeWatch:
             except StoreError as error:
                 log.warning("outcomes_not_read error=%s", error)
                 self._new.wait(_WAIT_SECONDS)
-            except Exception:
+            except BaseException:
                 # A defect, here or in the store: whoever waits must not wait for ever.
-                log.exception("outcomes_not_delivered")
+                log_failure(log, "outcomes_not_delivered")
                 self._new.wait(_WAIT_SECONDS)
 
     def _wait_for_change(self, seen: int) -> int:
@@ -191,6 +187,15 @@ class OutcomeWatch:
         self._credit = min(self._credit + earned, _CREDIT_MAX) - (now - started)
         self._credited_at = now
         return min(max(-self._credit / _BUSY_SHARE, 0.0), _IDLE_SECONDS)
+
+
+def _deliver_one(deliver: Deliver, outcome: JobOutcome | BaseException) -> None:
+    try:
+        deliver(outcome)
+    except BaseException:
+        # A result that is loaded or a callback of a future may raise anything, SystemExit
+        # included; this thread serves all others.
+        log_failure(log, "outcome_not_delivered")
 
 
 def job_failed(outcome: JobOutcome) -> JobFailed:
