@@ -5,10 +5,13 @@ later installations do); needs nothing but the standard library and lightwork on
 the path. Called by test_judge.py; prints unittest's report.
 
 The adapters below give the suite the private names that it looks at
-(`_processes`), so that it judges behaviour. What we do otherwise on purpose
-stands in DEVIATIONS with its reason; everything else must pass.
+(`_processes`), so that it judges behaviour; where its tests name executors and
+futures of the standard library themselves, ours are put in their place. What we
+do otherwise on purpose stands in DEVIATIONS with its reason; everything else must
+pass.
 """
 
+import concurrent.futures
 import multiprocessing
 import sys
 import threading
@@ -20,6 +23,7 @@ from test.test_concurrent_futures import (  # type: ignore[import-not-found, unu
     executor,
     test_as_completed,
     test_deadlock,
+    test_future,
     test_init,
     test_process_pool,
     test_shutdown,
@@ -28,6 +32,7 @@ from test.test_concurrent_futures import (  # type: ignore[import-not-found, unu
     util,
 )
 
+from lightwork.pool.future import Future
 from lightwork.pool.interpreter import InterpreterExecutor
 from lightwork.pool.process import ProcessExecutor
 from lightwork.pool.thread import ThreadExecutor
@@ -44,8 +49,12 @@ DEVIATIONS = {
         "test_processes_terminate": "calls that cannot be pickled start no child",
         "test_python_finalization_error": "mocks the thread that the standard library starts",
         "test_max_tasks_per_child_defaults_to_spawn_context": "there is one start method",
+        # No test, but a check within one: see FailingInitializer.
+        "test_initializer, _assert_logged": "a child logs nothing: every future's error says it",
     },
-    "Thread": {},
+    "Thread": {
+        "test_thread_names_default": "threads are called lightwork-thread-N",
+    },
     "Interpreter": {
         "test_cancel_futures": "expects that calls have begun, while interpreters still start",
     },
@@ -59,7 +68,14 @@ class Child:
         self.pid = pid
 
     def join(self) -> None:
-        """Children have ended when shutdown returns."""
+        """Children have ended when shutdown returns, or the dispatcher has ended."""
+
+
+class NoQueue:
+    """What the suite asks of a queue between pool and children; there is none."""
+
+    def join_thread(self) -> None:
+        """Nothing to wait for."""
 
 
 class JudgedProcessExecutor(ProcessExecutor):
@@ -82,6 +98,39 @@ class JudgedProcessExecutor(ProcessExecutor):
     def _executor_manager_thread(self) -> threading.Thread:
         return self._thread
 
+    @property
+    def _call_queue(self) -> NoQueue:
+        return NoQueue()
+
+
+class OurFutures:
+    """The module `concurrent.futures`, with our executors under the names of its own."""
+
+    ThreadPoolExecutor = ThreadExecutor
+
+    class ProcessPoolExecutor(JudgedProcessExecutor):
+        """Another class than that of the adapters: the suite skips a test for this one."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(concurrent.futures, name)
+
+
+test_shutdown.futures = test_thread_pool.futures = OurFutures()
+
+
+def put_our_futures_in() -> None:
+    """Let tests that make futures, or look at those of util.py, have ours."""
+    util.Future = test_future.Future = Future
+    for name, theirs in [*vars(util).items()]:
+        if name.endswith("_FUTURE"):
+            ours = util.create_future(theirs._state, theirs._exception, theirs._result)
+            for module in (util, test_future, test_wait, test_as_completed):
+                if hasattr(module, name):
+                    setattr(module, name, ours)
+
+
+put_our_futures_in()
+
 
 class ProcessMixin(util.ExecutorMixin):  # type: ignore[misc]
     executor_type = JudgedProcessExecutor
@@ -97,7 +146,7 @@ class InterpreterMixin(util.ExecutorMixin):  # type: ignore[misc]
 
 
 class FailingInitializer(test_init.FailingInitializerMixin):  # type: ignore[misc]
-    """The suite's own, less one thing: ours says what failed in the error, not in a log."""
+    """The suite's own, less one check: ours says what failed in the error, not in a log."""
 
     def _assert_logged(self, msg: str) -> AbstractContextManager[None]:
         return nullcontext()
@@ -110,6 +159,7 @@ def run_in_child(*args: str, **environment: str) -> Any:
         ("JudgedProcessExecutor", "lightwork.pool.process import ProcessExecutor"),
         ("InterpreterExecutor", "lightwork.pool.interpreter import InterpreterExecutor"),
         ("ThreadExecutor", "lightwork.pool.thread import ThreadExecutor"),
+        ("ThreadPoolExecutor", "lightwork.pool.thread import ThreadExecutor"),
     ):
         script = script.replace(
             f"from concurrent.futures import {name}",
@@ -117,6 +167,13 @@ def run_in_child(*args: str, **environment: str) -> Any:
         )
     return assert_python_ok(*flags, script, **environment)
 
+
+class FailingInitializerTest(FailingInitializer, ProcessMixin, util.BaseTestCase):  # type: ignore[misc]
+    """What test_init runs by itself, to look for what is left."""
+
+
+test_init.ProcessPoolSpawnFailingInitializerTest = FailingInitializerTest
+test_init.ProcessPoolForkserverFailingInitializerTest = FailingInitializerTest
 
 assert_python_ok = test_shutdown.assert_python_ok
 test_shutdown.assert_python_ok = run_in_child
@@ -146,14 +203,23 @@ OWN = {
         "FailingInitializer": test_init.FailingInitializerMixin,
     },
 }
+# Tests that need no executor of ours, or make their own.
+ALONE = {
+    "Process": [test_init.FailingInitializerResourcesTest],
+    "Thread": [test_future.FutureTests],
+    "Interpreter": [],
+}
 MIXINS = {"Process": ProcessMixin, "Thread": ThreadMixin, "Interpreter": InterpreterMixin}
 
 
 def suite(kind: str) -> unittest.TestSuite:
     """Return all tests for one kind of executor, less the deviations."""
     tests = unittest.TestSuite()
-    for name, base in {**SHARED, **OWN[kind]}.items():
-        case = type(f"{kind}{name}", (base, MIXINS[kind], util.BaseTestCase), {})
+    cases = [
+        type(f"{kind}{name}", (base, MIXINS[kind], util.BaseTestCase), {})
+        for name, base in {**SHARED, **OWN[kind]}.items()
+    ]
+    for case in [*cases, *ALONE[kind]]:
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
             if test._testMethodName not in DEVIATIONS[kind]:  # type: ignore[union-attr]
                 tests.addTest(test)

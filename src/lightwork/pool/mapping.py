@@ -323,6 +323,8 @@ class _Map:
             if items:
                 self._learn_bytes(items)
                 self._submit(items)
+        if self._is_exhausted:
+            self._travel.close()
 
     def _count_to_take(self) -> int:
         window = self._options.buffersize or self._auto_window()

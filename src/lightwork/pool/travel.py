@@ -68,6 +68,10 @@ class Travel:
         self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, bound)
         self._bundle_fn = partial(run_star_bundle if is_star else run_bundle, bound)
 
+    def close(self) -> None:
+        """Let go of the executor: all is started, and results must not keep it alive."""
+        self._start_call = _refuse
+
     def single(self, items: list[Any]) -> Started:
         """Start the first item."""
         args = items[0] if self._is_star else (items[0],)
@@ -108,6 +112,10 @@ def sample_of(result: ChunkOutcome | Outcome) -> Sequence[object]:
     if isinstance(result, ChunkOutcome):
         return result.results
     return [*result.results.pickles()[:1], *result.last]
+
+
+def _refuse(*_: object) -> Future[Any]:
+    raise RuntimeError("all items of this map have been started")
 
 
 def _open_single(result: Any) -> Opened:
