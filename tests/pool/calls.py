@@ -186,6 +186,9 @@ class FailsWhenLoaded:
     def __init__(self, act: Callable[..., Any]) -> None:
         self.act = act
 
+    def __call__(self, *args: object) -> None:
+        """Be a function, too."""
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (self.act, ())
 

@@ -1,5 +1,6 @@
 """Ending: from what came out of a pool to the event that ends an attempt. Pure."""
 
+from dataclasses import replace
 from enum import Enum
 
 from lightwork.description import describe_error
@@ -50,6 +51,9 @@ def end_of_error(attempt: Attempt, error: BaseException, chance: float) -> Attem
         # The pool is broken, not the task: another worker runs it.
         return Released()
     info, mro = describe_error(error)
+    if "\n" not in info.traceback.strip():
+        # The pool's own word, such as a time-out: it was never raised, and has no frames.
+        info = replace(info, traceback="")
     return after_failure(attempt.policy, attempt.failures, info, mro, chance)
 
 
