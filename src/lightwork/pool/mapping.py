@@ -48,7 +48,7 @@ from collections.abc import (
 from dataclasses import replace
 from itertools import chain, islice
 from os import cpu_count
-from typing import Any, Final, Literal, NamedTuple, NoReturn
+from typing import Any, Final, Literal, NamedTuple
 
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError
@@ -201,7 +201,7 @@ class _Map:
                 del chunk
                 yield values if are_light(values) else _one_by_one(values)
                 if error is not None:
-                    _raise(error)
+                    raise error
                 self._yielded += size
         finally:
             # The frame lives on in the traceback of an error: keep nothing.
@@ -228,7 +228,7 @@ class _Map:
                 for value in _one_by_one(values):
                     yield value
                 if error is not None:
-                    _raise(error)
+                    raise error
                 self._yielded += size
         finally:
             values.clear()
@@ -449,11 +449,3 @@ def _one_by_one(values: list[Any]) -> Iterator[Any]:
     take = values.pop
     while values:
         yield take()
-
-
-def _raise(error: BaseException) -> NoReturn:
-    try:
-        raise error
-    finally:
-        # The traceback holds this frame; without this the exception holds itself.
-        del error

@@ -29,13 +29,11 @@ def run_to_end(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     """Return what the coroutine function returns, whether or not a loop runs in this thread."""
     run = _Run()
     call = run.run(fn, args, kwargs)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(call)
-    else:
+    if _is_loop_running():
         with futures.ThreadPoolExecutor(1) as thread:
             thread.submit(copy_context().run, asyncio.run, call).result()
+    else:
+        asyncio.run(call)
     try:
         if run.error is not None:
             raise run.error
@@ -43,3 +41,11 @@ def run_to_end(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     finally:
         # The error's traceback holds this frame, which must hold neither it nor what it was given.
         del run, call, fn, args, kwargs
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
