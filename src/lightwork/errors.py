@@ -68,7 +68,8 @@ class JobFailed(JobError):  # noqa: N818
     """The job ended as failed.
 
     The original exception is never rebuilt from stored text: its type name,
-    text and traceback are attributes.
+    text and traceback are attributes. Where a worker of this very program ran
+    the job, it is the `__cause__`.
     """
 
     error_type: str

@@ -119,11 +119,20 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorInfo:
-    """An error as the store keeps it: text only, never rebuilt into an exception."""
+    """An error as the store keeps it: text only, never rebuilt into an exception.
+
+    Attributes:
+        type: Name of its class.
+        text: Its text.
+        traceback: As Python prints it; "" if there is none.
+        packed: The exception itself, from a child of this very program to a future of it; never
+            stored, so b"" for all that comes from a store.
+    """
 
     type: str
     text: str
     traceback: str = ""
+    packed: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

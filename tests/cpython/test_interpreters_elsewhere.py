@@ -9,7 +9,11 @@ from pythons import environment, interpreters
 from lightwork.pool.subinterpreter import why_no_interpreters
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = ["tests/pool/test_interpreters.py", "tests/pool/test_interpreters_life.py"]
+FILES = [
+    "tests/pool/test_interpreters.py",
+    "tests/pool/test_interpreters_errors.py",
+    "tests/pool/test_interpreters_life.py",
+]
 PROBE = """
 import pytest
 from lightwork.pool.subinterpreter import why_no_interpreters

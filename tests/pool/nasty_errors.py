@@ -181,3 +181,34 @@ async def fail_async(name: str) -> NoReturn:
 
 def double(number: int) -> int:
     return 2 * number
+
+
+class OddValue:
+    """A value that raises whatever it is asked: no error, but as bad company."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OddValue, ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> NoReturn:  # type: ignore[override]
+        raise RuntimeError("no class")
+
+    @property
+    def nbytes(self) -> NoReturn:
+        raise RuntimeError("no size")
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise RuntimeError("nothing")
+
+    __bool__ = __len__ = __sizeof__ = __eq__ = __repr__ = __str__ = _refuse
+    __hash__ = None  # type: ignore[assignment]
+
+
+def give_back(value: object) -> object:
+    """Return what was given."""
+    return value
+
+
+async def give_back_async(value: object) -> object:
+    """Return what was given, as a coroutine."""
+    return value

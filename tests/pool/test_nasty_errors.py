@@ -81,6 +81,25 @@ def fail_at_one(number: int, name: str) -> int:
     return number
 
 
+@pytest.mark.parametrize("fn", [nasty_errors.give_back, nasty_errors.give_back_async])
+def test_a_value_that_refuses_to_be_asked_goes_and_comes_like_any_other(
+    place: tuple[str, Executor], fn: Callable[[object], object]
+) -> None:
+    where, pool = place
+    sizes: list[Any] = (
+        [1, "auto"] if where == "inline" or "async" in fn.__name__ else [1, 3, "auto"]
+    )
+    value = nasty_errors.OddValue()
+
+    found = [pool.submit(fn, value).result(WAIT)]
+    for chunksize in sizes:
+        found += pool.map(fn, [value] * 3, chunksize=chunksize, timeout=WAIT)
+        found += pool.starmap(fn, [(value,)] * 3, chunksize=chunksize, timeout=WAIT)
+
+    assert {type(one) for one in found} == {nasty_errors.OddValue}
+    assert pool.submit(nasty_errors.double, 4).result(WAIT) == 8
+
+
 @pytest.mark.parametrize("name", ["IsFalse", "IsEmpty", "RaisingTruth", "ExitingTruth"])
 def test_what_is_not_true_is_raised_all_the_same(place: tuple[str, Executor], name: str) -> None:
     _, pool = place

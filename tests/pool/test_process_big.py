@@ -197,7 +197,7 @@ def test_a_call_that_cannot_load_its_function_gives_its_memory_back(
     broken = calls.FailsWhenLoaded(calls.raise_error)
     for _ in range(5):
         with pytest.raises(ArithmeticError):
-            single.submit(broken, big.filled(1, 4 * MIB)).result(WAIT)  # type: ignore[call-overload]
+            single.submit(broken, big.filled(1, 4 * MIB)).result(WAIT)
 
     until(lambda: memory_used() < 10 * MIB, "20 MiB have passed through less than 10")
 

@@ -63,7 +63,7 @@ class DurableExecutor(Executor):
         self._worker = OwnWorker(where, worker_options, self._watch)
         self._futures = JobFutures(self.store, self._codec, self._watch, self._worker.serves)
         try:
-            self._worker.start(self.store, self._codec.authkey)
+            self._worker.start(self.store, self._codec.authkey, self._futures.keep_errors)
         except BaseException:
             self._worker.stop()
             self.store.close()

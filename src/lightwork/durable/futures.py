@@ -11,14 +11,17 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
+from lightwork.lifecycle import Failed, Quarantined
 from lightwork.model import JobOutcome, NewJob, State
 from lightwork.pool.future import CancelMode, Future
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
 from lightwork.work.outcomes import OutcomeWatch, job_failed
+from lightwork.work.worker import Ends
 
 T = TypeVar("T")
 
+_NOTHING: Final = (0, b"")
 _WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
 
 
@@ -73,6 +76,9 @@ class JobFutures:
         self._watch = watch
         # Jobs that only workers elsewhere run: not waited for at the end.
         self._elsewhere: set[UUID] = set()
+        # What jobs with a future have raised here, packed, until that future is ended; by the
+        # job, with the number of the attempt.
+        self._errors: dict[UUID, tuple[int, bytes]] = {}
 
     def submit(self, task: Task[..., Any], jobs: Sequence[NewJob]) -> list[DurableFuture[Any]]:
         """Keep the jobs, all or none, and return their futures."""
@@ -101,6 +107,13 @@ class JobFutures:
         fn = None if task is None else task.fn
         self._watch.wait_for(job_id, lambda outcome: self._settle(future, subject, fn, outcome))
         return future
+
+    def keep_errors(self, ends: Ends) -> None:
+        """Keep what the own worker's children have raised, for futures that wait for it."""
+        for attempt, end in ends:
+            packed = end.error.packed if isinstance(end, Failed | Quarantined) else b""
+            if packed and self._watch.is_waited_for(attempt.job_id):
+                self._errors[attempt.job_id] = (attempt.number, packed)
 
     def join(self) -> None:
         """Return when every job that is run here has an outcome."""
@@ -147,12 +160,15 @@ class JobFutures:
         outcome: JobOutcome | BaseException,
     ) -> None:
         self._elsewhere.discard(future.job_id)
+        raised = self._errors.pop(future.job_id, _NOTHING)
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)
         elif outcome.state is State.CANCELLED:
             future._end_cancelled()
         elif outcome.state is State.FAILED:
-            future.set_exception(job_failed(outcome))
+            number, packed = raised
+            # Of this very attempt, or of none.
+            future.set_exception(job_failed(outcome, packed if number == outcome.attempt else b""))
         else:
             try:
                 result = self._result(subject, fn, outcome)

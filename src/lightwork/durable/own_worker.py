@@ -20,7 +20,9 @@ from lightwork.work.worker import Ends
 log = logging.getLogger(__name__)
 
 # What the executor itself says to its worker.
-_OURS: Final = frozenset({"store", "executor", "imported", "burst", "on_recorded", "on_failed"})
+_OURS: Final = frozenset(
+    {"store", "executor", "imported", "burst", "on_ending", "on_recorded", "on_failed"}
+)
 _FINAL: Final = {
     Succeeded: State.SUCCEEDED,
     Failed: State.FAILED,
@@ -48,8 +50,11 @@ class OwnWorker:
         # Runs users' callbacks, for which the worker must not wait.
         self._delivery: Delivery | None = None
 
-    def start(self, store: Store, authkey: bytes) -> None:
-        """Begin to claim; returns when it is at work, or has failed."""
+    def start(self, store: Store, authkey: bytes, on_ending: Callable[[Ends], None]) -> None:
+        """Begin to claim; returns when it is at work, or has failed.
+
+        `on_ending` hears of ends before they are recorded; see Worker.
+        """
         if not self._where:
             return
         self._worker = Worker(
@@ -57,6 +62,7 @@ class OwnWorker:
             executor=self._where,
             authkey=authkey,
             imported=True,
+            on_ending=on_ending,
             on_recorded=self._note_recorded,
             on_failed=self._note_failed,
             **self._options,

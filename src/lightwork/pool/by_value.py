@@ -57,6 +57,9 @@ def _is_struct(value: Any) -> bool:
     return kind.__name__ == "StructMeta" and kind.__module__ == "msgspec._core"
 
 
+_override: Callable[[Any, Any], Any] = cloudpickle.Pickler.reducer_override
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar[Any] = ChainMap(
         {types.CodeType: _reduce_code, **dict.fromkeys(_MARKS, _name_of_mark)},
@@ -65,8 +68,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, value: Any) -> Any:
         """Return how the value is pickled, if not in the usual way."""
-        if _is_struct(value) and not _should_pickle_by_reference(value):
+        # First what costs nothing: asked for every object, all of which are pickled at each submit.
+        if isinstance(value, type) and _is_struct(value) and not _should_pickle_by_reference(value):
             from lightwork.pool.struct_by_value import reduce_struct  # noqa: PLC0415 - see above
 
             return reduce_struct(value)
-        return super().reducer_override(value)
+        return _override(self, value)

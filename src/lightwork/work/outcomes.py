@@ -23,6 +23,7 @@ from lightwork.clock import monotonic
 from lightwork.errors import JobFailed, StoreError
 from lightwork.model import ErrorInfo, JobOutcome
 from lightwork.pool.log_failure import log_failure
+from lightwork.pool.remote import unpack_exception
 from lightwork.store.contract import Store
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,11 @@ class OutcomeWatch:
             self._idle.notify_all()
         for deliver, outcome in taken:
             _deliver_one(deliver, outcome)
+
+    def is_waited_for(self, job_id: UUID) -> bool:
+        """Whether anybody waits for the outcome of the job."""
+        with self._lock:
+            return job_id in self._waiting
 
     def waiting(self) -> list[UUID]:
         """Return the jobs whose outcome is waited for."""
@@ -198,11 +204,16 @@ def _deliver_one(deliver: Deliver, outcome: JobOutcome | BaseException) -> None:
         log_failure(log, "outcome_not_delivered")
 
 
-def job_failed(outcome: JobOutcome) -> JobFailed:
-    """Return the error of a job that failed."""
+def job_failed(outcome: JobOutcome, packed: bytes = b"") -> JobFailed:
+    """Return the error of a job that failed.
+
+    Its cause is the exception itself where `packed` holds it, as pool/capsule.py packs it. Only
+    what a child of this program has sent may be given: it is unpickled. The traceback is told
+    once: with that exception, else in the text.
+    """
     error = outcome.error or ErrorInfo(type="Unknown", text="no error was recorded")
-    trace = f"\n\n{error.traceback}" if error.traceback else ""
-    return JobFailed(
+    trace = f"\n\n{error.traceback}" if error.traceback and not packed else ""
+    failed = JobFailed(
         f"job {outcome.job_id} failed in attempt {outcome.attempt}: "
         f"{error.type}: {error.text}{trace}",
         job_id=str(outcome.job_id),
@@ -211,3 +222,6 @@ def job_failed(outcome: JobOutcome) -> JobFailed:
         traceback=error.traceback,
         attempts=outcome.attempt,
     )
+    if packed:
+        failed.__cause__ = unpack_exception(packed)
+    return failed

@@ -47,6 +47,8 @@ class Worker:
         burst: End when nothing is ready and nothing runs.
         max_calls: Replace a child after so many jobs; 0: never.
         imported: Jobs may also name tasks of modules that this program has imported.
+        on_ending: Called in the worker's thread with ends before they are recorded, each with
+            the exception itself if there is one; costs a pickle for each failed attempt.
         on_recorded: Called in the worker's thread, which it must not hold up, with the ends
             that the store accepted.
         on_failed: Called there with what ended it, if anything did.
@@ -72,6 +74,7 @@ class Worker:
         burst: bool = False,
         max_calls: int = 0,
         imported: bool = False,
+        on_ending: Callable[[Ends], None] | None = None,
         on_recorded: Callable[[Ends], None] = lambda _: None,
         on_failed: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
@@ -92,6 +95,7 @@ class Worker:
             codec=Codec(authkey=find_authkey(authkey)),
             settings=settings,
             on_ready=self._is_ready.set,
+            on_ending=on_ending,
             on_recorded=on_recorded,
         )
         self.queues = settings.queues

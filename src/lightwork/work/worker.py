@@ -72,6 +72,7 @@ class WorkerLoop:
         catalog: Which functions jobs may name.
         codec: How payloads are read and results written.
         on_ready: Called once it is at work: all its threads run.
+        on_ending: Called with ends before they are recorded, the errors themselves among them.
         on_recorded: Called with the ends that the store has accepted.
     """
 
@@ -85,6 +86,7 @@ class WorkerLoop:
         codec: Codec,
         settings: WorkerSettings,
         on_ready: Callable[[], None] = lambda: None,
+        on_ending: Callable[[Ends], None] | None = None,
         on_recorded: Callable[[Ends], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -94,6 +96,7 @@ class WorkerLoop:
         self._codec = codec
         self._settings = settings
         self._on_ready = on_ready
+        self._on_ending = on_ending
         self._on_recorded = on_recorded
         self._runners: dict[str, Runner] = {}
         self._wake = threading.Event()
@@ -227,7 +230,8 @@ class WorkerLoop:
     def _runner(self, name: str) -> Runner:
         runner = self._runners.get(name)
         if runner is None:
-            runner = make_runner(self._catalog.find(name), self._codec, name)
+            task, sends_errors = self._catalog.find(name), self._on_ending is not None
+            runner = make_runner(task, self._codec, name, sends_errors=sends_errors)
             self._runners[name] = runner
         return runner
 
@@ -244,6 +248,9 @@ class WorkerLoop:
             self._give_up(self._held.broken)
         if not self._unrecorded:
             return
+        if self._on_ending is not None:
+            # Before: once they are recorded, anybody may be the first to hear of them.
+            self._on_ending(self._unrecorded)
         refused = self._store.ack(self._info.id, self._unrecorded)
         ends, self._unrecorded = self._unrecorded, []
         if refused:
