@@ -71,6 +71,9 @@ def check(value):
         assert msgspec.json.encode(value.items[0]) == b'{"unitPrice":7,"tags":[]}'
     return value
 
+def begin(point):
+    assert type(point) is Point and Point(5) == Point(5, 2, [])
+
 def class_id(_, value):
     return id(type(value))
 
@@ -84,6 +87,9 @@ if __name__ == "__main__":
                 assert isinstance(found, type(value)) and found == value, (task, found)
             if not options:
                 assert len({ex.submit(class_id, n, value).result(60) for n in range(3)}) == 1
+    if where.startswith("processes"):
+        with lw.executor(where, initializer=begin, initargs=(VALUES[0],)) as ex:
+            assert ex.submit(abs, -1).result(60) == 1
     print("all of them")
 """
 

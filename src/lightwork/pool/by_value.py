@@ -10,7 +10,7 @@ import dataclasses
 import io
 import types
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 import cloudpickle
@@ -21,10 +21,17 @@ _reduce: Callable[[types.CodeType], tuple[Any, ...]] = cloudpickle.Pickler.dispa
 ]
 
 
-def dump_by_value(value: object, is_part: Callable[[Any], object] | None = None) -> bytes:
+def dump_by_value(
+    value: object,
+    is_part: Callable[[Any], object] | None = None,
+    reducers: Mapping[type, Callable[[Any], Any]] | None = None,
+) -> bytes:
     """Return the value as bytes, with the functions in it that cannot be imported."""
     file = io.BytesIO()
-    _Pickler(file, 5, buffer_callback=is_part).dump(value)
+    pickler: Any = _Pickler(file, 5, buffer_callback=is_part)
+    if reducers:
+        pickler.dispatch_table = ChainMap(dict(reducers), _Pickler.dispatch_table)
+    pickler.dump(value)
     return file.getvalue()
 
 

@@ -10,13 +10,11 @@ Only objects made for the start methods `spawn` and `forkserver` can be handed
 over; those of `fork` have no name by which another process could open them.
 """
 
-import io
 import os
-from collections import ChainMap
 from dataclasses import dataclass, field
 from multiprocessing import context
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Final
+from typing import Final
 
 from lightwork.pool.inherited import InheritedFd
 
@@ -84,10 +82,6 @@ def _dump(value: object, found: Inheritance) -> bytes:
 
 def _dump_by_value(value: object) -> bytes:
     # 12 ms to import, and most programs never need it.
-    import cloudpickle  # noqa: PLC0415 - see above
+    from lightwork.pool.by_value import dump_by_value  # noqa: PLC0415 - see above
 
-    file = io.BytesIO()
-    pickler: Any = cloudpickle.Pickler(file, 5)
-    pickler.dispatch_table = ChainMap(ForkingPickler._extra_reducers, pickler.dispatch_table)  # type: ignore[attr-defined]
-    pickler.dump(value)
-    return file.getvalue()
+    return dump_by_value(value, reducers=ForkingPickler._extra_reducers)  # type: ignore[attr-defined]
