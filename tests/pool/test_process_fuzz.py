@@ -30,6 +30,8 @@ SEED = int(os.environ.get("LIGHTWORK_FUZZ_SEED", "0")) or random.randrange(1, 1 
 PIECE = 10_000
 # Of each pool: then another one, of another kind, is made.
 CALLS_PER_ROUND = 500
+# There everything takes several times as long.
+BUSY_CALLS = 1000
 WAIT = 60
 
 
@@ -92,7 +94,15 @@ def run_round(chance: random.Random, ran: Path) -> tuple[Books, set[int]]:
 
 @pytest.mark.parametrize("piece", range(-(-CALLS // PIECE)))
 def test_random_signals_cost_only_calls_that_ran(piece: int, tmp_path: Path) -> None:
-    seed, total = SEED + piece, min(PIECE, CALLS - piece * PIECE)
+    fuzz_pools(SEED + piece, min(PIECE, CALLS - piece * PIECE), tmp_path)
+
+
+@pytest.mark.usefixtures("busy_machine")
+def test_random_signals_cost_only_calls_that_ran_on_a_busy_machine(tmp_path: Path) -> None:
+    fuzz_pools(SEED, min(BUSY_CALLS, CALLS), tmp_path)
+
+
+def fuzz_pools(seed: int, total: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     with ProcessExecutor(1) as warm:
         warm.submit(calls.double, 1).result(WAIT)
