@@ -187,3 +187,74 @@ def test_ctrl_c_ends_a_program_at_once_and_leaves_nothing(tmp_path: Path) -> Non
     assert err.count("Traceback") == 1
     assert re.search(r"KeyboardInterrupt\s*$", err)
     until(lambda: not any(map(is_alive, pids)), "all have ended", within=2)
+
+
+UNGUARDED = """
+import sys, time, calls
+from lightwork.pool.process import ProcessExecutor
+pool = ProcessExecutor(2)
+futures = [pool.submit(calls.mark_and_sleep, sys.argv[1], 600) for _ in range(4)]
+"""
+
+
+@pytest.mark.parametrize("waits", ["time.sleep(600)", "futures[0].result()", ""])
+def test_ctrl_c_ends_a_program_that_never_shuts_down_at_once(waits: str, tmp_path: Path) -> None:
+    path = tmp_path / "here"
+    program = run_program(UNGUARDED + waits, path, process_group=0)
+    until(lambda: len(lines(path)) == 2, "two calls run")
+    pids = [int(pid) for pid in lines(path)]
+
+    os.kill(program.pid, signal.SIGINT)
+
+    # Ten times what it takes, and far from ten minutes.
+    _, said = finish(program, within=20)
+    assert "KeyboardInterrupt" in said
+    assert len(lines(path)) == 2
+    until(lambda: not any(is_alive(pid) for pid in pids), "its children are gone")
+
+
+def test_real_interrupts_at_random_instants_leave_the_pools_usable() -> None:
+    program = run_program(
+        """
+        import os, random, signal, threading, time, calls
+        from lightwork.pool.process import ProcessExecutor
+        from lightwork.pool.thread import ThreadExecutor
+
+        is_inside = False
+
+        def interrupt(number, frame):
+            global is_inside
+            if is_inside:
+                is_inside = False
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, interrupt)
+        chance = random.Random()
+        told = threading.Event()
+
+        def ring():
+            while not told.wait(chance.random() * 0.002):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=ring).start()
+        hit = 0
+        for pool in (ProcessExecutor(2), ThreadExecutor(2)):
+            waiting = []
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                try:
+                    is_inside = True
+                    waiting.append(pool.submit(calls.double, 1))
+                    waiting[-1].result()
+                    is_inside = False
+                except KeyboardInterrupt:
+                    hit += 1
+            waiting += [pool.submit(calls.double, 1) for _ in range(20)]
+            print({future.result(20) for future in waiting})
+            pool.shutdown()
+        told.set()
+        print(hit > 20)
+        """
+    )
+
+    assert finish(program, within=60) == ("{2}\n{2}\nTrue\n", "")

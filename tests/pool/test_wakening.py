@@ -24,7 +24,7 @@ def test_who_does_not_wait_makes_no_condition() -> None:
     future.set_result(1)
 
     assert future.result() == 1
-    assert future._condition._condition is None  # type: ignore[attr-defined]
+    assert not hasattr(future._condition, "_waiting")
 
 
 def test_all_who_wait_are_woken() -> None:

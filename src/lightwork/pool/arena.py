@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 from lightwork.pool.bulk import KEEP, Bulk, total_size, write_bulk
 from lightwork.pool.holes import Holes
+from lightwork.pool.uninterrupted import Uninterrupted
 
 
 class Extent:
@@ -66,7 +67,8 @@ class Arena:
         self._holes = Holes()
         # Beyond that the file holds nothing.
         self._size = 0
-        self._writers = 0
+        # Offsets of extents that are being written to.
+        self._written: set[int] = set()
         self._is_closed = False
 
     def put(self, pieces: Sequence[bytes | memoryview]) -> tuple[bytes, Extent] | None:
@@ -86,8 +88,8 @@ class Arena:
             write_bulk(self._fd, bulk, pieces)
             return bulk.pack(), extent
         finally:
-            with self._lock:
-                self._writers -= 1
+            with Uninterrupted(), self._lock:
+                self._written.discard(extent.offset)
                 self._close_unused()
 
     def let_go(self, offset: int, size: int) -> None:
@@ -109,26 +111,25 @@ class Arena:
 
     def _tidy_up(self) -> None:
         # Asked again: what another thread appended while we had the lock is ours to take in.
-        while (
-            (self._loose or self._dropped)
-            and not self._is_mine()
-            and self._lock.acquire(blocking=False)
-        ):
-            try:
-                self._take_in()
-            finally:
-                self._lock.release()
+        while (self._loose or self._dropped) and not self._is_mine():
+            with Uninterrupted():
+                if not self._lock.acquire(blocking=False):
+                    return
+                try:
+                    self._take_in()
+                finally:
+                    self._lock.release()
 
     def _take(self, size: int) -> Extent | None:
         if self._is_mine():
             return None
-        with self._lock:
+        with Uninterrupted(), self._lock:
             if self._is_closed:
                 return None
             self._take_in()
             extent = Extent(self, self._holes.take(size), size)
             self._size = max(self._size, self._holes.end)
-            self._writers += 1
+            self._written.add(extent.offset)
             return extent
 
     def _is_mine(self) -> bool:
@@ -143,13 +144,17 @@ class Arena:
                 os.pwrite(self._fd, b"\1", extent.offset + extent.size - 1)
             del extent
         while self._loose:
-            self._holes.give(*self._loose.popleft())
+            offset, size = self._loose.popleft()
+            # Its writer was interrupted before it could say so.
+            self._written.discard(offset)
+            self._holes.give(offset, size)
         if is_ours and self._size > KEEP >= self._holes.end:
             os.ftruncate(self._fd, KEEP)
             self._size = KEEP
+        self._close_unused()
 
     def _close_unused(self) -> None:
-        if self._is_closed and not self._writers and self._fd >= 0:
+        if self._is_closed and not self._written and self._fd >= 0:
             os.close(self._fd)
             os.close(self.child_fd)
             self._fd = self.child_fd = -1

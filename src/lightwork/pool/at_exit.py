@@ -1,10 +1,12 @@
 """At exit: executors that nobody shut down are shut down when the interpreter ends.
 
-Standard library meaning: what was submitted is run before the interpreter ends.
+Standard library meaning: what was submitted is run before the interpreter ends. Unless
+that ends because of a Ctrl-C: then each is left as its `with` block would be.
 This runs before threads are joined, what was registered last first; a plain atexit
 function would run after that, too late for threads that serve an executor.
 """
 
+import sys
 import threading
 import weakref
 from concurrent import futures
@@ -33,4 +35,22 @@ class OpenExecutors:
         """Shut down all that are left."""
         for reference in self._executors.valuerefs():
             if (executor := reference()) is not None:
-                executor.shutdown(wait=True)
+                _finish(executor)
+
+
+def _finish(executor: futures.Executor) -> None:
+    if _was_interrupted():
+        executor.__exit__(KeyboardInterrupt, None, None)
+        return
+    try:
+        executor.shutdown(wait=True)
+    except KeyboardInterrupt:
+        executor.__exit__(KeyboardInterrupt, None, None)
+        raise
+
+
+def _was_interrupted() -> bool:
+    """Whether the program ends with a KeyboardInterrupt that nobody has caught."""
+    # What was printed last; at a prompt that may be long ago.
+    last = getattr(sys, "last_type", None)
+    return last is KeyboardInterrupt and not (sys.flags.interactive or hasattr(sys, "ps1"))

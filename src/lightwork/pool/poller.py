@@ -8,6 +8,7 @@ import threading
 from typing import Final
 
 from lightwork.pool.gil import HAS_GIL
+from lightwork.pool.uninterrupted import Uninterrupted
 
 _READ: Final = select.EPOLLIN
 FOREVER: Final = float("inf")
@@ -55,9 +56,10 @@ class Poller:
         # Read without a lock: a thread that is about to sleep announces it first
         # and then looks at its tables.
         if self._sleeps_until > instant:
-            # One wake-up is enough, however long the thread takes to notice it.
-            self._sleeps_until = 0.0
-            self.wake()
+            with Uninterrupted():
+                # One wake-up is enough, however long the thread takes to notice it.
+                self._sleeps_until = 0.0
+                self.wake()
 
     def announce(self, until: float) -> None:
         """Say how long the next wait may last; look at the tables after that."""

@@ -31,6 +31,7 @@ from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
 from lightwork.pool.ref import Ref
+from lightwork.pool.uninterrupted import Uninterrupted
 from lightwork.tasks import parse_size
 
 T = TypeVar("T")
@@ -209,7 +210,7 @@ class ProcessExecutor(Executor):
 
     def start(self) -> None:
         """Start the dispatcher now; the first call would."""
-        with self._start_lock:
+        with Uninterrupted(), self._start_lock:
             if not self._is_started:
                 self._thread.start()
                 self._is_started = True

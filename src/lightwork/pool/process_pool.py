@@ -64,6 +64,7 @@ from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.resolve import Decided, following_options, resolve
+from lightwork.pool.uninterrupted import Uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class ProcessPool:
         if self.is_entered():
             self._do_later(partial(self.close, cancel_waiting=cancel_waiting))
             return
-        with self._lock:
+        with Uninterrupted(), self._lock:
             self._calls.cancels_waiting = self._calls.cancels_waiting or cancel_waiting
             self._calls.take_in()
             if self._calls.cancels_waiting:
@@ -181,7 +182,7 @@ class ProcessPool:
         if self.is_entered():
             self._do_later(self.kill_children)
             return
-        with self._lock:
+        with Uninterrupted(), self._lock:
             for link in self._children:
                 self._children.kill(link)
 
@@ -299,19 +300,20 @@ class ProcessPool:
         """Give what came in to idle children, unless somebody else is at it."""
         # The lock may be this thread's: then a finalizer interrupted its holder.
         while self._calls.incoming and self._children.idle and not self.is_entered():
-            if not self._lock.acquire(blocking=False):
-                return
-            try:
-                self._calls.hand_out(may_start=False)
-            except BaseException as error:
-                # Even a KeyboardInterrupt: the tables may be half-changed.
-                self._error = error if self._error is None else self._error
-                raise
-            finally:
-                self._lock.release()
-                is_place_left = self._calls.are_waiting and self._children.places > 0
-                if self._calls.decided or is_place_left or self._error is not None:
-                    self.poller.wake()
+            with Uninterrupted():
+                if not self._lock.acquire(blocking=False):
+                    return
+                try:
+                    self._calls.hand_out(may_start=False)
+                except BaseException as error:
+                    # The tables may be half-changed.
+                    self._error = error if self._error is None else self._error
+                    raise
+                finally:
+                    self._lock.release()
+                    is_place_left = self._calls.are_waiting and self._children.places > 0
+                    if self._calls.decided or is_place_left or self._error is not None:
+                        self.poller.wake()
 
     # --- taking back, under the lock
 
@@ -330,7 +332,7 @@ class ProcessPool:
 
     def _try_withdraw(self, call: Call, mode: CancelMode, frozen_at: float) -> bool | None:
         """Return whether the call is withdrawn; None: its child is between two calls."""
-        with self._lock:
+        with Uninterrupted(), self._lock:
             if call.is_answered:
                 return False
             link = call.link

@@ -53,6 +53,7 @@ from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
 from lightwork.pool.thread_loop import ThreadLoop
+from lightwork.pool.uninterrupted import Uninterrupted
 
 T = TypeVar("T")
 
@@ -149,7 +150,7 @@ class ThreadExecutor(Executor):
         """
         calls = self._calls
         if is_coroutine_function(fn):
-            with calls.lock, _exit.lock:
+            with Uninterrupted(), calls.lock, _exit.lock:
                 self._check_open()
                 loop = calls.loop or self._start_loop()
                 return loop.submit(fn, args, kwargs, options)  # type: ignore[arg-type]
@@ -200,16 +201,18 @@ class ThreadExecutor(Executor):
 
     def _park(self, call: Call) -> bool:
         """Let a new call wait for its time; both locks are held."""
-        if not self._calls.threads:
-            # It must be run even when nobody holds the executor any more.
-            self._start_thread()
-        return self._calls.park(call, partial(_start_parked, weakref.ref(self), self._calls))
+        with Uninterrupted():
+            if not self._calls.threads:
+                # It must be run even when nobody holds the executor any more.
+                self._start_thread()
+            return self._calls.park(call, partial(_start_parked, weakref.ref(self), self._calls))
 
     def _find_thread(self) -> None:
         """See to it that a thread is there for one more call; both locks are held."""
         calls = self._calls
         if not calls.take_idle() and len(calls.threads) < self._max_workers:
-            self._start_thread()
+            with Uninterrupted():
+                self._start_thread()
 
     def _start_thread(self) -> None:
         calls = self._calls

@@ -177,9 +177,11 @@ class Calls:
         self.deadlines = Deadlines()
 
     def push(self, call: Call) -> None:
-        """Add a call; the lock is held."""
-        heapq.heappush(self.heap, (-call.options.priority, next(self.serial), call))
+        """Add a call; the lock is held, so whoever gets the token waits for the call."""
+        # The token first: a Ctrl-C between the two may leave a token without a call, which
+        # is harmless, but no call without a token.
         self.tokens.put(None)
+        heapq.heappush(self.heap, (-call.options.priority, next(self.serial), call))
 
     def take(self) -> Call | None:
         """Return the call that is next; None: a token without a call."""

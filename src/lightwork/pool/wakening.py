@@ -2,50 +2,53 @@
 
 Every future of the standard library makes a condition: six objects and a third of
 the cost of a submitted call, though most futures are done before anybody waits for
-them. Here there is only the lock; the condition is made by the first who waits.
+them. Here there is only the lock, and one more for each who waits.
+
+It *is* the lock, not an object that has one: then `with` takes and releases it in C,
+where no Ctrl-C can come between. One that came in a method of ours would leave the
+lock taken, and the pool, which ends the future, would wait for it for ever.
 """
 
-import threading
-from types import TracebackType
+from _thread import RLock, allocate_lock
+from threading import Lock
 
 
-class Wakening:
+# Reentrant as the condition's own: the garbage collector may run what looks at the same future.
+class Wakening(RLock):  # type: ignore[misc]
     """A lock, and a condition on demand: as much of one as futures use."""
 
-    __slots__ = ("_condition", "_lock")
+    __slots__ = ("_waiting",)
 
-    def __init__(self) -> None:
-        # Reentrant as the condition's own: the garbage collector may run what looks
-        # at the same future.
-        self._lock = threading.RLock()
-        self._condition: threading.Condition | None = None
-
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    def acquire(self) -> bool:
-        """Take the lock."""
-        return self._lock.acquire()
-
-    def release(self) -> None:
-        """Release the lock."""
-        self._lock.release()
+    _waiting: list[Lock]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for `notify_all`, with the lock held before and after."""
-        if self._condition is None:
-            self._condition = threading.Condition(self._lock)
-        return self._condition.wait(timeout)
+        waiter = allocate_lock()
+        waiter.acquire()
+        self._waiting = [*getattr(self, "_waiting", ()), waiter]
+        held = None
+        try:
+            held = self._release_save()  # type: ignore[attr-defined]
+            return waiter.acquire(timeout=-1 if timeout is None else max(timeout, 0.0))
+        finally:
+            try:
+                self._take_again(held)
+            finally:
+                # A Ctrl-C may have come in the middle of the above.
+                self._take_again(held)
+            self._waiting = [other for other in self._waiting if other is not waiter]
 
     def notify_all(self) -> None:
         """Wake all who wait; the lock is held."""
-        if self._condition is not None:
-            self._condition.notify_all()
+        for waiter in getattr(self, "_waiting", ()):
+            if waiter.locked():
+                waiter.release()
+
+    def _take_again(self, held: object) -> None:
+        if self._is_owned():  # type: ignore[attr-defined]
+            return
+        if held is not None:
+            self._acquire_restore(held)  # type: ignore[attr-defined]
+        else:
+            # A Ctrl-C came before it was noted how often it was held; futures hold it once.
+            self.acquire()
