@@ -36,6 +36,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple, Never
 
 from lightwork.pool.capsule import pack_exception
+from lightwork.pool.footprints import changed, undo
 from lightwork.pool.page import BUNDLE_MAX, DONE, ITEM, ITEM_SPAN, LIMIT, STARTED, own_page
 from lightwork.pool.pickling import dump_apart, load
 
@@ -164,6 +165,8 @@ def _run(call: Callable[[memoryview], Any], items: Sequence[memoryview]) -> Outc
         except BaseException as error:
             # Whatever an item raises, SystemExit included, is its own outcome.
             data, flag = _pack(error), FAILED
+        if changed:
+            undo()
         if apart or len(data) > room - used:
             last, last_error = ((), data) if flag else ((value,), b"")
             break

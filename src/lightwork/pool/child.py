@@ -24,6 +24,7 @@ run, the oldest has waited FLUSH_NS, or the outbox holds KEPT_MAX. An answer
 behind which a long call began is read by the pool from shared memory.
 """
 
+import atexit
 import contextlib
 import faulthandler
 import os
@@ -40,6 +41,7 @@ from lightwork.pool.arrived import RefShelf, shelves
 from lightwork.pool.bulk import BULK_MIN, Bulk, open_bulk, split
 from lightwork.pool.capsule import pack_exception
 from lightwork.pool.current import Current, run_with
+from lightwork.pool.footprints import changed, undo, watch_changes
 from lightwork.pool.frames import (
     IS_BULK,
     PACKET_SIZE,
@@ -61,6 +63,7 @@ from lightwork.pool.page import (
     own_page,
 )
 from lightwork.pool.pickling import dump, dump_result, load, load_apart
+from lightwork.pool.posing import pose
 from lightwork.pool.sending import may_keep
 from lightwork.pool.shelf import Shelf
 
@@ -81,6 +84,8 @@ class Setup(NamedTuple):
     env: dict[str, str]
     path: list[str]
     argv: list[str]
+    # Its pid; the child's own parent is the fork server.
+    program: int
     folder: str
     # Pickled, or empty.
     hooks: bytes
@@ -152,6 +157,8 @@ class Child:
         # First: nobody should wait for an answer until the finalizer is done.
         self._outbox.flush()
         self._hooks.end()
+        # As at the end of any program; the interpreter itself is left by os._exit.
+        atexit._run_exitfuncs()
         if self._loop_calls is not None:
             self._loop_calls.close()
         self._outbox.flush()
@@ -159,13 +166,15 @@ class Child:
 
     def _set_up(self, setup: Setup) -> bool:
         self._name = setup.name
-        os.environ.update(setup.env)
+        _adopt(setup.env)
         _set_title(setup.title)
         sys.path[:] = setup.path
         sys.argv[:] = setup.argv
         # The folder may be gone: stay where the fork server is, as a shell would.
         with contextlib.suppress(OSError):
             os.chdir(setup.folder)
+        watch_changes()
+        pose(setup.name, setup.program)
         try:
             if setup.authkey:
                 _set_authkey(setup.authkey)
@@ -278,11 +287,15 @@ class Child:
         )
         if packet.end:
             kwargs = {"first": packet.first, "end": packet.end}
+        # What was changed so far, by an import above all, is meant to stay.
+        changed.clear()
         self._writing.release()
         try:
             value = run_with(current, function, args, kwargs)
         finally:
             self._writing.acquire()
+            if changed:
+                undo()
         return *self._pack_value(value), value.done() if packet.end else 0
 
     def _open(self, packet: Packet) -> list[memoryview]:
@@ -337,6 +350,18 @@ def _redirect_output(mark: bytes) -> Callable[[Callable[..., Any]], Callable[...
     from lightwork.pool.output_mark import redirect_output  # noqa: PLC0415 - see above
 
     return redirect_output(mark).announced
+
+
+def _adopt(env: dict[str, str]) -> None:
+    """Have exactly these variables, as a program started now would."""
+    zone = os.environ.get("TZ")
+    for name in os.environ.keys() - env.keys():
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    if os.environ.get("TZ") != zone:
+        time.tzset()
 
 
 def _set_title(title: bytes) -> None:

@@ -36,8 +36,9 @@ class PoolSettings:
 
     children: int
     name: str = DEFAULT_NAME
-    # What children find in os.environ beyond what the fork server has.
-    env: dict[str, str] = field(default_factory=dict)
+    # What children find in os.environ: all of it, because the fork server may be as old as the
+    # program and its environment too.
+    env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     # Of Hooks, or empty.
     hooks: Inheritance = field(default_factory=Inheritance)
     # Calls after which a child is replaced; 0: never.
@@ -266,6 +267,7 @@ class Children:
                 env=self._settings.env,
                 path=sys.path,
                 argv=sys.argv,
+                program=os.getpid(),
                 folder=self._settings.folder,
                 hooks=self._settings.hooks.data,
                 log_levels=known_levels() if self._settings.logs else {},

@@ -58,8 +58,6 @@ def blas_env(
         return {}
     if threads == "auto":
         share = str(max(1, cpus // children))
-        # Sent even where it is known: the program may have set it after the
-        # fork server, whose environment children inherit, was started.
         return {name: known.get(name, share) for name in BLAS_VARIABLES}
     number = as_int(threads)
     if number is None or number < 1:

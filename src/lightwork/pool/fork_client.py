@@ -18,13 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lightwork.errors import UsageError
 from lightwork.pool.fork_server import BORN, EXITED, FORK, KILL, REFUSED, REPLY, REQUEST
+from lightwork.pool.nesting import DEEPEST, level
 
 # The path comes first: the server must find this package as its program did.
 _PROGRAM: Final = (
     "import sys; sys.path[:] = {path!r}; "
     "from lightwork.pool.fork_server import fork_server_main; "
-    "fork_server_main({control}, {pid})"
+    "fork_server_main({control}, {pid}, {level})"
 )
 _READ_MAX: Final = 64
 
@@ -118,7 +120,9 @@ class _Server:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        program = _PROGRAM.format(path=sys.path, control=theirs.fileno(), pid=os.getpid())
+        program = _PROGRAM.format(
+            path=sys.path, control=theirs.fileno(), pid=os.getpid(), level=level[0] + 1
+        )
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         with theirs:
             self._process = subprocess.Popen(
@@ -158,8 +162,18 @@ _server: _Server | None = None
 
 
 def open_fork_channel() -> ForkChannel:
-    """Return a channel to this process's fork server, starting one if need be."""
+    """Return a channel to this process's fork server, starting one if need be.
+
+    Raises:
+        UsageError: Pools are nested as deep as only a mistake nests them.
+    """
     global _server  # noqa: PLW0603 - one per process, see above
+    if level[0] >= DEEPEST:
+        raise UsageError(
+            f"a process pool inside of a process pool, {DEEPEST} deep: most likely a module makes "
+            "one while it is imported, which every child does in turn. Make it in a function, "
+            'or below `if __name__ == "__main__":`'
+        )
     with _lock:
         if _server is not None:
             try:
@@ -184,5 +198,7 @@ def _forget_server() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_server)
-# It would end with us anyway; this only keeps the interpreter from warning.
-atexit.register(_close_server)
+if not level[0]:
+    # It would end with us anyway; this only keeps the interpreter from warning, which a
+    # child never lives to do.
+    atexit.register(_close_server)

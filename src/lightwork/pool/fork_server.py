@@ -35,7 +35,7 @@ import sys
 from collections import deque
 from typing import Final, Never
 
-from lightwork.pool import inherited
+from lightwork.pool import inherited, nesting
 from lightwork.pool.child import ENDS, child_main
 
 REQUEST: Final = struct.Struct("<cIQ")
@@ -237,8 +237,9 @@ def _kill_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def fork_server_main(control: int, program: int) -> None:
-    """Run the fork server of the program with this pid."""
+def fork_server_main(control: int, program: int, level: int) -> None:
+    """Run the fork server of the program with this pid, whose children are so deep in pools."""
+    nesting.level[0] = level
     # The terminal's Ctrl-C is for the program, which then ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What exists now lives for ever and is shared with every child.

@@ -58,6 +58,12 @@ class ProcessExecutor(Executor):
     Children are started when calls need them, up to `max_workers`. A child that
     dies costs the call that it ran, which fails with WorkerLost; it is replaced.
 
+    What a call changes of its child's folder, umask, signals and alarms is undone before
+    the next; what it sets in `os.environ`, `sys.path` or a module stays. In a child
+    `multiprocessing.current_process()` has the child's name and `parent_process()` is this
+    program. Functions of `atexit` run when a child ends normally, not when it is killed.
+    A class of `__main__` is there by value: a call that pickles one itself needs cloudpickle.
+
     Args:
         max_workers: Most children at a time; default: the CPUs this process may use.
         mp_context: Accepted for compatibility; children always come from
@@ -78,7 +84,8 @@ class ProcessExecutor(Executor):
         finalargs: Its arguments, as for the initializer.
         name: Children are called `NAME-1`, `NAME-2`, ... in `current().worker` and errors, and
             `lw:NAME-1` in `ps` and `top`.
-        env: Variables that children have in `os.environ` before anything of yours is loaded.
+        env: Variables that children have in `os.environ` before anything of yours is loaded, beside
+            those that the program has when the executor is made.
         blas_threads: How many threads numeric libraries (OpenMP, OpenBLAS, MKL ...) start in
             each child; "auto": its share of the CPUs, unless the program's environment says
             something else; None: no limit. `env` wins over both.
@@ -239,7 +246,7 @@ def _child_env(
     env: Mapping[str, str] | None, blas_threads: BlasThreads, children: int
 ) -> dict[str, str]:
     limits = blas_env(blas_threads, cpus=usable_cpus(), children=children, known=os.environ)
-    return limits | check_env(env)
+    return {**os.environ, **limits, **check_env(env)}
 
 
 def _check_idle_timeout(seconds: float | None) -> float:
