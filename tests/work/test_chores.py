@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import sqlite3
+import threading
 import uuid
 from pathlib import Path
 
@@ -41,3 +43,20 @@ def test_a_rescue_of_many_jobs_warns_once(tmp_path: Path, caplog: pytest.LogCapt
         f"jobs_rescued jobs={JOBS} dead_workers=1"
     ]
     assert sum(text.startswith("job_rescued job=") for level, text in said) == JOBS
+
+
+def test_where_nothing_is_due_promoting_does_not_wait_for_those_who_write(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/work.db")
+    writer = sqlite3.connect(tmp_path / "work.db", isolation_level=None)
+    promoting = threading.Thread(target=Chores(store, 15.0)._promote, args=(0.0,))
+    try:
+        writer.execute("begin immediate")
+        promoting.start()
+
+        promoting.join(20)
+
+        assert not promoting.is_alive()
+    finally:
+        writer.close()
+        promoting.join()
+        store.close()

@@ -48,8 +48,11 @@ class Chores:
 
     def _promote(self, now: float) -> None:
         self._promote_at = now + _PROMOTE_SECONDS
-        self._store.promote()
+        # A look first: two hundred idle workers would else write four hundred times a second.
         due_in = self._store.next_due_in()
+        if due_in is not None and due_in <= 0:
+            self._store.promote()
+            due_in = self._store.next_due_in()
         if due_in is not None:
             self._promote_at = now + min(max(due_in, _PROMOTE_SOONEST), _PROMOTE_SECONDS)
 
