@@ -82,7 +82,8 @@ def zone() -> str:
 
 def who() -> tuple[str, int, int | None, str | None, bool]:
     """Return what multiprocessing says of this process and its parent."""
-    own, parent = multiprocessing.current_process(), multiprocessing.parent_process()
+    own: Any = multiprocessing.current_process()
+    parent: Any = multiprocessing.parent_process()
     return (
         own.name,
         own.pid or 0,

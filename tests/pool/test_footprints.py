@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import child_calls
 import pytest
@@ -16,23 +17,23 @@ WAIT = 60
 
 @pytest.mark.parametrize("change", [change_all, change_all_and_fail])
 def test_the_next_call_finds_the_process_as_it_was(
-    single: ProcessExecutor, tmp_path: Path, change: object
+    single: ProcessExecutor, tmp_path: Path, change: Any
 ) -> None:
     before = single.submit(look).result(WAIT)
 
-    single.submit(change, str(tmp_path)).exception(WAIT)  # type: ignore[arg-type]
+    single.submit(change, str(tmp_path)).exception(WAIT)
 
     assert single.submit(look).result(WAIT) == before
 
 
 @pytest.mark.parametrize("chunksize", [1, "auto"])
 def test_the_next_item_of_a_map_does_too(
-    single: ProcessExecutor, tmp_path: Path, chunksize: object
+    single: ProcessExecutor, tmp_path: Path, chunksize: Any
 ) -> None:
     before = single.submit(look).result(WAIT)
     items = [(str(tmp_path), number % 2 == 0) for number in range(100)]
 
-    found = single.map(change_then_look, items, chunksize=chunksize)  # type: ignore[arg-type]
+    found = single.map(change_then_look, items, chunksize=chunksize)
 
     assert {state for state in found if isinstance(state, Found)} == {before}
 

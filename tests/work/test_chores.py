@@ -24,7 +24,7 @@ def hold_and_die(store: Store) -> None:
     worker = uuid.UUID(bytes=secrets.token_bytes(16))
     info = WorkerInfo(id=worker, name="ada", host="h", pid=1, slots=JOBS, queues=("default",))
     store.register(info, lease=600.0)
-    assert len(store.claim(worker, queues=["default"], limit=JOBS)) == JOBS
+    assert len(store.claim(worker, lanes=store.lanes(["default"]), limit=JOBS)) == JOBS
     assert store.renew(worker, lease=0.001)
 
 
