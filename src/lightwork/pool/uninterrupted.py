@@ -1,15 +1,16 @@
 """Uninterrupted: a few lines that a Ctrl-C does not cut in two.
 
-Python runs signal handlers in the main thread, between any two steps of whatever
-that is doing, and the one for SIGINT raises KeyboardInterrupt there: in the middle
-of tables, with a lock taken and not yet in a `with`. No order of statements is safe
+Python runs what a program does on a signal in the main thread, between any two steps
+of whatever that is doing; on SIGINT it raises KeyboardInterrupt there: in the middle of
+tables, with a lock taken and not yet in a `with`. No order of statements is safe
 against that everywhere, and what was half-done could only be guessed by others. So
-where the main thread changes what other threads rely on, the interrupt is put off:
-the handler is replaced by one that takes a note, and called at the end if there is one.
+where the main thread changes what other threads rely on, the interrupt is put off: the
+function for SIGINT is replaced by one that takes a note, and called at the end if it
+should have been.
 
 Only for a few microseconds, never around code of the user or a wait: an interrupt must
 be felt at once. Costs 1 us in the main thread, a look at a number in others, in
-which no handler ever runs.
+which no such function ever runs.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -20,14 +21,14 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-# Not `signal.signal`: that turns numbers into enums and back, which costs ten times as much.
-_get_handler: Final[Callable[[int], Any]] = _signal.getsignal
-_set_handler: Final[Callable[[int, Any], Any]] = _signal.signal
+# Not `signal.signal`: that turns numbers into enums and back, which costs five times as much.
+_get_function: Final[Callable[[int], Any]] = _signal.getsignal
+_set_function: Final[Callable[[int, Any], Any]] = _signal.signal
 _SIGINT: Final = int(_signal.SIGINT)
 
 
 class _Main:
-    """The thread in which handlers run."""
+    """The thread in which functions for signals run."""
 
     def __init__(self) -> None:
         self._look()
@@ -44,25 +45,25 @@ _main = _Main()
 class Uninterrupted:
     """While this is entered, SIGINT waits. For one use; one inside of another is fine."""
 
-    __slots__ = ("_handler", "_is_due", "_pid")
+    __slots__ = ("_act", "_is_due", "_pid")
 
     def __init__(self) -> None:
-        self._handler: Any = None
+        self._act: Any = None
         self._is_due = False
 
     def __enter__(self) -> None:
         if get_ident() != _main.ident:
             return
-        handler = _get_handler(_SIGINT)
+        act = _get_function(_SIGINT)
         # Else nothing is raised: it is ignored, ends the process, or is not Python's.
-        if callable(handler):
+        if callable(act):
             self._pid = _main.pid
             # Before it is replaced, a signal that came already raises here: nothing was begun.
-            self._handler = handler
+            self._act = act
             try:
-                _set_handler(_SIGINT, self._note)
-            except ValueError:  # The main thread of a sub-interpreter: handlers do not run in it.
-                self._handler = None
+                _set_function(_SIGINT, self._note)
+            except ValueError:  # The main thread of a sub-interpreter: no signal reaches it.
+                self._act = None
 
     def __exit__(
         self,
@@ -70,14 +71,14 @@ class Uninterrupted:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._handler is not None:
-            _set_handler(_SIGINT, self._handler)
+        if self._act is not None:
+            _set_function(_SIGINT, self._act)
             if self._is_due:
-                self._handler(_SIGINT, None)
+                self._act(_SIGINT, None)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if _main.pid == self._pid:
             self._is_due = True
         else:
             # In a process that another thread has forked meanwhile nobody will come to the end.
-            self._handler(number, frame)
+            self._act(number, frame)
