@@ -38,6 +38,12 @@ def append_line(path: str, text: str) -> None:
         file.write(f"{text}\n")
 
 
+def append_and_sleep(path: str, n: int, seconds: float) -> int:
+    append_line(path, str(n))
+    time.sleep(seconds)
+    return n
+
+
 def mark_and_sleep(path: str, seconds: float) -> None:
     mark(path)
     time.sleep(seconds)

@@ -71,3 +71,22 @@ def test_bursts_with_answers_of_all_sizes_arrive_on_a_busy_machine() -> None:
                 pool.kill_workers()
                 pytest.fail("answers did not arrive")
             assert [len(future.result()) for future in burst] == sizes
+
+
+@pytest.mark.usefixtures("busy_machine")
+def test_calls_that_are_taken_back_run_once_and_arrive_on_a_busy_machine(tmp_path: Path) -> None:
+    path = tmp_path / "ran"
+    count = 2000
+    # Known as short; a few of them are long, and what waits behind these is taken back.
+    seconds = [0.01 if n % 40 == 7 else 0.0 for n in range(count)]
+
+    with ProcessExecutor(3) as pool:
+        waiting = [
+            pool.submit(calls.append_and_sleep, str(path), n, seconds[n]) for n in range(count)
+        ]
+        if futures.wait(waiting, 60).not_done:
+            pool.kill_workers()
+            pytest.fail("answers did not arrive")
+
+    assert [future.result() for future in waiting] == list(range(count))
+    assert sorted(map(int, path.read_text().split())) == list(range(count))
