@@ -99,12 +99,12 @@ def test_map_goes_on_after_a_function_that_raises(line: CommandLine) -> None:
 
 
 def test_map_tries_a_function_again(line: CommandLine) -> None:
-    line.run("map", "--func", "--retries", "2", "work:odd", ":::", "1", "2")
+    line.run("map", "--func", "--retries", "3", "work:odd", ":::", "1", "2")
 
     assert calls(line) == ["1", "2", "2", "2"]
 
 
-@pytest.mark.parametrize(("words", "attempts"), [((), 4), (("--retries", "1"), 2)])
+@pytest.mark.parametrize(("words", "attempts"), [((), 4), (("--retries", "2"), 2)])
 def test_map_obeys_the_retries_of_a_task_unless_it_is_told_others(
     line: CommandLine, words: tuple[str, ...], attempts: int
 ) -> None:

@@ -142,10 +142,19 @@ def test_a_failed_job_is_tried_again(line: CommandLine) -> None:
     assert (line.folder / "tries").read_text() == "x\n" * 3
 
 
-def test_a_job_that_never_succeeds_is_tried_so_many_times_more(line: CommandLine) -> None:
+def test_a_job_that_never_succeeds_is_tried_so_many_times_in_all(line: CommandLine) -> None:
     done = line.run("map", "--retries", "2", "echo x >> tries; false {}", ":::", "1")
 
-    assert (done.returncode, (line.folder / "tries").read_text()) == (1, "x\n" * 3)
+    assert (done.returncode, (line.folder / "tries").read_text()) == (1, "x\n" * 2)
+
+
+def test_with_no_number_of_tries_a_job_is_tried_until_it_succeeds(line: CommandLine) -> None:
+    command = "echo x >> tries; test $(wc -l < tries) = {}"
+
+    done = line.run("map", "--retries", "0", command, ":::", "4")
+
+    assert done.returncode == 0
+    assert (line.folder / "tries").read_text() == "x\n" * 4
 
 
 def test_a_dry_run_shows_commands_and_runs_none(line: CommandLine) -> None:
@@ -224,13 +233,28 @@ def test_a_job_is_shown_while_the_next_input_is_awaited(line: CommandLine) -> No
         (["echo", "--url", "x", ":::", "a"], "not the URL of a store"),
         (["echo", "--url", "sqlite:///w.db", ":::", "a"], "not there yet"),
         (["--no-shell", "echo '", ":::", "a"], "cannot be parted into words"),
-        (["echo", ":::+", "a"], "links to the source before it"),
+        (["echo", ":::+", "a"], "link to the source before them"),
+        (["echo {##}", ":::", "a"], "{##} is no placeholder; there are {} {.}"),
+        (["echo", "-j", "x", ":::", "a"], "-j x: expected a number of jobs such as 8"),
+        (["echo", "-j", "9999", ":::", "a"], "at most 1024 jobs"),
+        (["echo", "--load", "much", ":::", "a"], "--load much: expected"),
+        (["echo", "--memfree", "much", ":::", "a"], "--memfree much: expected a size"),
+        (["echo", "--lb", "-k", ":::", "a"], "say one of them"),
+        (["echo", "--lb", "--json", ":::", "a"], "say one of them"),
+        (["work:square", "--func", "--pipe"], "a function has no standard input"),
+        (["cat", "--pipe", ":::", "a"], "--pipe reads standard input or one file"),
+        (["cat", "--pipe", "--recend", ""], "--pipe cannot part its input after nothing"),
+        (["echo", "--shuf", "--resume", "--joblog", "l", ":::", "a"], "--shuf changes"),
+        (["echo", "--results", "out.csv", ":::", "a"], "--results keeps outputs in folders"),
+        (["echo", "-3", ":::", "a"], "write -- before it"),
     ],
 )
-def test_wrong_use_is_refused_with_status_2(line: CommandLine, words: list[str], text: str) -> None:
+def test_wrong_use_is_refused_with_status_255(
+    line: CommandLine, words: list[str], text: str
+) -> None:
     done = line.run("map", *words)
 
-    assert (done.returncode, text in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, text in done.stderr) == (255, True), done.stderr
 
 
 def test_a_broken_pipe_ends_the_map_quietly(line: CommandLine) -> None:

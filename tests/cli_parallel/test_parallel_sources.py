@@ -8,11 +8,16 @@ import pytest
 
 from lightwork.cli.parallel.sources import (
     Source,
+    check_sources,
     column_splitter,
     combine,
     count_jobs,
+    file_sources,
+    in_groups,
+    split_blocks,
     split_command_line,
     split_items,
+    split_records,
 )
 from lightwork.errors import UsageError
 
@@ -62,14 +67,61 @@ def test_what_stands_before_the_first_source_is_left_to_others() -> None:
     assert own == ["-k", "echo"]
     assert sources == [
         Source(is_files=False, is_linked=False, words=("-j",)),
-        Source(is_files=True, is_linked=True, words=("f", "g")),
+        Source(is_files=True, is_linked=True, words=("f",)),
+        Source(is_files=True, is_linked=True, words=("g",)),
     ]
 
 
 @pytest.mark.parametrize("words", [[":::+", "a"], ["::::+", "f"], ["::::"], [":::", "a", "::::"]])
 def test_sources_that_make_no_sense_are_refused(words: list[str]) -> None:
     with pytest.raises(UsageError):
-        split_command_line(words)
+        check_sources(split_command_line(words)[1])
+
+
+def test_each_file_is_a_source_of_its_own() -> None:
+    _, sources = split_command_line(["::::", "f", "g"])
+
+    assert sources == file_sources(["f", "g"])
+
+
+@pytest.mark.parametrize(
+    ("size", "groups"),
+    [
+        (1, [("a",), ("b",), ("c",)]),
+        (2, [("a", "b"), ("c",)]),
+        (5, [("a", "b", "c")]),
+        (0, [(), (), ()]),
+    ],
+)
+def test_values_are_grouped(size: int, groups: list[tuple[str, ...]]) -> None:
+    assert list(in_groups(iter([("a",), ("b",), ("c",)]), size)) == groups
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    ("size", "blocks"),
+    [
+        (1, ["aa\n", "b\n", "\n", "cccc\n", "d"]),
+        (5, ["aa\nb\n", "\n", "cccc\n", "d"]),
+        (6, ["aa\nb\n\n", "cccc\n", "d"]),
+        (100, ["aa\nb\n\ncccc\nd"]),
+    ],
+)
+def test_a_stream_is_parted_into_blocks_of_whole_lines(
+    cut: int, size: int, blocks: list[str]
+) -> None:
+    data = b"aa\nb\n\ncccc\nd"
+    pieces = [data[start : start + cut] for start in range(0, len(data), cut)]
+
+    assert [block.decode() for block in split_blocks(pieces, b"\n", size)] == blocks
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 100])
+def test_a_stream_is_parted_into_records_by_their_number(cut: int) -> None:
+    data = b"a;;b;;;;c;;d"
+    pieces = [data[start : start + cut] for start in range(0, len(data), cut)]
+
+    assert list(split_records(pieces, b";;", 2)) == [b"a;;b;;", b";;c;;", b"d"]
 
 
 def test_an_infinite_first_source_is_read_lazily() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lightwork.errors import UsageError
 from lightwork.pool.command import Command
-from lightwork.pool.placeholders import fill_argv, fill_shell
+from lightwork.pool.placeholders import Place, fill_argv, fill_shell
 from lightwork.pool.process import ProcessExecutor
 from lightwork.pool.thread import ThreadExecutor
 
@@ -23,6 +23,17 @@ PARTS = [
     ("dir.d/x y.txt", "dir.d/x y", "x y.txt", "dir.d", "x y"),
     ("line\n.two", "line\n", "line\n.two", ".", "line\n"),
 ]
+# What `parallel --plus` makes of these.
+MORE_PARTS = [
+    # value, {+/}, {+.}, {+..}, {+...}, {..}, {...}, {/..}, {/...}
+    ("a/b/p.tar.gz", "a/b", "gz", "tar.gz", "", "a/b/p", "a/b/p.tar.gz", "p", "p.tar.gz"),
+    ("x.y", "", "y", "", "", "x.y", "x.y", "x.y", "x.y"),
+    ("noext", "", "", "", "", "noext", "noext", "noext", "noext"),
+    ("/abs/f.a.b.c.d", "/abs", "d", "c.d", "b.c.d", "/abs/f.a.b", "/abs/f.a", "f.a.b", "f.a"),
+    ("", "", "", "", "", "", "", "", ""),
+    ("dir/", "dir", "", "", "", "dir/", "dir/", "", ""),
+]
+NO_PLACEHOLDERS = ["{0}", "{01}", "{##}", "{....}", "{+}", "{=s/a/b/=}", "{2/+}", "{-}", "x{%%}"]
 FILLED = [
     (["echo", "{}"], ["a"], ("echo", "a")),
     (["echo"], ["a"], ("echo", "a")),
@@ -36,7 +47,8 @@ FILLED = [
     (["echo", "{#}", "{}"], ["a"], ("echo", "7", "a")),
     (["awk", "{print $1}"], ["f"], ("awk", "{print $1}", "f")),
     (["echo", "{}"], ["{1}"], ("echo", "{1}")),
-    (["echo", "{0}", "{01}", "{a}", "{..}"], ["f"], ("echo", "{0}", "{01}", "{a}", "{..}", "f")),
+    (["awk", "{a}", "{a,b}", "{1,2}"], ["f"], ("awk", "{a}", "{a,b}", "{1,2}", "f")),
+    (["bash", "{1..3}", "${1}x{}"], ["f"], ("bash", "{1..3}", "$fxf")),
 ]
 SHELL = [
     ("echo {}", ["a b"], "echo 'a b'"),
@@ -62,18 +74,53 @@ def test_each_placeholder_means_its_part_of_the_value(
 def test_values_take_their_places(
     argv: list[str], values: list[str], expected: tuple[str, ...]
 ) -> None:
-    assert fill_argv(argv, values, seq=7) == expected
+    assert fill_argv(argv, values, Place(seq=7)) == expected
 
 
 @pytest.mark.parametrize(("text", "values", "expected"), SHELL)
 def test_values_are_quoted_for_a_shell(text: str, values: list[str], expected: str) -> None:
-    assert fill_shell(text, values, seq=7) == expected
+    assert fill_shell(text, values, Place(seq=7)) == expected
 
 
 @pytest.mark.parametrize("form", ["{3}", "{-3.}", "x{9/}"])
 def test_a_number_that_no_value_has_is_refused(form: str) -> None:
     with pytest.raises(UsageError, match="asks for a value that is not there"):
         fill_argv(["echo", form], ["a", "b"])
+
+
+@pytest.mark.parametrize("parts", MORE_PARTS, ids=lambda parts: parts[0])
+def test_more_placeholders_mean_what_they_mean_in_gnu_parallel(parts: tuple[str, ...]) -> None:
+    forms = ["{+/}", "{+.}", "{+..}", "{+...}", "{..}", "{...}", "{/..}", "{/...}"]
+
+    assert fill_argv(forms, [parts[0]]) == parts[1:]
+
+
+def test_more_placeholders_may_be_numbered() -> None:
+    assert fill_argv(["{2+.}", "{1..}"], ["a.b.c", "d.e"]) == ("e", "a")
+
+
+@pytest.mark.parametrize("word", NO_PLACEHOLDERS)
+@pytest.mark.parametrize("shell", [True, False])
+def test_what_only_looks_like_a_placeholder_is_refused(word: str, shell: bool) -> None:
+    argv = f"echo {word}" if shell else ["echo", word]
+
+    with pytest.raises(UsageError, match="is no placeholder; there are"):
+        Command.template(argv, shell=shell)
+
+
+@pytest.mark.parametrize(
+    "word", ["{a}", "{print $1}", "${#}", "${1%.*}", "{1..9}", "{a,b}", "{2,3}"]
+)
+def test_braces_of_others_are_left_to_them(word: str) -> None:
+    Command.template(["echo", word])
+
+
+def test_the_number_of_the_slot_has_a_place() -> None:
+    assert fill_argv(["{%}"], ["a"], Place(slot=3)) == ("3",)
+
+
+def test_numbers_that_the_last_of_several_jobs_lacks_are_empty() -> None:
+    assert fill_argv(["{1}", "<{2}>"], ["a"], Place(least=2)) == ("a", "<>")
 
 
 def test_the_job_number_stays_where_jobs_have_none() -> None:

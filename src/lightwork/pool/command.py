@@ -32,7 +32,14 @@ from typing import IO, Any, Final
 from lightwork.errors import UsageError
 from lightwork.numeric import as_int, as_number
 from lightwork.pool.groups import Groups
-from lightwork.pool.placeholders import fill_argv, fill_shell, value_text
+from lightwork.pool.placeholders import (
+    NOWHERE,
+    Place,
+    fill_argv,
+    fill_shell,
+    refuse_unknown_placeholders,
+    value_text,
+)
 from lightwork.pool.program import Launch, Run, Target, run_program
 
 TAIL_SHOWN: Final = 2000
@@ -200,8 +207,13 @@ class CommandTemplate:
 
     form: Command
 
-    def command(self, *values: object, seq: int = 0) -> Command:
-        """Return the command for these values; `seq` is what {#} means.
+    def __post_init__(self) -> None:
+        argv = self.form.argv
+        for part in [argv] if isinstance(argv, str) else map(str, argv):
+            refuse_unknown_placeholders(part)
+
+    def command(self, *values: object, place: Place = NOWHERE) -> Command:
+        """Return the command for these values; `place` is what {#} and {%} mean.
 
         Raises:
             UsageError: There is no value, one is not fit for a program, or a
@@ -212,8 +224,8 @@ class CommandTemplate:
         texts = [value_text(value) for value in values]
         argv = self.form.argv
         if isinstance(argv, str):
-            return replace(self.form, argv=fill_shell(argv, texts, seq=seq))
-        return replace(self.form, argv=fill_argv([str(part) for part in argv], texts, seq=seq))
+            return replace(self.form, argv=fill_shell(argv, texts, place))
+        return replace(self.form, argv=fill_argv([str(part) for part in argv], texts, place))
 
     def __call__(self, *values: object) -> subprocess.CompletedProcess[Any]:
         """Run the command for these values; see Command."""

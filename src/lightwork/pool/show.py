@@ -89,7 +89,9 @@ def _with_lines(total: int, title: str, stream: TextIO) -> Iterator[Callable[[],
         now = monotonic()
         if now - shown_at >= _LINE_SECONDS:
             shown_at = now
-            print(f"{title}: {done:,}{of} in {now - started:.0f} s", file=stream, flush=True)
+            seconds = now - started
+            left = f", about {seconds / done * (total - done):.0f} s left" if total > done else ""
+            print(f"{title}: {done:,}{of} in {seconds:.0f} s{left}", file=stream, flush=True)
 
     yield count_one
     print(f"{title}: {done:,}{of} done in {monotonic() - started:.1f} s", file=stream, flush=True)

@@ -2,19 +2,19 @@
 
     sources ──> reading ──> Course ──start──> calls (commands, functions, jobs)
     (lazy)      (a thread)    │  <──future──┘
-                              ├──> joblog   as jobs end
-                              └──> printing as they end, or in order
+                              ├──> results, joblog   as jobs end
+                              └──> printing as they end, in order, or line by line
 
-Pure parts decide: sources.py (which values, in which combination), halt.py (when
-to stop), ordering.py (who is printed next), joblog.py (what a line means).
-Apart from GNU parallel, on purpose:
+conduct.py puts these together from what was typed (settings.py). Pure parts decide:
+sources.py (which values, in which combination), gate.py (when the next may start),
+halt.py (when to stop), ordering.py (who is printed next), joblog.py (what a line
+means), status.py (how it ends), amounts.py (what -j 50% means). An option that GNU
+parallel has means what it means there; docs/parallel.md has the differences. On purpose:
 
 - COMMAND is one word of the command line, so that its options are never taken
   for ours; our options may stand on either side of it, inputs come last.
-- The exit status is 1 when any job failed, whatever their number (GNU parallel:
-  the number of failed jobs, at most 101).
-- --retries N means N more attempts, as everywhere in lightwork (there: N in all).
 - A job that was killed, by Ctrl-C or --halt now, is not in the joblog: --resume
   runs it again.
-- A placeholder whose number no value has is an error.
+- A placeholder whose number no value has is an error, and so is what only looks
+  like a placeholder.
 """

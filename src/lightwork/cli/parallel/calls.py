@@ -4,13 +4,16 @@ import shlex
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Any, Final, Protocol
 
 from lightwork.cli.parallel.jobs import End, MapJob, Output, output_of
+from lightwork.cli.parallel.live import Live
+from lightwork.cli.parallel.slots import Slots
 from lightwork.cli.values import read_value, show_value
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError
@@ -18,6 +21,7 @@ from lightwork.pool.choose import open_pool
 from lightwork.pool.command import Command, CommandTemplate
 from lightwork.pool.future import Future as LightworkFuture
 from lightwork.pool.groups import Groups
+from lightwork.pool.placeholders import Place, has_placeholder
 from lightwork.pool.thread import ThreadExecutor
 
 # What shells say of a program that is not there, and of one that cannot be started.
@@ -25,6 +29,7 @@ _NOT_FOUND: Final = 127
 _NOT_STARTED: Final = 126
 _SIGTERM: Final = 15
 AnyFuture = Future[Any]
+_Watch = Callable[[IO[bytes], IO[bytes]], AbstractContextManager[None]]
 
 
 class Calls(Protocol):
@@ -57,6 +62,7 @@ class Calls(Protocol):
 class _Ran:
     """What a thread knows of a program that it ran."""
 
+    command: str
     status: int
     started_at: float
     seconds: float
@@ -71,17 +77,20 @@ class CommandCalls:
     Args:
         template: What is run.
         slots: How many at a time.
+        live: Watches their outputs while they run; None: nobody does.
     """
 
-    def __init__(self, template: CommandTemplate, *, slots: int) -> None:
+    def __init__(self, template: CommandTemplate, *, slots: int, live: Live | None = None) -> None:
         self._template = template
         self._executor = ThreadExecutor(slots)
         self._groups = Groups()
+        self._slots = Slots()
+        self._live = live
 
     def describe(self, job: MapJob) -> str:
         """Return its command line; that of all jobs, if its values do not fit."""
         with suppress(UsageError):
-            return str(self._command(job))
+            return str(command_of(self._template, job))
         return str(self._template.form)
 
     def start(self, job: MapJob) -> AnyFuture:
@@ -94,11 +103,11 @@ class CommandCalls:
             ran: _Ran = future.result()
         except (OSError, UsageError) as error:
             # Too few values for it, no room for its output: its own failure, not the map's.
-            ran = _not_started(str(error))
+            ran = _not_started(self.describe(job), str(error))
         by_signal = ran.status < 0
         return End(
             job=job,
-            command=self.describe(job),
+            command=ran.command,
             status=-1 if by_signal else ran.status,
             signal=-ran.status if by_signal else 0,
             started_at=ran.started_at,
@@ -124,14 +133,41 @@ class CommandCalls:
         self._groups.close()
 
     def _run(self, job: MapJob) -> _Ran:
-        return _run_command(self._command(job), self._groups)
+        with self._slots.lend() as slot:
+            command = command_of(self._template, job, slot=slot)
+            watch = partial(self._live.watch, job) if self._live is not None else _unwatched
+            return _run_command(command, self._groups, watch)
 
-    def _command(self, job: MapJob) -> Command:
-        return self._template.command(*job.values, seq=job.seq)
+
+def command_of(template: CommandTemplate, job: MapJob, *, slot: int = 1) -> Command:
+    """Return what a job runs.
+
+    Args:
+        template: What all jobs run.
+        job: Its input.
+        slot: The number of the slot that runs it.
+
+    Raises:
+        UsageError: A placeholder asks for a value that it does not have.
+    """
+    place = Place(seq=job.seq, slot=slot, least=job.least)
+    if job.values:
+        return template.command(*job.values, place=place)
+    # Nothing is appended where there is nothing, and every value is empty.
+    argv = template.form.argv
+    words = [argv] if isinstance(argv, str) else list(map(str, argv))
+    form = template.command("", place=place) if any(map(has_placeholder, words)) else template.form
+    return form if job.block is None else replace(form, input=job.block)
 
 
-def _not_started(error: str) -> _Ran:
+@contextmanager
+def _unwatched(_stdout: IO[bytes], _stderr: IO[bytes]) -> Iterator[None]:
+    yield
+
+
+def _not_started(command: str, error: str) -> _Ran:
     return _Ran(
+        command=command,
         status=_NOT_STARTED,
         started_at=time.time(),
         seconds=0.0,
@@ -141,17 +177,19 @@ def _not_started(error: str) -> _Ran:
     )
 
 
-def _run_command(command: Command, groups: Groups) -> _Ran:
+def _run_command(command: Command, groups: Groups, watch: _Watch) -> _Ran:
     started_at, start = time.time(), monotonic()
     with ExitStack() as stack:
         # Files without names: outputs of any size, and nothing is left of them.
         stdout: IO[bytes] = stack.enter_context(tempfile.TemporaryFile(buffering=0))
         stderr: IO[bytes] = stack.enter_context(tempfile.TemporaryFile(buffering=0))
-        status, error = _status_of(command, stdout, stderr, groups)
+        with watch(stdout, stderr):
+            status, error = _status_of(command, stdout, stderr, groups)
         seconds = monotonic() - start
         outputs = output_of(stdout), output_of(stderr)
         stack.pop_all()
     return _Ran(
+        command=str(command),
         status=status,
         started_at=started_at,
         seconds=seconds,

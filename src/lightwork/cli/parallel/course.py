@@ -2,9 +2,10 @@
 
 One queue of events, one thread that looks at it:
 
-    MapJob      an input was taken            -> start it, now or when one ended
+    MapJob      an input was taken            -> start it, when there is room and the gate is open
     InputOver   there are no more             -> wait for what runs
     a future    an attempt ended              -> again, or pass on its end
+    (nothing)   some time has passed          -> look at the gate, and wake up who wants to know
 
 At most `window` inputs are taken and not yet passed on. However the loop is left
 (its end, halt, Ctrl-C, an error) nothing runs any more when `ends()` is closed.
@@ -12,22 +13,26 @@ At most `window` inputs are taken and not yet passed on. However the loop is lef
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
 from lightwork.cli.parallel.calls import AnyFuture, Calls
+from lightwork.cli.parallel.gate import OPEN, Gate, GateRules
 from lightwork.cli.parallel.halt import NEVER, Halt, Tally
 from lightwork.cli.parallel.jobs import End, MapJob
+from lightwork.cli.parallel.machine import look
 from lightwork.cli.parallel.ordering import Ordering
 from lightwork.cli.parallel.reading import InputOver, Reading
+from lightwork.clock import monotonic
 
 INTERRUPTED: Final = 130
-# Seconds.
-_PATIENCE: Final = 0.5
+
+
+def _nothing() -> None:
+    """Nobody wants to be woken up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +44,26 @@ class CourseOptions:
         in_flight: How many jobs may be started and not yet ended. As many as run at
             a time, where a rule to halt says exactly which one is the last.
         keeps_order: Whether ends are passed on in the order of the inputs.
-        retries: How many more attempts a failed job gets.
+        attempts: How many a job gets that fails; 0: until it succeeds.
         halt: When to stop early.
+        gate: When jobs may be started.
+        on_wake: Called after each event, and at least every `patience` seconds.
+        patience: Seconds.
     """
 
     window: int
     in_flight: int
     keeps_order: bool = False
-    retries: int = 0
+    attempts: int = 1
     halt: Halt = NEVER
+    gate: GateRules = OPEN
+    on_wake: Callable[[], None] = _nothing
+    patience: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """An attempt under way; `position` counts started jobs from 0."""
+    """An attempt under way, or to come; `position` counts inputs from 0."""
 
     job: MapJob
     position: int
@@ -77,9 +88,12 @@ class Course:
         self._events: SimpleQueue[MapJob | InputOver | AnyFuture] = SimpleQueue()
         self._reading = Reading(jobs, self._events.put, options.window)
         self._ordering = Ordering(keeps=options.keeps_order)
-        self._waiting: deque[MapJob] = deque()
+        self._gate = Gate(options.gate, look)
+        self._waiting: deque[_Running] = deque()
         self._running: dict[AnyFuture, _Running] = {}
-        self._started = 0
+        # Killed to give their memory back: they wait again.
+        self._recalled: set[AnyFuture] = set()
+        self._taken = 0
         self._is_open = True
 
     def ends(self) -> Iterator[End]:
@@ -90,25 +104,36 @@ class Course:
         """
         self._reading.start()
         try:
-            while self._is_open or self._running:
-                # Filled after each event: with nothing running, nothing waits either.
+            while self._is_open or self._running or self._is_held_back():
                 for end in self._react(self._next_event()):
                     yield end
                     self._reading.release()
+                self._options.on_wake()
             yield from self._ordering.rest()
         finally:
             self._end_all()
 
-    def _next_event(self) -> MapJob | InputOver | AnyFuture:
-        while True:
-            # A Ctrl-C that comes just before a wait does not end it: it is seen after this one.
-            with suppress(Empty):
-                return self._events.get(timeout=_PATIENCE)
+    def _is_held_back(self) -> bool:
+        """Whether jobs wait for the gate, though nothing runs."""
+        return bool(self._waiting) and not self.is_halted
 
-    def _react(self, event: MapJob | InputOver | AnyFuture) -> list[End]:
+    def _next_event(self) -> MapJob | InputOver | AnyFuture | None:
+        patience = self._options.patience
+        if self._has_room():
+            patience = min(patience, self._gate.seconds_left(monotonic()))
+        try:
+            # A Ctrl-C that comes just before a wait does not end it: it is seen after this one.
+            return self._events.get(timeout=max(patience, 0.001))
+        except Empty:
+            return None
+
+    def _react(self, event: MapJob | InputOver | AnyFuture | None) -> list[End]:
         ends: list[End] = []
-        if isinstance(event, MapJob):
-            self._waiting.append(event)
+        if event is None:
+            self._give_memory_back()
+        elif isinstance(event, MapJob):
+            self._waiting.append(_Running(event, self._taken, 1))
+            self._taken += 1
         elif isinstance(event, InputOver):
             self._is_open = False
             if event.error is not None:
@@ -118,10 +143,24 @@ class Course:
         self._fill()
         return ends
 
+    def _has_room(self) -> bool:
+        return self._is_held_back() and len(self._running) < self._options.in_flight
+
     def _fill(self) -> None:
-        while self._waiting and not self.is_halted and len(self._running) < self._options.in_flight:
-            self._start(_Running(self._waiting.popleft(), self._started, 1))
-            self._started += 1
+        if self._options.gate.is_open:
+            while self._has_room():
+                self._start(self._waiting.popleft())
+            return
+        while self._has_room() and self._gate.seconds_left(monotonic()) <= 0:
+            self._start(self._waiting.popleft())
+            self._gate.note_start(monotonic())
+
+    def _give_memory_back(self) -> None:
+        # The oldest goes on, so that the map does.
+        young = [future for future in list(self._running)[1:] if future not in self._recalled]
+        if young and self._gate.is_starved():
+            self._recalled.add(young[-1])
+            self._calls.cancel(young[-1], kill=True)
 
     def _start(self, running: _Running) -> None:
         future = self._calls.start(running.job)
@@ -132,10 +171,18 @@ class Course:
         try:
             end = self._calls.end(running.job, future)
         except CancelledError:
+            if future in self._recalled and not self.is_halted:
+                self._recalled.discard(future)
+                self._waiting.appendleft(running)
+                return []
             self.cut_short += 1
             return self._ordering.add(running.position, None)
-        if end.is_failed and running.attempt <= self._options.retries and not self.is_halted:
-            self._start(_Running(running.job, running.position, running.attempt + 1))
+        self._recalled.discard(future)
+        attempts = self._options.attempts
+        is_last = bool(attempts) and running.attempt >= attempts
+        if end.is_failed and not is_last and not self.is_halted:
+            again = _Running(running.job, running.position, running.attempt + 1)
+            self._waiting.appendleft(again)
             return []
         self.tally = self.tally.plus(failed=end.is_failed)
         if not self.is_halted and self._options.halt.is_reached(self.tally):
@@ -146,6 +193,7 @@ class Course:
         self.is_halted = True
         self._is_open = False
         self._reading.stop()
+        self.cut_short += sum(waiting.attempt > 1 for waiting in self._waiting)
         for future in list(self._running):
             self._calls.cancel(future, kill=self._options.halt.kills)
 

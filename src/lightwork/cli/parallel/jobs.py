@@ -12,10 +12,19 @@ _SMALL: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class MapJob:
-    """One input: its number, from 1, and its values."""
+    """One input.
+
+    Attributes:
+        seq: Its number, from 1.
+        values: What takes the places of placeholders.
+        block: What its standard input holds; None: nothing, it has values instead.
+        least: So many values a job has that is not the last one.
+    """
 
     seq: int
     values: Values
+    block: bytes | None = None
+    least: int = 0
 
 
 class Output:

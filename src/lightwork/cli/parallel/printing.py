@@ -5,7 +5,8 @@ from typing import IO, Any, Final
 
 from lightwork.cli.answers import answers
 from lightwork.cli.output import json_line, note, printable
-from lightwork.cli.parallel.jobs import End, Output
+from lightwork.cli.parallel.jobs import End, MapJob, Output
+from lightwork.cli.parallel.live import Live
 
 # So much of a command is shown where it is only named.
 _SHOWN: Final = 200
@@ -18,25 +19,43 @@ class Printer:
         tag: Whether each line begins with the values of its job.
         json: One object a job on standard output instead.
         quiet: Nothing beside what jobs say themselves.
+        live: The outputs of running jobs, whose lines are shown as they come; None: each
+            job's outputs are shown in one piece when it has ended.
     """
 
-    def __init__(self, *, tag: bool, json: bool, quiet: bool) -> None:
+    def __init__(self, *, tag: bool, json: bool, quiet: bool, live: Live | None = None) -> None:
         self._tag = tag
         self._json = json
         self._quiet = quiet
+        self._live = live
+
+    def show_lines(self) -> None:
+        """Write what running jobs have said since the last time."""
+        if self._live is not None:
+            self._live.drain(self._write_lines)
 
     def show(self, end: End) -> None:
         """Write one."""
         if self._json:
             _write(answers(), Output((json_line(_document(end)) + "\n").encode()))
             return
-        tag = (" ".join(end.job.values) + "\t").encode("utf-8", "surrogateescape")
-        for stream, output in ((sys.stdout, end.stdout), (sys.stderr, end.stderr)):
-            if output.size:
-                _write(stream, output, tag=tag if self._tag else b"")
+        if self._live is not None:
+            self.show_lines()
+        else:
+            for stream, output in ((sys.stdout, end.stdout), (sys.stderr, end.stderr)):
+                if output.size:
+                    _write(stream, output, tag=self._tag_of(end.job))
         if end.error and not self._quiet:
             command = printable(end.command[:_SHOWN])
             note(f"lightwork: job {end.job.seq} ({command}): {printable(end.error)}")
+
+    def _tag_of(self, job: MapJob) -> bytes:
+        if not self._tag:
+            return b""
+        return (" ".join(job.values) + "\t").encode("utf-8", "surrogateescape")
+
+    def _write_lines(self, job: MapJob, stream: int, lines: bytes) -> None:
+        _write((sys.stdout, sys.stderr)[stream], Output(lines), tag=self._tag_of(job))
 
 
 def _write(stream: Any, output: Output, *, tag: bytes = b"") -> None:

@@ -2,9 +2,10 @@
 
     ::: a b c          these words            :::+    the same, linked to the source before
     :::: file ...      the lines of files     ::::+   the same, linked
+    -a file ...        the same as :::: file ...
     (none)             the lines of stdin
 
-Several sources are combined: each value with each, the last one varying fastest.
+Each file is a source of its own. Several sources are combined: each value with each, the last one varying fastest.
 Linked sources go side by side instead, as far as the shortest. Only the first
 is read lazily, the others are needed again and again.
 """
@@ -40,21 +41,39 @@ def split_command_line(words: Sequence[str]) -> tuple[list[str], list[Source]]:
     """Return what stands before the first source, and the sources.
 
     Raises:
-        UsageError: The first source is linked to nothing, or one has no word.
+        UsageError: A source of files names none.
     """
     marks = [n for n, word in enumerate(words) if word in _WORDS + _FILES]
     if not marks:
         return list(words), []
-    sources = [
-        Source(words[start] in _FILES, words[start].endswith("+"), tuple(words[start + 1 : end]))
-        for start, end in itertools.pairwise([*marks, len(words)])
-    ]
-    if sources[0].is_linked:
-        raise UsageError(f"{words[marks[0]]} links to the source before it, and there is none")
-    for source in sources:
-        if source.is_files and not source.words:
-            raise UsageError(":::: expects the names of files, - for standard input")
+    sources: list[Source] = []
+    for start, end in itertools.pairwise([*marks, len(words)]):
+        sources += _sources_of(words[start], tuple(words[start + 1 : end]))
     return list(words[: marks[0]]), sources
+
+
+def check_sources(sources: Sequence[Source]) -> None:
+    """Raise if the first source is linked to nothing.
+
+    Raises:
+        UsageError: It is.
+    """
+    if sources and sources[0].is_linked:
+        raise UsageError(":::+ and ::::+ link to the source before them, and there is none")
+
+
+def _sources_of(mark: str, words: tuple[str, ...]) -> list[Source]:
+    is_linked = mark.endswith("+")
+    if mark in _WORDS:
+        return [Source(is_files=False, is_linked=is_linked, words=words)]
+    if not words:
+        raise UsageError(":::: expects the names of files, - for standard input")
+    return file_sources(words, is_linked=is_linked)
+
+
+def file_sources(paths: Sequence[str], *, is_linked: bool = False) -> list[Source]:
+    """Return a source for each file, - for standard input."""
+    return [Source(is_files=True, is_linked=is_linked, words=(path,)) for path in paths]
 
 
 def combine(sources: Sequence[tuple[bool, Iterable[Values]]]) -> Iterator[Values]:
@@ -74,6 +93,57 @@ def combine(sources: Sequence[tuple[bool, Iterable[Values]]]) -> Iterator[Values
     for head in first:
         for tail in itertools.product(*others):
             yield _joined([head, *tail])
+
+
+def in_groups(values: Iterator[Values], size: int) -> Iterator[Values]:
+    """Yield the values of so many jobs as those of one; 0: jobs without values, one for each."""
+    if not size:
+        yield from (() for _ in values)
+        return
+    while group := list(itertools.islice(values, size)):
+        yield _joined(group)
+
+
+def split_blocks(blocks: Iterable[bytes], separator: bytes, size: int) -> Iterator[bytes]:
+    """Yield a stream in blocks of about `size` bytes that end where a record does.
+
+    A record that is longer is a block of its own; the last one may lack its separator.
+    """
+    rest = bytearray()
+    for block in blocks:
+        rest += block
+        while (end := _end_of_block(rest, separator, size)) > 0:
+            yield bytes(rest[:end])
+            del rest[:end]
+    if rest:
+        yield bytes(rest)
+
+
+def split_records(blocks: Iterable[bytes], separator: bytes, count: int) -> Iterator[bytes]:
+    """Yield a stream in blocks of so many records."""
+    rest, found, start = bytearray(), 0, 0
+    for block in blocks:
+        rest += block
+        while (at := rest.find(separator, start)) >= 0:
+            start, found = at + len(separator), found + 1
+            if found == count:
+                yield bytes(rest[:start])
+                del rest[:start]
+                found = start = 0
+        # A separator may begin at the end of one block and end in the next.
+        start = max(start, len(rest) - len(separator) + 1)
+    if rest:
+        yield bytes(rest)
+
+
+def _end_of_block(data: bytearray, separator: bytes, size: int) -> int:
+    """Return where the first block ends, or 0 while that cannot be told."""
+    if len(data) < size:
+        return 0
+    last = data.rfind(separator, 0, size)
+    if last < 0:
+        last = data.find(separator, max(size - len(separator), 0))
+    return last + len(separator) if last >= 0 else 0
 
 
 def count_jobs(sources: Sequence[Source]) -> int:
