@@ -20,8 +20,9 @@ an attribute, not only text. All of them pickle, because they cross processes.
       ├ StoreUnavailable  try again later
       └ SchemaMismatch    do not try again: upgrade the store or the program
 
-Time-outs are the builtin TimeoutError. One warning stands beside them: FallbackWarning,
-for what was asked and is not there, where something else does the same.
+Time-outs are the builtin TimeoutError. Two warnings stand beside them: FallbackWarning,
+for what was asked and is not there, where something else does the same; and
+NoWorkerWarning, for a result that nobody works on.
 """  # noqa: D214, D416 - the root of the tree is no section of the docstring
 
 from concurrent.futures import CancelledError
@@ -45,7 +46,11 @@ class UsageError(Error, ValueError):
 
 
 class TaskNotFound(UsageError):  # noqa: N818 - a public name of the contract
-    """The name is not that of a task registered with this program or worker."""
+    """The name is not that of a task registered with this program or worker.
+
+    No job ends by it: a worker claims only jobs of tasks that it knows, and the others
+    stay ready for workers that know them.
+    """
 
     name: str
 
@@ -132,3 +137,10 @@ class SchemaMismatch(StoreError):  # noqa: N818
 
 class FallbackWarning(RuntimeWarning):
     """What was asked for is not there, and something else that gives the same results is used."""
+
+
+class NoWorkerWarning(RuntimeWarning):
+    """A job is waited for that nobody will run as things are: no worker lives, serves or knows it.
+
+    The job is kept, and runs as soon as there is such a worker.
+    """

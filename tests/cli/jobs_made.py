@@ -40,8 +40,8 @@ class Made:
             job_id, Succeeded(codec.encode_result(Subject(job_id, "script:square"), result))
         )
 
-    def failed(self, error: ErrorInfo = ERROR) -> UUID:
-        return self._end(self.ready(priority=1), Failed(error))
+    def failed(self, error: ErrorInfo = ERROR, *, task: str = "script:square") -> UUID:
+        return self._end(self.ready(priority=1, task=task), Failed(error))
 
     def retried(self) -> UUID:
         return self._end(self.ready(priority=1), Retried(ERROR, 3600.0))
@@ -49,7 +49,13 @@ class Made:
     def worker(self, *, queue: str = "default", lease: float = 600.0, slots: int = 2) -> UUID:
         worker_id = UUID(bytes=secrets.token_bytes(16))
         info = WorkerInfo(
-            id=worker_id, name="ada", host="here", pid=1, slots=slots, queues=(queue,)
+            id=worker_id,
+            name="ada",
+            host="here",
+            pid=1,
+            slots=slots,
+            queues=(queue,),
+            tasks=("script:square",),
         )
         self.store.register(info, lease=lease)
         return worker_id

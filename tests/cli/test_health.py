@@ -6,10 +6,11 @@ from uuid import UUID
 import pytest
 
 from lightwork.cli.health import problems
-from lightwork.model import State
-from lightwork.store.views import Summary, WorkerView
+from lightwork.model import ANY_TASK, State
+from lightwork.store.views import LaneView, Summary, WorkerView
 
 URL = "sqlite:////tmp/work.db"
+START = f"lightwork worker {URL} -m mail -q mail"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -20,13 +21,21 @@ def summary(
     return Summary(
         states=states,
         queues={"mail": states},
+        lanes=lanes(ready, oldest),
         oldest_ready=oldest,
         live_workers=live,
         slots=slots,
     )
 
 
-def worker(*, queue: str = "mail", is_live: bool = True, running: int = 0) -> WorkerView:
+def lanes(ready: int, waited: float) -> tuple[LaneView, ...]:
+    found = LaneView(queue="mail", task="mail:send", ready=ready, waited=waited)
+    return (found,) if ready else ()
+
+
+def worker(
+    *, queue: str = "mail", task: str = "mail:send", is_live: bool = True, running: int = 0
+) -> WorkerView:
     return WorkerView(
         id=UUID(int=1),
         name="ada",
@@ -34,7 +43,7 @@ def worker(*, queue: str = "mail", is_live: bool = True, running: int = 0) -> Wo
         pid=1,
         slots=4,
         queues=(queue,),
-        tasks=(),
+        tasks=(task,),
         state="live",
         started_at=NOW,
         heartbeat_at=NOW,
@@ -78,6 +87,19 @@ def test_work_in_progress_is_healthy() -> None:
             "the oldest ready job has waited 60 s beside 1 free slots",
         ),
         (
+            summary(ready=12, oldest=2.1, live=1, slots=4),
+            [worker(task="mail:sort"), worker(queue="other"), worker(is_live=False)],
+            None,
+            f"12 ready jobs of mail:send: no live worker knows this task; start one: {START}",
+        ),
+        (
+            # Among free slots, and not the workers' fault.
+            summary(ready=1, oldest=999.0, live=1, slots=4),
+            [worker(task="mail:sort")],
+            None,
+            "1 ready job of mail:send: no live worker knows this task",
+        ),
+        (
             summary(running=2, live=1, slots=4),
             [worker(), worker(is_live=False, running=2)],
             None,
@@ -100,8 +122,17 @@ def test_work_that_nobody_does_is_told(
         (summary(), [worker(is_live=False)], None),
         (summary(ready=1, oldest=60.0, live=1, slots=4), [worker()], None),
         (summary(ready=1, running=4, oldest=999.0, live=1, slots=4), [worker(running=4)], None),
+        (summary(ready=1, oldest=1.9, live=1, slots=4), [worker(task="mail:sort")], None),
+        (summary(ready=1, oldest=9.0, live=1, slots=4), [worker(task=ANY_TASK)], None),
     ],
-    ids=["not yet due", "dead and idle", "not long", "all slots busy"],
+    ids=[
+        "not yet due",
+        "dead and idle",
+        "not long",
+        "all slots busy",
+        "perhaps not looked at yet",
+        "knows many tasks",
+    ],
 )
 def test_what_only_looks_wrong_is_healthy(
     seen: Summary, workers: list[WorkerView], due: float | None

@@ -35,7 +35,7 @@ def test_the_list_is_newest_first_and_whole_in_a_pipe(lightwork: Invoke, made: M
         ["2", "failed", "script:square", "default"],
         ["1", "succeeded", "script:square", "default"],
     ]
-    assert [row[8] for row in rows] == ["", "ValueError: wrong", ""]
+    assert [row[8] for row in rows] == ["no worker is alive", "ValueError: wrong", ""]
     assert [row[9] for row in rows] == [str(waiting), str(bad), str(good)]
 
 

@@ -8,12 +8,13 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from face.jobs import add, invert, note, sleep, square, wait_for
 from lightwork.durable.executor import DurableExecutor
-from lightwork.errors import JobFailed, PayloadError
+from lightwork.errors import JobFailed, PayloadError, UsageError
 from lightwork.model import State
 from lightwork.store.sqlstore import open_store
 
@@ -139,6 +140,43 @@ def test_results_of_the_first_run_come_without_any_worker(url: str) -> None:
         assert list(executor.map(square, range(5), key="once", timeout=20)) == [0, 1, 4, 9, 16]
 
 
+def test_what_failed_runs_again_only_when_that_is_asked(url: str, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    calls = ([str(lines)] * 2, ["a", "b"])
+    lines.mkdir()
+
+    with DurableExecutor(url, workers="threads:1") as executor:
+        first = list(executor.map(note, *calls, key="import", errors="return"))
+        lines.rmdir()
+        kept = list(executor.map(note, *calls, key="import", errors="return"))
+        again = list(executor.map(note, *calls, key="import", failed="retry"))
+
+    assert all(isinstance(result, JobFailed) for result in first + kept)
+    assert again == [None] * 2
+    assert sorted(lines.read_text().split()) == ["a", "b"]
+
+
+def test_what_succeeded_does_not_run_again_beside_what_failed(url: str, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    with DurableExecutor(url, workers="threads:1") as executor:
+        for _ in range(2):
+            list(executor.starmap(note, [(str(lines), "a")], key="import", failed="retry"))
+        (future,) = executor.submit_many(note, [(str(lines), "a")], key="import", failed="retry")
+        future.result(60)
+
+    assert lines.read_text().split() == ["a"]
+
+
+@pytest.mark.parametrize("options", [{"failed": "retry"}, {"failed": "again", "key": "k"}])
+def test_failed_without_a_meaning_is_refused(
+    kept: DurableExecutor, options: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="failed"):
+        kept.map(square, [1], **options)
+
+    assert kept.store.jobs() == []
+
+
 def test_equal_calls_of_one_map_are_jobs_of_their_own(shared: DurableExecutor) -> None:
     before = shared.store.summary().states[State.SUCCEEDED]
 
@@ -169,6 +207,7 @@ def test_a_value_without_lasting_identity_is_refused_with_a_key(url: str) -> Non
 SCRIPT = """
 import sys
 from pathlib import Path
+from typing import Any
 import lightwork as lw
 
 @lw.task

@@ -147,6 +147,8 @@ RECURRING = {
     "prune": sql.PRUNABLE,
     "prune workers": sql.DELETE_WORKERS,
     "oldest": looking.OLDEST_READY,
+    "ready by lane": looking.READY_BY_LANE,
+    "waited": looking.WAITED,
     **{f"count {state}": count for state, count in looking.COUNTS.items()},
 }
 

@@ -9,9 +9,11 @@ from typing import Final
 
 from lightwork.model import State
 from lightwork.store.views import Summary, WorkerView
+from lightwork.work.unserved import PATIENCE, say_unserved, why_unserved
 
 # A ready job may wait so long behind others of higher priority, but not beside free slots.
 LONGEST_WAIT: Final = 60.0
+_MOST_LANES: Final = 12
 
 
 def problems(
@@ -32,7 +34,8 @@ def problems(
     return [
         *_idle_problems(summary, next_due_in, url),
         *_queue_problems(summary, workers, url),
-        *_wait_problems(summary),
+        *_task_problems(summary, workers, url),
+        *_wait_problems(summary, workers),
         *_loss_problems(workers),
     ]
 
@@ -61,11 +64,29 @@ def _queue_problems(summary: Summary, workers: Sequence[WorkerView], url: str) -
             )
 
 
-def _wait_problems(summary: Summary) -> Iterator[str]:
+def _task_problems(summary: Summary, workers: Sequence[WorkerView], url: str) -> Iterator[str]:
+    served = {queue for worker in workers if worker.is_live for queue in worker.queues}
+    found = [
+        say_unserved(view.lane, view.ready, reason, url)
+        for view in summary.lanes
+        # Those above have told of queues that nobody serves.
+        if view.queue in served
+        and view.waited > PATIENCE
+        and (reason := why_unserved(view.lane, workers))
+    ]
+    yield from found[:_MOST_LANES]
+    if len(found) > _MOST_LANES:
+        yield f"so do jobs of {len(found) - _MOST_LANES} more tasks that no live worker knows"
+
+
+def _wait_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator[str]:
     free = summary.slots - summary.running
-    if summary.live_workers and free > 0 and summary.oldest_ready > LONGEST_WAIT:
+    # What nobody knows may wait for long; that is told above.
+    known = [view.waited for view in summary.lanes if not why_unserved(view.lane, workers)]
+    oldest = min(summary.oldest_ready, max(known, default=0.0))
+    if summary.live_workers and free > 0 and oldest > LONGEST_WAIT:
         yield (
-            f"the oldest ready job has waited {summary.oldest_ready:.0f} s beside "
+            f"the oldest ready job has waited {oldest:.0f} s beside "
             f"{free} free slots; look at the logs of the workers"
         )
 

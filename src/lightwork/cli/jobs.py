@@ -29,10 +29,14 @@ from lightwork.cli.output import (
 from lightwork.cli.table import Cell, Column, print_table
 from lightwork.cli.times import show_duration
 from lightwork.model import State
+from lightwork.tasks import short_name
+from lightwork.work.unserved import why_unserved
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lightwork.store.contract import Store
-    from lightwork.store.views import JobView
+    from lightwork.store.views import JobView, WorkerView
 
 _LIST = "list"
 # Only in a pipe: a terminal has better use for 36 characters, and the number is as good a name.
@@ -112,6 +116,7 @@ def list_jobs(
     with closing(open_store(url, create=False)) as store:
         found = store.jobs(state=chosen, task=task, queue=queue, limit=limit)
         arguments = {} if quiet else _arguments(store, found)
+        workers = store.workers() if any(view.state is State.READY for view in found) else []
     if json:
         for view in found:
             print_json(plain(view) | {"arguments": arguments[view.seq]})
@@ -119,7 +124,7 @@ def list_jobs(
         for view in found:
             click.echo(str(view.id))
     else:
-        print_table(_COLUMNS, [_row(view, arguments[view.seq]) for view in found])
+        print_table(_COLUMNS, [_row(view, arguments[view.seq], workers) for view in found])
 
 
 def _arguments(store: "Store", found: "list[JobView]") -> dict[int, str]:
@@ -132,17 +137,17 @@ def _arguments(store: "Store", found: "list[JobView]") -> dict[int, str]:
     }
 
 
-def _row(view: "JobView", arguments: str) -> list[Cell]:
+def _row(view: "JobView", arguments: str, workers: "Sequence[WorkerView]") -> list[Cell]:
     return [
         Cell(str(view.seq)),
         Cell(view.state, STATE_COLOURS[view.state]),
-        Cell(printable(view.task)),
+        Cell(printable(short_name(view.task))),
         Cell(printable(view.queue)),
         Cell(str(view.attempt)),
         Cell(show_duration(seconds_since(view.created_at))),
         Cell(_took(view)),
         Cell(arguments),
-        _note(view),
+        _note(view, workers),
         Cell(str(view.id)),
     ]
 
@@ -155,7 +160,9 @@ def _took(view: "JobView") -> str:
     return show_duration(max((view.finished_at - view.started_at).total_seconds(), 0.0))
 
 
-def _note(view: "JobView") -> Cell:
+def _note(view: "JobView", workers: "Sequence[WorkerView]") -> Cell:
+    if view.state is State.READY:
+        return Cell(why_unserved(view.lane, workers), "yellow")
     if view.state is State.RUNNING:
         return Cell(_progress(view), "yellow")
     if view.state is State.SCHEDULED and view.due_at is not None:

@@ -21,6 +21,7 @@ from lightwork.cli.output import (
     seconds_since,
 )
 from lightwork.cli.times import show_duration
+from lightwork.tasks import origin_of, short_name
 
 if TYPE_CHECKING:
     from lightwork.model import JobOutcome, Policy
@@ -86,7 +87,9 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
 
     yield "id", f"{view.seq}, {view.id}"
     yield "state", view.state
-    yield "task", view.task
+    yield "task", short_name(view.task)
+    if origin := origin_of(view.task):
+        yield "of", origin
     yield "arguments", arguments_text(view.id, payload, view.payload_size)
     yield "queue", f"{view.queue}, priority {view.priority}"
     yield "attempt", f"{view.attempt} ({view.failures} failures, {view.crashes} crashes)"

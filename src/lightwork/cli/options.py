@@ -83,7 +83,9 @@ def targets_argument(verb: F) -> F:
         urls = [word for word in target if is_url(word)]
         if len(urls) > 1:
             raise click.UsageError(f"one URL is enough; seen: {', '.join(urls)}")
-        names = parse_names([word for word in target if not is_url(word)])
+        words = [word for word in target if not is_url(word)]
+        # A verb that was told to choose by itself needs no names.
+        names = parse_names(words) if words or not options.get("failed") else []
         return verb(url=choose_url(ctx, *urls), names=names, **options)
 
     return cast("F", with_targets)

@@ -1,7 +1,7 @@
 """`lightwork worker`: a worker in the foreground, until a signal or (--burst) the end of the work.
 
 Everything that can be wrong is found before the store is opened: a worker that
-knows no task would fail every job it claims.
+knows no task would stand there and claim nothing.
 """
 
 from collections.abc import Iterable
@@ -126,7 +126,7 @@ def _import_all(modules: Iterable[str], allow: Iterable[str]) -> None:
         import_named(name)
     if not allow and not any(map(tasks_of, found)):
         raise UsageError(
-            f"no task in {', '.join(modules)}: this worker would fail every job; declare "
+            f"no task in {', '.join(modules)}: this worker would have nothing to do; declare "
             "functions with @lw.task, or allow plain ones with --allow MODULE"
         )
 

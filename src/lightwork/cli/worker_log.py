@@ -18,6 +18,7 @@ from lightwork.cli.answers import answers
 from lightwork.cli.output import STATE_COLOURS, first_line, has_colours, json_line, printable
 from lightwork.lifecycle import AttemptEnd, Failed, Lost, Quarantined, Retried
 from lightwork.model import Attempt, ErrorInfo
+from lightwork.tasks import short_name
 from lightwork.work.worker import Ends
 
 _COLOURS: Final = STATE_COLOURS | {
@@ -96,7 +97,7 @@ class WorkerLog(logging.Handler):
             return
         again = f" again in {end.delay:.1f} s" if isinstance(end, Retried) else ""
         why = f" {error.type}: {first_line(error.text)}" if error else ""
-        where = f"{attempt.task} {attempt.job_id} attempt {attempt.number}"
+        where = f"{short_name(attempt.task)} {attempt.job_id} attempt {attempt.number}"
         self._write(word, f"{where}{again}{why}")
 
     def _write(self, word: str, text: str) -> None:

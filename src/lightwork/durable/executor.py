@@ -5,8 +5,8 @@ from typing import Any, Final, Literal, TypeVar, Unpack
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
-from lightwork.durable.futures import DurableFuture, JobFutures
-from lightwork.durable.jobs import KeyedJobs, check_task, new_job
+from lightwork.durable.futures import DurableFuture, JobFutures, WhenFailed
+from lightwork.durable.jobs import KeyedJobs, check_failed, check_task, new_job
 from lightwork.durable.mapping import map_jobs
 from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
 from lightwork.errors import JobNotFound, TaskNotFound
@@ -91,6 +91,7 @@ class DurableExecutor(Executor):
         calls: Iterable[tuple[Any, ...]],
         *,
         key: str | None = None,
+        failed: WhenFailed = "return",
     ) -> list[DurableFuture[T]]:
         """Keep one job for each tuple of arguments, all or none.
 
@@ -100,13 +101,16 @@ class DurableExecutor(Executor):
             key: Makes it idempotent: the same key, task and arguments mean the same
                 job, so what was submitted before is not submitted again and its
                 outcome comes back. The n-th of equal calls is a job of its own.
+            failed: "retry": those that were submitted before and have failed run again.
 
         Raises:
             UsageError: `fn` is not a task, or an argument cannot be stored.
         """
+        check_failed(failed, key)
         task = self._task(fn)
         keyed = KeyedJobs(self._codec, task, key)
-        return self._futures.submit(task, [keyed.make(tuple(args), {}) for args in calls])
+        jobs = [keyed.make(tuple(args), {}) for args in calls]
+        return self._futures.submit(task, jobs, failed=failed)
 
     def map(  # type: ignore[override] # adds a key
         self,
@@ -119,6 +123,7 @@ class DurableExecutor(Executor):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         key: str | None = None,
+        failed: WhenFailed = "return",
         kwargs: Mapping[str, Any] | None = None,
     ) -> Results[T]:
         """Make a job of each item and yield the results; see Executor.map.
@@ -127,6 +132,7 @@ class DurableExecutor(Executor):
         Closing or dropping an iterator in use cancels the jobs that have not begun,
         like every map. With `key` they stay, and a program that was interrupted can
         be started again: what has an outcome comes from the store, only the rest is run.
+        A failure is an outcome; once its bug is mended, `failed="retry"` runs those again.
         """
         options = self._map_options(
             timeout=timeout,
@@ -136,7 +142,7 @@ class DurableExecutor(Executor):
             errors=errors,
             kwargs=kwargs,
         )
-        results = self._map_jobs(fn, zip(*iterables, strict=False), options, key)
+        results = self._map_jobs(fn, zip(*iterables, strict=False), options, key, failed)
         return shown(results, fn, iterables) if progress else results
 
     def starmap(  # type: ignore[override] # adds a key
@@ -146,10 +152,12 @@ class DurableExecutor(Executor):
         *,
         progress: bool = False,
         key: str | None = None,
+        failed: WhenFailed = "return",
         **options: Unpack[MapKeywords],
     ) -> Results[T]:
         """Make a job of the arguments of each call and yield the results; see `map`."""
-        results = self._map_jobs(fn, map(tuple, calls), self._map_options(**options), key)
+        chosen = self._map_options(**options)
+        results = self._map_jobs(fn, map(tuple, calls), chosen, key, failed)
         return shown(results, fn, (calls,)) if progress else results
 
     def _map_jobs(
@@ -158,7 +166,9 @@ class DurableExecutor(Executor):
         calls: Iterator[tuple[Any, ...]],
         options: MapOptions,
         key: str | None,
+        failed: WhenFailed,
     ) -> Results[T]:
+        check_failed(failed, key)
         return map_jobs(
             self._futures,
             self._codec,
@@ -166,6 +176,7 @@ class DurableExecutor(Executor):
             calls,
             options=options,
             key=key,
+            failed=failed,
             is_closed=lambda: self._is_closed,
         )
 

@@ -5,21 +5,31 @@ A future is registered before its job is kept: an outcome may be there before
 the store, the worker in this program, or a cancel), and by nobody else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+import functools
+import math
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent import futures
-from typing import Any, Final, TypeVar
+from concurrent.futures import CancelledError
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
+from lightwork.clock import monotonic
 from lightwork.codec import Codec, Subject
+from lightwork.durable.patience import Patience
 from lightwork.lifecycle import Failed, Quarantined
 from lightwork.model import JobOutcome, NewJob, State
 from lightwork.pool.future import CancelMode, Future
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
 from lightwork.work.outcomes import OutcomeWatch, job_failed
+from lightwork.work.unserved import PATIENCE
 from lightwork.work.worker import Ends
 
 T = TypeVar("T")
+
+# Of a job that a key finds again: its error comes back, or it is run again.
+WhenFailed = Literal["return", "retry"]
 
 _NOTHING: Final = (0, b"")
 _WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
@@ -31,9 +41,47 @@ class DurableFuture(Future[T]):
     def __init__(self, job_id: UUID) -> None:
         super().__init__()
         self.job_id = job_id
+        # Called while somebody waits for long.
+        self.tell_why: Callable[[], None] = _nothing
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return what the call returned, as the standard library's does; see NoWorkerWarning."""
+        return super().result(self._wait_telling(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the call raised, or None; see `result`."""
+        return super().exception(self._wait_telling(timeout))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        loop = asyncio.get_running_loop()
+        # In a thread: it asks the store.
+        tell = loop.call_later(PATIENCE, loop.run_in_executor, None, self.tell_why)
+        try:
+            return (yield from super().__await__())
+        finally:
+            tell.cancel()
+
+    def _wait_telling(self, timeout: float | None) -> float | None:
+        """Wait for as long as that is worth a word; return how long the caller may still wait."""
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        while not self.done():
+            left = deadline - monotonic()
+            if left <= PATIENCE:
+                return left
+            try:
+                super().exception(PATIENCE)
+            except TimeoutError:
+                self.tell_why()
+            except CancelledError:
+                break
+        return timeout
 
     def _subject(self) -> str:
         return f"job {self.job_id}"
+
+
+def _nothing() -> None:
+    """Tell nobody anything."""
 
 
 class _KeptCall:
@@ -74,14 +122,26 @@ class JobFutures:
         self._codec = codec
         self._is_served_here = is_served_here
         self._watch = watch
+        self._patience = Patience(store)
         # Jobs that only workers elsewhere run: not waited for at the end.
         self._elsewhere: set[UUID] = set()
         # What jobs with a future have raised here, packed, until that future is ended; by the
         # job, with the number of the attempt.
         self._errors: dict[UUID, tuple[int, bytes]] = {}
 
-    def submit(self, task: Task[..., Any], jobs: Sequence[NewJob]) -> list[DurableFuture[Any]]:
-        """Keep the jobs, all or none, and return their futures."""
+    def submit(
+        self, task: Task[..., Any], jobs: Sequence[NewJob], *, failed: WhenFailed = "return"
+    ) -> list[DurableFuture[Any]]:
+        """Keep the jobs, all or none, and return their futures.
+
+        Args:
+            task: Theirs.
+            jobs: With ids; one that the store knows is not kept twice.
+            failed: What to do with those that were kept before and have failed.
+        """
+        if failed == "retry":
+            # First: a future would hear at once of the outcome that is to be forgotten.
+            self._retry_failed(jobs)
         made = [self.make(Subject(job.id, job.task), task) for job in jobs]
         try:
             new = self._store.submit(jobs)
@@ -91,6 +151,12 @@ class JobFutures:
         if not all(new):
             self._watch.look_now()
         return made
+
+    def _retry_failed(self, jobs: Sequence[NewJob]) -> None:
+        states = self._store.states([job.id for job in jobs])
+        failed = [job_id for job_id, state in states.items() if state is State.FAILED]
+        if failed:
+            self._store.retry(failed)
 
     def make(self, subject: Subject, task: Task[..., Any] | None) -> DurableFuture[Any]:
         """Return a future that ends with the outcome of the job.
@@ -104,6 +170,7 @@ class JobFutures:
         future._call = _KeptCall(self, future)
         if task is None or not self._is_served_here(task):
             self._elsewhere.add(job_id)
+            future.tell_why = functools.partial(self._patience.tell, job_id)
         fn = None if task is None else task.fn
         self._watch.wait_for(job_id, lambda outcome: self._settle(future, subject, fn, outcome))
         return future

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from lightwork.codec import Codec
-from lightwork.durable.futures import DurableFuture, JobFutures
+from lightwork.durable.futures import DurableFuture, JobFutures, WhenFailed
 from lightwork.durable.jobs import KeyedJobs
 from lightwork.errors import StoreError
 from lightwork.pool.map_options import MapOptions
@@ -32,6 +32,7 @@ def map_jobs(
     *,
     options: MapOptions,
     key: str | None,
+    failed: WhenFailed,
     is_closed: Callable[[], bool],
 ) -> Results[T]:
     """Make a job of each call and return the results; see DurableExecutor.map."""
@@ -45,11 +46,12 @@ def map_jobs(
 
     return collect(
         lambda count: list(itertools.islice(jobs, count)),
-        lambda batch: futures.submit(task, batch),
+        lambda batch: futures.submit(task, batch, failed=failed),
         options,
         ahead=options.buffersize or _AHEAD,
         batch=_BATCH,
         abandon=abandon,
+        remind=lambda future: future.tell_why(),
     )
 
 

@@ -79,8 +79,12 @@ class OwnWorker:
         return self._worker is not None
 
     def serves(self, task: Task[..., Any]) -> bool:
-        """Whether it claims jobs of the task."""
-        return self._worker is not None and task.policy.queue in self._worker.queues
+        """Whether it claims jobs of the task, which this program has in its hands."""
+        if self._worker is None or task.policy.queue not in self._worker.queues:
+            return False
+        # It would find most by itself; but not one that no module has under its name.
+        self._worker.catalog.add(task)
+        return True
 
     def check_alive(self) -> None:
         """Raise if it has failed: what is submitted now would wait for ever.

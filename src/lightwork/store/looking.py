@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    or_,
     select,
     true,
     type_coerce,
@@ -27,7 +28,7 @@ from lightwork.store import statements as sql
 from lightwork.store.chunks import padded_chunks
 from lightwork.store.rows import attempt_view, job_view, worker_view
 from lightwork.store.tables import attempt, in_state, job, tally, worker
-from lightwork.store.views import AttemptView, JobView, Summary, WorkerView
+from lightwork.store.views import AttemptView, JobView, LaneView, Summary, WorkerView
 
 _SHOWN: Final[tuple[ColumnElement[Any], ...]] = (
     sql.RAW_ID,
@@ -51,8 +52,25 @@ _IS_LIVE: Final = (worker.c.state != "dead") & (worker.c.lease_until > sql.NOW)
 COUNTS: Final[Mapping[State, Select[Any]]] = {
     state: select(job.c.queue, func.count()).where(in_state(state)).group_by(job.c.queue)
     for state in State
-    if not state.is_final
+    if not state.is_final and state is not State.READY
 }
+READY_BY_LANE: Final = (
+    select(job.c.queue, job.c.task, func.count())
+    .where(in_state(State.READY))
+    .group_by(job.c.queue, job.c.task)
+    .order_by(job.c.queue, job.c.task)
+)
+# Of the job that a claim would take first: one seek, where the oldest of all takes a scan.
+WAITED: Final = (
+    select(sql.NOW - func.coalesce(job.c.due_at, job.c.created_at))
+    .where(
+        in_state(State.READY),
+        job.c.queue == bindparam("b_queue"),
+        job.c.task == bindparam("b_task"),
+    )
+    .order_by(job.c.priority.desc(), job.c.seq)
+    .limit(1)
+)
 _PAYLOADS: Final = select(
     job.c.id,
     case(
@@ -84,7 +102,9 @@ def jobs(
     if state is not None:
         listing = listing.where(in_state(state))
     if task is not None:
-        listing = listing.where(job.c.task == task)
+        # Typed without an origin it means the tasks of all scripts of that name.
+        of_scripts = func.substr(job.c.task, 1, len(task) + 1) == f"{task}@"
+        listing = listing.where(or_(job.c.task == task, of_scripts))
     if queue is not None:
         listing = listing.where(job.c.queue == queue)
     if before_seq is not None:
@@ -136,6 +156,9 @@ def summary(connection: Connection) -> Summary:
     for state in COUNTS:
         for queue, count in connection.execute(COUNTS[state]):
             queues[queue][state] = count
+    lanes = _lanes(connection)
+    for lane in lanes:
+        queues[lane.queue][State.READY] = queues[lane.queue].get(State.READY, 0) + lane.ready
     for row in connection.execute(select(tally).where(tally.c.jobs != 0)):
         queues[row.queue][row.state] = row.jobs
     states = {state: sum(known.get(state, 0) for known in queues.values()) for state in State}
@@ -144,9 +167,21 @@ def summary(connection: Connection) -> Summary:
     return Summary(
         states=states,
         queues=dict(sorted(queues.items())),
+        lanes=lanes,
         oldest_ready=_oldest_ready(connection),
         live_workers=live_workers,
         slots=slots,
+    )
+
+
+def _lanes(connection: Connection) -> tuple[LaneView, ...]:
+    def waited(queue: str, task: str) -> float:
+        age = connection.scalar(WAITED, {"b_queue": queue, "b_task": task})
+        return max((age or 0) / 1000, 0.0)
+
+    return tuple(
+        LaneView(queue=queue, task=task, ready=ready, waited=waited(queue, task))
+        for queue, task, ready in connection.execute(READY_BY_LANE).all()
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lightwork.model import ANY_TASK, ErrorInfo, Policy, Progress, State
+from lightwork.model import ANY_TASK, ErrorInfo, Lane, Policy, Progress, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,11 @@ class JobView:
     result_size: int
     error: ErrorInfo | None
     progress: Progress
+
+    @property
+    def lane(self) -> Lane:
+        """What a claim looks for it in."""
+        return Lane(self.queue, self.task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +88,28 @@ class WorkerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneView:
+    """A queue and a task with ready jobs; `waited`: seconds, the one to be claimed first."""
+
+    queue: str
+    task: str
+    ready: int
+    waited: float
+
+    @property
+    def lane(self) -> Lane:
+        """What a claim would call it."""
+        return Lane(self.queue, self.task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The store at a glance.
 
     Attributes:
         states: Number of jobs by state; every state is present.
         queues: The same for each queue that has jobs; absent states have none.
+        lanes: Where jobs are ready.
         oldest_ready: Age in seconds of the ready job submitted first; 0: none is ready.
         live_workers: Workers whose lease has not run out.
         slots: Calls that the live workers may run at a time.
@@ -96,6 +117,7 @@ class Summary:
 
     states: Mapping[State, int]
     queues: Mapping[str, Mapping[State, int]]
+    lanes: tuple[LaneView, ...]
     oldest_ready: float
     live_workers: int
     slots: int

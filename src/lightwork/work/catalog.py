@@ -83,8 +83,10 @@ class Catalog:
         return True
 
     def add(self, task: AnyTask) -> None:
-        """Let jobs name a task which the program that runs here has in its hands."""
-        self._tasks.setdefault(task.name, task)
+        """Let jobs name a task of the program itself; one that is declared anew replaces it."""
+        known = self._tasks.get(task.name)
+        if known is None or known.fn is not task.fn:
+            self._tasks[task.name] = task
 
     def find(self, name: str) -> AnyTask:
         """Return the task of this name.

@@ -6,6 +6,7 @@ a time; the input itself is always taken by whoever iterates.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import CancelledError, Future
@@ -15,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from lightwork.errors import JobCancelled
 from lightwork.pool.map_options import MapOptions
 from lightwork.pool.results import Arrivals, Bell, Results
+from lightwork.work.unserved import PATIENCE
 
 AnyFuture = Future[Any]
 F = TypeVar("F", bound=AnyFuture)
@@ -29,6 +31,7 @@ def collect(
     ahead: int,
     batch: int,
     abandon: Callable[[list[F]], None],
+    remind: Callable[[F], None] = lambda _: None,
 ) -> Results[Any]:
     """Take and submit the first items; return an iterator over the results of all.
 
@@ -39,8 +42,12 @@ def collect(
         ahead: How many futures may be unfinished or not yet yielded.
         batch: How many are taken at a time, where there is room for so many.
         abandon: Told at an early end which futures nobody will look at any more.
+        remind: Given the first future that is waited for, every PATIENCE seconds in which
+            none has come. One that blocks when it is asked reminds by itself.
     """
-    collection = _Collection(take, submit, options, ahead=ahead, batch=batch, abandon=abandon)
+    collection = _Collection(
+        take, submit, options, ahead=ahead, batch=batch, abandon=abandon, remind=remind
+    )
     collection.fill()
     results = collection.results()
     return Results(results, results.close, collection.results_async)
@@ -58,6 +65,7 @@ class _Collection(Generic[Item, F]):
         ahead: int,
         batch: int,
         abandon: Callable[[list[F]], None],
+        remind: Callable[[F], None],
     ) -> None:
         self._take = take
         self._submit = submit
@@ -65,7 +73,9 @@ class _Collection(Generic[Item, F]):
         self._ahead = ahead
         self._batch = min(batch, ahead)
         self._abandon = abandon
-        self._deadline = None if options.timeout is None else time.monotonic() + options.timeout
+        self._remind = remind
+        seconds = math.inf if options.timeout is None else options.timeout
+        self._deadline = time.monotonic() + seconds
         # Futures in the order in which they are to be looked at.
         self._next: Arrivals[F] = Arrivals()
         self._held: dict[F, None] = {}
@@ -80,10 +90,7 @@ class _Collection(Generic[Item, F]):
         """Yield each result; closed unused, it leaves running what was submitted."""
         try:
             while self._held:
-                try:
-                    future = self._next.get(timeout=self._left())
-                except Empty:
-                    raise TimeoutError from None
+                future = self._take_next()
                 value = self._value(future)
                 # Nothing here may keep a result that was yielded.
                 del self._held[future], future
@@ -102,11 +109,11 @@ class _Collection(Generic[Item, F]):
             while self._held:
                 await bell.give_way()
                 while self._next.empty():
-                    await bell.wait(self._left())
+                    await self._wait(bell)
                 future = self._next.get()
                 future.add_done_callback(bell.ring)
                 while not future.done():
-                    await bell.wait(self._left())
+                    await self._wait(bell)
                 value = self._value(future)
                 del self._held[future], future
                 yield value
@@ -117,6 +124,25 @@ class _Collection(Generic[Item, F]):
             self._next.wake = None
             if unwanted := self._unwanted():
                 await asyncio.to_thread(self._abandon, unwanted)
+
+    def _take_next(self) -> F:
+        while True:
+            left = self._left()
+            try:
+                return self._next.get(timeout=min(left, PATIENCE))
+            except Empty:
+                if left <= PATIENCE:
+                    raise TimeoutError from None
+                self._remind(next(iter(self._held)))
+
+    async def _wait(self, bell: Bell) -> None:
+        left = self._left()
+        try:
+            await bell.wait(min(left, PATIENCE))
+        except TimeoutError:
+            if left <= PATIENCE:
+                raise
+            await asyncio.to_thread(self._remind, next(iter(self._held)))
 
     def _take_items(self) -> list[Item]:
         if self._is_over or self._ahead - len(self._held) < self._batch:
@@ -136,7 +162,8 @@ class _Collection(Generic[Item, F]):
 
     def _value(self, future: F) -> Any:
         try:
-            error = future.exception(timeout=self._left())
+            left = self._left()
+            error = future.exception(timeout=None if left == math.inf else left)
         except CancelledError:
             job_id = str(getattr(future, "job_id", ""))
             error = JobCancelled("the job was cancelled", job_id=job_id)
@@ -149,5 +176,5 @@ class _Collection(Generic[Item, F]):
     def _unwanted(self) -> list[F]:
         return [future for future in self._held if not future.done()]
 
-    def _left(self) -> float | None:
-        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
+    def _left(self) -> float:
+        return max(self._deadline - time.monotonic(), 0.0)

@@ -228,9 +228,10 @@ class WorkerLoop:
             self.stop()
 
     def _runner(self, name: str) -> Runner:
-        runner = self._runners.get(name)
-        if runner is None:
-            task, sends_errors = self._catalog.find(name), self._on_ending is not None
+        runner, task = self._runners.get(name), self._catalog.find(name)
+        # In a notebook a task may be declared anew.
+        if runner is None or runner.task.fn is not task.fn:
+            sends_errors = self._on_ending is not None
             runner = make_runner(task, self._codec, name, sends_errors=sends_errors)
             self._runners[name] = runner
         return runner

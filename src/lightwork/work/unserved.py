@@ -1,0 +1,56 @@
+"""Unserved: why nobody will claim a ready job, in words. Pure: it judges what was read.
+
+A job of a task that no worker knows is no failure: it waits for the program or the
+release that knows it. But whoever waits for it must hear what it waits for.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Final
+
+from lightwork.model import DEFAULT_QUEUE, Lane
+from lightwork.store.views import WorkerView
+from lightwork.tasks import is_of_session, origin_of, short_name
+
+# Seconds after which whoever waits is told why. Longer than a worker takes to say that it
+# knows a task which it has to look for.
+PATIENCE: Final = 2.0
+
+
+def why_unserved(lane: Lane, workers: Iterable[WorkerView]) -> str:
+    """Return why no live worker claims from the lane; "": one does."""
+    live = [worker for worker in workers if worker.is_live]
+    if not live:
+        return "no worker is alive"
+    serving = [worker for worker in live if lane.queue in worker.queues]
+    if not serving:
+        return f"no live worker serves the queue {lane.queue!r}"
+    if not any(worker.knows(lane.task) for worker in serving):
+        return "no live worker knows this task"
+    return ""
+
+
+def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
+    """Return a sentence for people: what waits, why, and what to do.
+
+    Args:
+        lane: Where the jobs wait.
+        ready: How many.
+        reason: What why_unserved has found.
+        url: The store, as a command line would name it.
+    """
+    jobs = "1 ready job" if ready == 1 else f"{ready} ready jobs"
+    return f"{jobs} of {short_name(lane.task)}: {reason}; {_what_to_do(lane, url)}"
+
+
+def _what_to_do(lane: Lane, url: str) -> str:
+    if is_of_session(lane.task):
+        return (
+            "only the session (REPL, notebook) that declared it can run it, with "
+            "workers of its own: lw.executor(url, workers=4)"
+        )
+    module = short_name(lane.task).partition(":")[0]
+    queue = "" if lane.queue == DEFAULT_QUEUE else f" -q {lane.queue}"
+    origin = PurePath(origin_of(lane.task))
+    where = f" in {origin.parent}" if origin.is_absolute() else ""
+    return f"start one: lightwork worker {url} -m {module}{queue}{where}"
