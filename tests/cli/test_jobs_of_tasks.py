@@ -106,6 +106,16 @@ def test_what_failed_is_retried_in_batches(
     assert set(store.states(ids).values()) == {State.READY}
 
 
+def test_whoever_waits_on_the_command_line_hears_why(lightwork: Invoke, made: Made) -> None:
+    made.worker()
+    job_id = made.ready(task="mail:send")
+
+    done = lightwork("jobs", "wait", job_id, "--timeout", "2.5s")
+
+    assert done.exit_code == 1
+    assert done.stderr.count("1 ready job of mail:send: no live worker knows this task") == 1
+
+
 def test_failed_and_ids_are_one_too_many(lightwork: Invoke, made: Made, store: Store) -> None:
     job_id = made.failed()
 

@@ -1,5 +1,6 @@
 """Catalog: a row never decides by itself which code runs."""
 
+import importlib
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -148,6 +149,71 @@ def test_a_task_of_the_main_script_goes_by_the_name_of_the_script(
 
     assert declared.name == f"{main_module_name()}:run"
     assert Catalog(imported=True).find(declared.name) is declared
+
+
+ELSEWHERE = "lw_script:run@/somewhere/else/lw_script.py"
+
+
+@pytest.fixture
+def script(folder: Path) -> Path:
+    write(folder, "lw_script.py", "import lightwork.tasks as t\n@t.task\ndef run(): pass\n")
+    return folder / "lw_script.py"
+
+
+@pytest.mark.usefixtures("script")
+def test_a_module_that_was_named_answers_for_every_script_of_its_name() -> None:
+    catalog = Catalog(modules=["lw_script"])
+
+    assert catalog.knows("lw_script:run")
+    assert catalog.knows(ELSEWHERE)
+    assert not catalog.knows("lw_script:walk@/somewhere/else/lw_script.py")
+    assert not catalog.knows("__main__:run@session-1")
+
+
+@pytest.mark.usefixtures("script")
+def test_an_allowed_module_answers_for_every_script_of_its_name() -> None:
+    assert Catalog(allow=["lw_script"]).knows(ELSEWHERE)
+
+
+def test_a_module_that_is_imported_anyway_answers_for_its_own_file_only(script: Path) -> None:
+    importlib.import_module("lw_script")
+    catalog = Catalog(imported=True)
+
+    assert catalog.knows("lw_script:run")
+    assert catalog.knows(f"lw_script:run@{script.resolve()}")
+    assert not catalog.knows(ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "is_known"),
+    [
+        ("shop:run@/a/shop.py", "shop:run@/a/shop.py", True),
+        ("shop:run@/a/shop.py", "shop:run", True),
+        ("shop:run@/a/shop.py", "shop:run@/b/shop.py", False),
+        ("__main__:run@session-1", "__main__:run@session-1", True),
+        ("__main__:run@session-1", "__main__:run@session-2", False),
+        ("__main__:run@session-1", "__main__:run", False),
+    ],
+)
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_script_or_session_answers_for_itself_and_its_plain_name(
+    monkeypatch: pytest.MonkeyPatch, own: str, name: str, *, is_known: bool, is_given: bool
+) -> None:
+    declared = Task(plain, name=own)
+    monkeypatch.setattr(sys.modules["__main__"], "run", declared, raising=False)
+
+    catalog = Catalog([declared]) if is_given else Catalog(imported=True)
+
+    assert catalog.knows(name) is is_known
+
+
+def test_a_task_that_is_declared_anew_replaces_the_old_one() -> None:
+    catalog = Catalog([known])
+    anew = Task(plain, name=known.name)
+
+    catalog.add(anew)
+
+    assert catalog.find(known.name) is anew
 
 
 def test_a_module_that_a_person_named_wrongly_is_told_at_once() -> None:

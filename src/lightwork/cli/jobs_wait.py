@@ -36,7 +36,10 @@ def wait(*, url: str, names: list[JobName], timeout: float | None, json: bool, q
         line = ProgressLine(store, len(found), is_shown=not quiet and sys.stderr.isatty())
         limit = float("inf") if timeout is None else timeout
         try:
-            for outcome in wait_for_ends(store, list(found), timeout=limit, on_look=line.draw):
+            ends = wait_for_ends(
+                store, list(found), timeout=limit, on_look=line.draw, tell=line.interrupt
+            )
+            for outcome in ends:
                 line.clear()
                 is_good = is_good and outcome.state == "succeeded"
                 _report(found[outcome.job_id], outcome, json=json, quiet=quiet)
@@ -60,6 +63,11 @@ class ProgressLine:
             return
         text = self._one(waiting[0]) if self._total == 1 else self._many(waiting)
         click.echo(f"{_CLEAR_LINE}{text}", nl=False, err=True)
+
+    def interrupt(self, text: str) -> None:
+        """Say something else in its place; it is drawn again below."""
+        self.clear()
+        note(text)
 
     def clear(self) -> None:
         """Take the line away."""

@@ -133,9 +133,11 @@ def _print_result(store: "Store", job: "NewJob", *, json: bool) -> None:
     from lightwork.cli.outcome import raise_unless_succeeded, result_fields, result_text
     from lightwork.cli.waiting import wait_for_ends
     from lightwork.work.keys import find_authkey
+    from lightwork.work.unserved import NOBODY
 
     authkey = find_authkey(file=os.environ.get("LIGHTWORK_AUTHKEY_FILE", ""))
-    (outcome,) = wait_for_ends(store, [job.id])
+    # That nobody is alive was said at once.
+    (outcome,) = wait_for_ends(store, [job.id], told=[NOBODY])
     if json:
         fields = result_fields(outcome, task=job.task, authkey=authkey)
         print_json({"id": job.id, "state": outcome.state} | fields)

@@ -1,13 +1,16 @@
 """Waiting: yields the outcomes of jobs as they come."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
+from lightwork.cli.output import note
 from lightwork.clock import monotonic
+from lightwork.durable.patience import Patience
 from lightwork.errors import JobNotFound
 from lightwork.model import JobOutcome
 from lightwork.store.contract import Store
+from lightwork.work.unserved import PATIENCE
 
 # Between two looks when nothing seems to change.
 _LOOK_SECONDS: Final = 1.0
@@ -19,6 +22,8 @@ def wait_for_ends(
     *,
     timeout: float = float("inf"),
     on_look: Callable[[Sequence[UUID]], None] = lambda _: None,
+    tell: Callable[[str], None] = note,
+    told: Iterable[str] = (),
 ) -> Iterator[JobOutcome]:
     """Yield each job's outcome once it is recorded.
 
@@ -27,12 +32,15 @@ def wait_for_ends(
         job_ids: Each once.
         timeout: Seconds to wait for all of them.
         on_look: Called before each wait with those that have not ended.
+        tell: Told after a while why nobody runs the first of them; each reason once.
+        told: Reasons that were told already.
 
     Raises:
         JobNotFound: The store has no such job, or no longer.
         TimeoutError: The time is up.
     """
-    deadline = monotonic() + timeout
+    deadline, patient_until = monotonic() + timeout, monotonic() + PATIENCE
+    patience = Patience(store, told=told)
     waiting = list(job_ids)
     while True:
         seen = store.changes()
@@ -42,6 +50,8 @@ def wait_for_ends(
         if not waiting:
             return
         refuse_unknown(store, waiting)
+        if monotonic() >= patient_until and (text := patience.news(waiting[0])):
+            tell(text)
         on_look(waiting)
         left = deadline - monotonic()
         if left <= 0:

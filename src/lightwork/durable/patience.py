@@ -8,6 +8,7 @@ this program runs never asks.
 import sys
 import threading
 import warnings
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -24,27 +25,30 @@ _BETWEEN: Final = ("lightwork.", "concurrent.", "asyncio.")
 class Patience:
     """Tells, once for each reason, why nobody runs what is waited for; any thread may ask."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, told: Iterable[str] = ()) -> None:
         self._store = store
         self._lock = threading.Lock()
         # Guarded by _lock.
-        self._told: set[str] = set()
+        self._told = set(told)
         self._next_at = 0.0
 
     def tell(self, job_id: UUID) -> None:
         """Warn if there is a reason for which nobody will run the job."""
+        if text := self.news(job_id):
+            warnings.warn(text, NoWorkerWarning, stacklevel=_frames_between())
+
+    def news(self, job_id: UUID) -> str:
+        """Return the reason in words, and "" where there is none or it was told."""
         with self._lock:
             # A thousand threads may wait for a thousand jobs.
             if monotonic() < self._next_at:
-                return
+                return ""
             self._next_at = monotonic() + PATIENCE / 2
         try:
-            text = self._reason(job_id)
+            return self._reason(job_id)
         except StoreError:
             # Whoever waits hears of it in another way, or goes on when it is back.
-            return
-        if text:
-            warnings.warn(text, NoWorkerWarning, stacklevel=_frames_between())
+            return ""
 
     def _reason(self, job_id: UUID) -> str:
         view = self._store.job(job_id)

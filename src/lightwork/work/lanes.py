@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 # Tasks that a worker tells by name; beyond, it says that it may know any.
 _MOST_TOLD: Final = 500
 # A task that is unknown now may be imported, or declared in a notebook, later.
-_ASK_AGAIN_SECONDS: Final = 1.0
+_ASK_AGAIN_SECONDS: Final = 0.5
 
 
 class KnownLanes:

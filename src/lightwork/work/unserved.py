@@ -15,13 +15,14 @@ from lightwork.tasks import is_of_session, origin_of, short_name
 # Seconds after which whoever waits is told why. Longer than a worker takes to say that it
 # knows a task which it has to look for.
 PATIENCE: Final = 2.0
+NOBODY: Final = "no worker is alive"
 
 
 def why_unserved(lane: Lane, workers: Iterable[WorkerView]) -> str:
     """Return why no live worker claims from the lane; "": one does."""
     live = [worker for worker in workers if worker.is_live]
     if not live:
-        return "no worker is alive"
+        return NOBODY
     serving = [worker for worker in live if lane.queue in worker.queues]
     if not serving:
         return f"no live worker serves the queue {lane.queue!r}"
