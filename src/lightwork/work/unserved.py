@@ -54,4 +54,4 @@ def _what_to_do(lane: Lane, url: str) -> str:
     queue = "" if lane.queue == DEFAULT_QUEUE else f" -q {lane.queue}"
     origin = PurePath(origin_of(lane.task))
     where = f" in {origin.parent}" if origin.is_absolute() else ""
-    return f"start one: lightwork worker {url} -m {module}{queue}{where}"
+    return f"start one{where}: lightwork worker {url} -m {module}{queue}"
