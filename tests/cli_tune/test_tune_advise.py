@@ -116,7 +116,63 @@ def test_few_items_are_told_how_many_would_pay() -> None:
     texts = {finding.limit: finding.text for finding in advise(found).findings}
 
     assert "the 30 items of the input take 30.0 ms" in texts[Limit.START_UP]
-    assert "it pays from 55 items on" in texts[Limit.START_UP]
+    assert "it pays from 60 items on" in texts[Limit.START_UP]
+
+
+def test_the_break_even_is_where_the_recommendation_changes() -> None:
+    least = advise(replace(GIL_BOUND, items=30)).break_even
+
+    below, at = (advise(replace(GIL_BOUND, items=items)) for items in (least - 1, least))
+
+    assert (below.setup, at.setup) == (INLINE, Setup("processes", 4))
+    assert (below.break_even, at.break_even) == (least, least)
+    assert below.pays == at.pays == Setup("processes", 4)
+
+
+@pytest.mark.parametrize(
+    "found", [GIL_BOUND, RELEASES, WAITS, TRAVELS, TINY, MEMORY_BOUND, CROWDED]
+)
+@pytest.mark.parametrize("items", [1, 2, 10, 60, 1000, 10**7])
+def test_the_break_even_agrees_with_the_recommendation(found: Measurements, items: int) -> None:
+    advice = advise(replace(found, items=items))
+
+    is_pool = advice.setup != INLINE
+    assert is_pool == (0 < advice.break_even <= items)
+    assert not is_pool or advice.pays == advice.setup
+
+
+def test_a_loop_for_few_items_does_not_say_that_no_pool_was_faster() -> None:
+    assert (
+        advise(FEW_ITEMS).code
+        == 'lw.executor("inline")  # or a plain loop: too few items for a pool'
+    )
+    assert advise(TRAVELS).code == 'lw.executor("inline")  # or a plain loop: no pool was faster'
+
+
+def test_threads_are_not_recommended_against_the_gil() -> None:
+    # What a busy machine makes of threads that wait for one lock.
+    found = measured(inline(), row("threads:2", 1.6), row("processes:2", 1.0), gil=1.0)
+
+    advice = advise(found)
+
+    assert (advice.setup, advice.pays) == (INLINE, INLINE)
+    assert "threads:2 give 1.6x, which is the noise of this machine" in advice.findings[0].text
+
+
+def test_one_event_loop_is_recommended_for_coroutines_that_wait() -> None:
+    found = replace(
+        measured(inline(0.01, busy=0.03), row("threads:1", 60.0, item=0.01, busy=0.5)),
+        is_async=True,
+    )
+
+    advice = advise(found)
+
+    assert (
+        advice.code
+        == 'lw.executor("threads:1")  # async_calls=100 at a time: 60.0x (58.8x to 61.2x)'
+    )
+    assert "one event loop waits for many at once: 60.0x" in advice.findings[0].text
+    assert advice.notes == ()
 
 
 def test_the_start_of_a_first_pool_is_what_a_program_pays() -> None:

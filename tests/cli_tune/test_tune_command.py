@@ -49,6 +49,26 @@ def tune(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProce
     )
 
 
+def test_an_async_function_is_measured(folder: Path) -> None:
+    words = ("--input", "input.txt", "--seconds", "2", "--json", "--no-plot")
+
+    done = tune(folder, "tuned:wait_async", *words)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {row["where"] for row in found["rows"]} >= {"inline", "threads:1"}
+    # A hundred at a time against one: whatever else the machine does.
+    assert found["recommended"]["where"] != "inline"
+
+
+def test_people_are_told_from_how_many_items_on_it_pays(folder: Path) -> None:
+    done = tune(folder, "tuned:add_one", "--input", "input.txt", "--seconds", "1", "--no-plot")
+
+    assert "  no pool pays here, however many the items\n" in done.stdout or (
+        " pays from " in done.stdout
+    )
+
+
 def test_people_get_tables_and_a_plot(folder: Path) -> None:
     done = tune(folder, "tuned:add_one", "--input", "input.txt", "--seconds", "1")
 
@@ -116,7 +136,7 @@ def test_a_function_that_raises_ends_with_its_line_and_traceback(folder: Path) -
     [
         (("nowhere:f", "-i", "input.txt"), "'nowhere' cannot be imported"),
         (("tuned:nothing", "-i", "input.txt"), "has no 'nothing'"),
-        (("tuned:add_one",), "Missing option"),
+        (("tuned:add_one",), "missing option"),
         (("tuned:add_one", "-i", "missing.txt"), "No such file"),
         (("tuned:add_one", "-i", "input.txt", "--plot", "plot.png"), "drawn as SVG"),
         (("tuned:add_one", "-i", "input.txt", "--plot", "no/p.svg"), "there is no folder"),

@@ -3,7 +3,7 @@
 import pytest
 import tuned
 
-from lightwork.cli.tune.target import find_measurable, load_target
+from lightwork.cli.tune.target import load_target
 from lightwork.errors import UsageError
 
 
@@ -52,18 +52,25 @@ def test_a_list_of_arguments_is_spread() -> None:
         ("tuned:", "a function is named MODULE:FUNCTION"),
         ("no_such_module:f", "cannot be imported"),
         ("tuned.py:compute", "name its module: tuned"),
-        ("tuned:comput", "it has add, add_one, compute"),
+        ("tuned:comput", "did you mean tuned:compute?"),
         ("tuned:sys.path", "not a function"),
-        ("tuned:wait_async", "is async"),
     ],
 )
 def test_a_wrong_name_is_refused_with_what_to_do(name: str, expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
-        find_measurable(name)
+        load_target(name, ["1"], is_args=False)
 
 
 def test_a_name_may_have_dots() -> None:
-    assert find_measurable("tuned:Adder.add") is tuned.Adder.add
+    assert load_target("tuned:Adder.add", ["1"], is_args=False).fn is tuned.Adder.add
+
+
+@pytest.mark.parametrize("is_args", [False, True])
+def test_an_async_function_is_called_to_its_end(is_args: bool) -> None:
+    target = load_target("tuned:wait_async", ["[7]"], is_args=is_args)
+
+    assert target.is_async
+    assert target.call(target.items[0]) == (7 if is_args else [7])
 
 
 @pytest.mark.parametrize(

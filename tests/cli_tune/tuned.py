@@ -1,5 +1,6 @@
 """Functions that tests measure; children import this module too."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -71,8 +72,10 @@ def hang_in_threads(path: str) -> None:
     time.sleep(0.01)
 
 
-async def wait_async(_item: object) -> None:
-    """Nothing to wait for."""
+async def wait_async(item: object) -> object:
+    """Wait for as long as a quick service takes."""
+    await asyncio.sleep(0.005)
+    return item
 
 
 def is_in_child() -> bool:

@@ -61,7 +61,7 @@ class _MapCommand(click.Command):
               help="With --pipe: what ends a record, which is never parted.")  # fmt: skip
 @click.option("--joblog", default="", metavar="FILE", help="A line for each job that ended.")
 @click.option("--results", default="", metavar="DIR",
-              help="Keep the outputs of jobs in files below DIR, too.")  # fmt: skip
+              help="Keep the outputs of jobs in files below DIR; they are not shown.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Skip the jobs that are in the joblog.")
 @click.option("--resume-failed", is_flag=True, help="Skip those that succeeded only.")
 @click.option("--halt", default="never", show_default=True, metavar="RULE",

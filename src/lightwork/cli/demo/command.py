@@ -14,6 +14,7 @@ import click
 
 from lightwork.cli.options import output_options
 from lightwork.cli.output import print_json
+from lightwork.cli.program import program_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,7 +98,7 @@ def _open_console(*, stderr: bool, quiet: bool) -> "Console":
 
 
 def _say_interrupted(done: str) -> None:
-    click.echo(f"interrupted: {done}run `lightwork demo` again to go on", err=True)
+    click.echo(f"interrupted: {done}to go on: {program_words()} demo", err=True)
 
 
 def _print(figures: "Figures", console: "Console", *, as_json: bool, quiet: bool) -> None:

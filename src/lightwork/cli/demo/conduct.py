@@ -26,6 +26,7 @@ from lightwork.cli.demo.news import Chronicle, News, Tone
 from lightwork.cli.demo.screen import open_screen
 from lightwork.cli.demo.tasks import measure
 from lightwork.cli.output import printable
+from lightwork.cli.program import program_words
 from lightwork.durable.executor import DurableExecutor
 from lightwork.store.engine import safe_url
 
@@ -117,7 +118,7 @@ def _say_beginning(console: Console, first: Snapshot, options: Options) -> None:
     store = safe_url(options.url)
     if first.done == first.total:
         begun = f"all {first.total:,} outcomes were there already: nothing to run"
-        hint = "Start anew: lightwork demo --fresh, or make demo ARGS=--fresh"
+        hint = f"Start anew: {program_words()} demo --fresh, or make demo ARGS=--fresh"
     else:
         begun = f"{first.total:,} Python files, a job each"
         hint = "Interrupt it, or kill -9 any of its processes: run again, it goes on."

@@ -5,8 +5,10 @@ redrawn in place. Anywhere else, and where colour is not wanted: the news, and a
 line for each quarter of the way.
 """
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -63,7 +65,9 @@ class LiveScreen:
 
     def show(self, now: Snapshot, rate: float) -> None:
         """Draw the live part anew."""
-        self._live.update(Group(Text(), _bar(now, rate), _workers(now)), refresh=True)
+        self._live.update(
+            Group(Text(), _bar(now, rate), *worker_lines(now, self._console.width)), refresh=True
+        )
 
 
 class PlainScreen:
@@ -116,20 +120,37 @@ def _bar(now: Snapshot, rate: float) -> Table:
     return grid
 
 
-def _workers(now: Snapshot) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    for worker in sorted(_shown_workers(now), key=lambda worker: worker.started_at):
-        held = now.held_by(worker)
-        state = Text("live", style="green") if worker.is_live else Text("dead", style="red")
-        if worker.is_live and not held:
-            state = Text("idle", style="dim")
-        files = Text(", ".join(held), style="" if worker.is_live else "yellow")
-        grid.add_row(worker.name, f"pid {worker.pid}", state, files)
-    return grid
+def worker_lines(now: Snapshot, width: int) -> list[Text]:
+    """Return a line for each worker: its names are whole, its files take what is left."""
+    workers = sorted(_shown_workers(now), key=lambda worker: worker.started_at)
+    longest = max((len(worker.name) for worker in workers), default=0)
+    return [_worker_line(now, worker, longest, width) for worker in workers]
+
+
+def _worker_line(now: Snapshot, worker: WorkerView, longest: int, width: int) -> Text:
+    held = now.held_by(worker)
+    state, style = ("live", "green") if worker.is_live else ("dead", "red")
+    if worker.is_live and not held:
+        state, style = "idle", "dim"
+    who = (f"{worker.name:<{longest}}  ", (f"pid {worker.pid:<7}  ", "dim"), (f"{state}  ", style))
+    line = Text.assemble(*who, no_wrap=True, overflow="ellipsis")
+    files = fitting_names(held, width - line.cell_len)
+    return line.append(files, style="" if worker.is_live else "yellow")
+
+
+def fitting_names(names: Sequence[str], width: int) -> str:
+    """Return as many names as fit, each whole, and how many more there are."""
+    for count in range(len(names), 0, -1):
+        more = f" and {len(names) - count} more" if count < len(names) else ""
+        text = ", ".join(names[:count]) + more
+        if cell_len(text) <= width:
+            return text
+    if not names:
+        return ""
+    # The end of a path says which file it is.
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    room = width - len(more) - 1
+    return f"…{names[0][-room:]}{more}" if room > 0 else ""
 
 
 def _shown_workers(now: Snapshot) -> list[WorkerView]:

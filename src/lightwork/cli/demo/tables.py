@@ -1,5 +1,6 @@
 """Tables: the figures at the end, for people; without boxes and colours in a pipe."""
 
+import shlex
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from lightwork.cli.demo.figures import Figures, Totals
 from lightwork.cli.output import first_line
+from lightwork.cli.program import program_words
 
 
 def print_figures(console: Console, figures: Figures) -> None:
@@ -41,8 +43,10 @@ def print_proof(console: Console, figures: Figures) -> None:
 
 def print_next(console: Console, figures: Figures) -> None:
     """Print what to look at next."""
-    text = f"Look for yourself: lightwork jobs {figures.store}"
-    console.print(Text(text, style="dim"), soft_wrap=True)
+    # A line of its own that can be pasted, whoever started this: make, a path, a module.
+    command = f"{program_words()} jobs {shlex.quote(figures.store)}"
+    console.print(Text("Look for yourself:", style="dim"))
+    console.print(Text(command), soft_wrap=True)
 
 
 def _parts(figures: Figures) -> Iterator[RenderableType]:

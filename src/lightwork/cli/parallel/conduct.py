@@ -137,7 +137,13 @@ def _print_commands(settings: MapSettings, jobs: Iterable[MapJob]) -> None:
 def _run(settings: MapSettings, jobs: Iterable[MapJob]) -> int:
     log = Joblog(settings.joblog, keep=settings.resumes) if settings.joblog else None
     live = Live() if settings.line_buffer else None
-    printer = Printer(tag=settings.tag, json=settings.json, quiet=settings.quiet, live=live)
+    printer = Printer(
+        tag=settings.tag,
+        json=settings.json,
+        quiet=settings.quiet,
+        shows_outputs=not settings.results,
+        live=live,
+    )
     total = len(jobs) if isinstance(jobs, Sequence) else _count(settings)
     try:
         options = _course_options(settings, printer)

@@ -19,14 +19,24 @@ class Printer:
         tag: Whether each line begins with the values of its job.
         json: One object a job on standard output instead.
         quiet: Nothing beside what jobs say themselves.
+        shows_outputs: Whether outputs are shown; not where they are kept instead.
         live: The outputs of running jobs, whose lines are shown as they come; None: each
             job's outputs are shown in one piece when it has ended.
     """
 
-    def __init__(self, *, tag: bool, json: bool, quiet: bool, live: Live | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tag: bool,
+        json: bool,
+        quiet: bool,
+        shows_outputs: bool = True,
+        live: Live | None = None,
+    ) -> None:
         self._tag = tag
         self._json = json
         self._quiet = quiet
+        self._shows_outputs = shows_outputs
         self._live = live
 
     def show_lines(self) -> None:
@@ -41,7 +51,7 @@ class Printer:
             return
         if self._live is not None:
             self.show_lines()
-        else:
+        elif self._shows_outputs:
             for stream, output in ((sys.stdout, end.stdout), (sys.stderr, end.stderr)):
                 if output.size:
                     _write(stream, output, tag=self._tag_of(end.job))

@@ -9,6 +9,7 @@ processes, few workers before many, automatic chunks before fixed ones.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 from lightwork.cli.tune.figures import INLINE, Kind, Measurements, Row, Setup, fastest
@@ -62,7 +63,8 @@ class Advice:
         code: The same as a line of code.
         speedup: Against inline, in a warm pool: median, lowest, highest.
         seconds: For the whole input, opening the pool included.
-        break_even: From how many items on the fastest pool wins over inline; 0: never.
+        break_even: From how many items on `pays` is recommended instead of a loop; 0: never.
+        pays: The pool that is recommended, or that would be for more items; INLINE: none.
         notes: What limits this advice.
     """
 
@@ -72,6 +74,7 @@ class Advice:
     speedup: tuple[float, float, float]
     seconds: float
     break_even: int = 0
+    pays: Setup = INLINE
     notes: tuple[str, ...] = ()
 
 
@@ -80,13 +83,15 @@ def advise(found: Measurements) -> Advice:
     best = recommended(found)
     speedup = (best.speedup, best.lowest, best.highest) if best else (1.0, 1.0, 1.0)
     setup = best.setup if best else INLINE
+    payer = _payer(found)
     return Advice(
         findings=tuple(findings(found)) or (_nothing(found),),
         setup=setup,
-        code=code_line(setup, speedup, is_measured=bool(_pools(found))),
+        code=_code(found, setup, speedup),
         speedup=speedup,
         seconds=total_seconds(found, best) if best else found.inline_seconds * found.items,
         break_even=_break_even(found),
+        pays=payer.setup if payer else INLINE,
         notes=tuple(_notes(found)),
     )
 
@@ -105,13 +110,25 @@ def _earns_its_line(found: Measurements, row: Row) -> bool:
     if row.setup == INLINE:
         return True
     wins = sum(run.speedup > 1 for run in row.runs)
-    # One worker is never faster than none; where it seems so, the machine was not quiet.
-    if row.setup.workers == 1 or wins < _SURE_SHARE * len(row.runs):
+    if wins < _SURE_SHARE * len(row.runs) or _is_noise(found, row):
         return False
     same = found.row(Setup(row.setup.kind, row.setup.workers))
     is_auto = row.setup.chunksize == "auto"
     # Beyond doubt: its worst run against the best one with automatic chunks.
     return is_auto or (same is not None and row.lowest > same.highest * _CHUNKS_EARN)
+
+
+def _is_noise(found: Measurements, row: Row) -> bool:
+    """Whether a gain cannot be one: the machine was not quiet."""
+    if found.is_async:
+        return False
+    # One worker is never faster than none, nor are threads that wait for one lock.
+    return row.setup.workers == 1 or (row.setup.kind == "threads" and _holds_gil(found))
+
+
+def _holds_gil(found: Measurements) -> bool:
+    held = found.first_calls.gil if found.first_calls else None
+    return held is not None and held >= _NEARLY_ALWAYS and cpu_share(found) >= 0.5
 
 
 def total_seconds(found: Measurements, row: Row) -> float:
@@ -125,16 +142,18 @@ def total_seconds(found: Measurements, row: Row) -> float:
     return found.start_of(row) + found.items * found.inline_seconds / max(speedup, 1e-9)
 
 
-def code_line(setup: Setup, speedup: tuple[float, float, float], *, is_measured: bool) -> str:
+def _code(found: Measurements, setup: Setup, speedup: tuple[float, float, float]) -> str:
     """Return the line that opens the executor, with the chunk size and the gain."""
     opening = f'lw.executor("{setup.where}")'
-    if not is_measured:
+    if not _pools(found):
         return f"{opening}  # not compared: no pool was measured"
     if setup.kind == "inline":
-        return f"{opening}  # or a plain loop: no pool was faster"
+        why = "too few items for a pool" if _payer(found) else "no pool was faster"
+        return f"{opening}  # or a plain loop: {why}"
     chunks = '"auto"' if setup.chunksize == "auto" else setup.chunksize
+    what = "async_calls=100 at a time" if found.is_async else f"chunksize={chunks}"
     median, lowest, highest = map(times, speedup)
-    return f"{opening}  # chunksize={chunks}: {median} ({lowest} to {highest})"
+    return f"{opening}  # {what}: {median} ({lowest} to {highest})"
 
 
 def findings(found: Measurements) -> Iterator[Finding]:
@@ -189,7 +208,9 @@ def _waiting(found: Measurements) -> Iterator[Finding]:
         return
     gain = ""
     best = fastest(found.rows_of("threads"))
-    if best is not None and best.speedup > _GAIN:
+    if best is not None and best.speedup > _GAIN and found.is_async:
+        gain = f"; one event loop waits for many at once: {times(best.speedup)}"
+    elif best is not None and best.speedup > _GAIN:
         gain = f"; {best.setup.where} wait for {best.setup.workers} at once: {times(best.speedup)}"
     yield Finding(Limit.WAITING, f"it waits: the CPU works {percent(share)} of the time{gain}")
 
@@ -249,6 +270,8 @@ def _gil(found: Measurements) -> Iterator[Finding]:
     if best is not None and best.speedup > _GAIN and held < _NEARLY_ALWAYS:
         return
     proof = f" and {best.setup.where} give {times(best.speedup)}" if best is not None else ""
+    if best is not None and best.speedup > _GAIN:
+        proof += ", which is the noise of this machine"
     yield Finding(Limit.GIL, f"the GIL: it is held {percent(held)} of the time{proof}")
 
 
@@ -273,7 +296,7 @@ def _memory(found: Measurements) -> Iterator[Finding]:
 
 
 def _start_up(found: Measurements) -> Iterator[Finding]:
-    best = fastest(_pools(found))
+    best = _payer(found)
     work = found.inline_seconds * found.items
     if best is None or best.speedup <= _GAIN or found.start_of(best) < 0.5 * work:
         return
@@ -315,13 +338,41 @@ def _pools(found: Measurements) -> list[Row]:
     return [*found.rows_of("threads"), *found.rows_of("processes")]
 
 
+def _payer(found: Measurements) -> Row | None:
+    """Return the pool that is recommended, or the one that would be for enough items."""
+    best = recommended(found)
+    if best is not None and best.setup != INLINE:
+        return best
+    rows = [row for row in found.rows if row.setup != INLINE and _earns_its_line(found, row)]
+    fast = fastest(rows)
+    return fast if fast is not None and fast.speedup > _SIMPLER_WITHIN else None
+
+
 def _break_even(found: Measurements) -> int:
-    """Return from how many items on the fastest pool is faster than a loop; 0: never."""
-    best = fastest(_pools(found))
-    if best is None or best.speedup <= 1.0:
+    """Return from how many items on a pool is recommended instead of a loop; 0: never.
+
+    On the side of `found.items` on which the recommendation is.
+    """
+    payer, best = _payer(found), recommended(found)
+    if payer is None or not found.inline_seconds:
         return 0
-    gain = found.inline_seconds * (1 - 1 / best.speedup)
-    return int(found.start_of(best) / gain) + 1 if gain else 0
+    least = _least_items(found.start_of(payer) / found.inline_seconds, payer.speedup)
+    return min(least, found.items) if payer is best else max(least, found.items + 1)
+
+
+def _least_items(start: float, speedup: float) -> int:
+    """Return from how many items on a pool is faster by as much as it must be.
+
+    Args:
+        start: What opening it takes, in items of a loop.
+        speedup: Of a pool that has enough to do.
+    """
+    # Fewer items than its speed-up run all at once, and take as long as one.
+    few = ceil(_SIMPLER_WITHIN * (start + 1))
+    if few < speedup:
+        return few
+    gain = 1 - _SIMPLER_WITHIN / speedup
+    return max(ceil(_SIMPLER_WITHIN * start / gain), ceil(speedup)) if gain > 0 else 10**18
 
 
 def _say_break_even(found: Measurements) -> str:
@@ -352,6 +403,6 @@ def _notes(found: Measurements) -> Iterator[str]:
 
 def _still_rising(found: Measurements) -> str:
     best, rows = recommended(found), found.rows_of("threads")
-    if best is None or not rows or cpu_share(found) >= 0.5:
+    if best is None or not rows or found.is_async or cpu_share(found) >= 0.5:
         return ""
     return best.setup.where if best.setup == rows[-1].setup else ""

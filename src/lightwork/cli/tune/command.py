@@ -55,6 +55,9 @@ def tune(
     growing numbers of workers and chunk sizes; says what holds it back (the GIL,
     pickling, memory bandwidth, start-up, waiting), and the line of code to write.
 
+    An async function is measured one call at a time, then on event loops that run a
+    hundred at a time: one beside the threads, or one in each process.
+
     FUNCTION is called many times with the same arguments, in this process too: it must
     be harmless to repeat. What it prints is dropped.
     """

@@ -191,6 +191,7 @@ class Measurements:
             also starts the fork server: what a program pays once; 0: none was opened.
         seconds: How long all of this took.
         is_complete: False: it was interrupted.
+        is_async: The function makes coroutines: one thread, or child, runs many at a time.
     """
 
     function: str
@@ -203,6 +204,7 @@ class Measurements:
     cold_start: float = 0.0
     seconds: float = 0.0
     is_complete: bool = True
+    is_async: bool = False
 
     def row(self, setup: Setup) -> Row | None:
         """Return the row of a setup, if it was measured."""

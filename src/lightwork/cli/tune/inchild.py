@@ -25,6 +25,16 @@ class Spread:
         return self.fn(*args)
 
 
+class SpreadAsync(Spread):
+    """The same for a coroutine function."""
+
+    __slots__ = ()
+
+    async def __call__(self, args: Sequence[Any]) -> Any:
+        """Call the function."""
+        return await self.fn(*args)
+
+
 def answer(_fn: Callable[..., Any], hold: float) -> tuple[int, int]:
     """Say which thread of which process runs this, after so many seconds.
 

@@ -26,6 +26,7 @@ from lightwork.cli.tune.plan import (
     SCALING_SHARE,
     START_ASSUMED,
     Cost,
+    async_setups,
     chunk_setups,
     expected_seconds,
     is_known_well_enough,
@@ -86,7 +87,7 @@ class Measuring:
         self._pickling = pickling_of(self._target, results)
         del results
         self._run_stage(self._scaling_setups(), self._left() * SCALING_SHARE)
-        if not _has_limits(self._target.fn):
+        if not (_has_limits(self._target.fn) or self._target.is_async):
             self._run_stage(chunk_setups(self.found(), self._cost()), self._left())
         self._is_complete = True
         return self.found()
@@ -112,6 +113,7 @@ class Measuring:
             cold_start=self._cold_start,
             seconds=time.perf_counter() - self._started,
             is_complete=self._is_complete,
+            is_async=self._target.is_async,
         )
 
     def _left(self) -> float:
@@ -127,10 +129,13 @@ class Measuring:
         return first_calls(self._target, seconds, keep)
 
     def _scaling_setups(self) -> list[Setup]:
+        has_processes = self._pickling is not None and not self._pickling.problem
+        if self._target.is_async:
+            return async_setups(self._cpus, has_processes=has_processes)
         return scaling_setups(
             self._cpus,
             is_waiting=self._cost().is_waiting,
-            has_processes=self._pickling is not None and not self._pickling.problem,
+            has_processes=has_processes,
         )
 
     def _run_stage(self, setups: list[Setup], seconds: float) -> None:
@@ -203,7 +208,7 @@ class Measuring:
             return _say(error)
         item = self._target.items[problem.position % len(self._target.items)]
         try:
-            self._target.fn(item)
+            self._target.call(item)
         except (Exception, SystemExit) as same:
             raise self._target.blame(problem.position, same) from same
         line = self._target.lines[problem.position % len(self._target.items)]

@@ -79,6 +79,15 @@ def scaling_setups(cpus: int, *, is_waiting: bool, has_processes: bool) -> list[
     return [INLINE, *setups]
 
 
+def async_setups(cpus: int, *, has_processes: bool) -> list[Setup]:
+    """Return inline, one event loop beside the threads, and one in each of 1, 2, 4 ... children.
+
+    More threads than one change nothing: their loop is one.
+    """
+    counts = reversed(_doubling(cpus)) if has_processes else ()
+    return [INLINE, Setup("threads", 1), *(Setup("processes", count) for count in counts)]
+
+
 def _doubling_from(cpus: int) -> list[int]:
     counts = [2 * cpus]
     while 2 * counts[-1] <= WAITING_WORKERS_MAX:

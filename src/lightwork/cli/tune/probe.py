@@ -149,7 +149,7 @@ class _Clock:
 
 def _call(target: Target, position: int) -> Any:
     try:
-        return target.fn(target.items[position % len(target.items)])
+        return target.call(target.items[position % len(target.items)])
     except (Exception, SystemExit) as error:
         raise target.blame(position, error) from error
 

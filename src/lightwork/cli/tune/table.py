@@ -82,6 +82,8 @@ def print_tables(found: Measurements, advice: Advice, plot: str) -> None:
     click.echo("\nRecommended")
     click.echo(f"  {advice.code}")
     click.echo(f"  {_say_total(found, advice)}")
+    if found.rows:
+        click.echo(f"  {_say_break_even(advice)}")
     for note in advice.notes:
         click.echo(f"  note: {printable(note)}")
     if plot:
@@ -110,6 +112,15 @@ def _say_total(found: Measurements, advice: Advice) -> str:
     return (
         f"{count(found.items, 'item')} in about {seconds_(advice.seconds)}, start included, "
         f"instead of {seconds_(found.inline_seconds * found.items)}"
+    )
+
+
+def _say_break_even(advice: Advice) -> str:
+    if advice.pays.kind == "inline":
+        return "no pool pays here, however many the items"
+    return (
+        f"{advice.pays.label} pays from {count(advice.break_even, 'item')} on; "
+        "with fewer, a plain loop does as well"
     )
 
 

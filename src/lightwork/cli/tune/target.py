@@ -1,6 +1,5 @@
 """Target: the function that is measured, and the items of its input."""
 
-import inspect
 import json
 import random
 import traceback
@@ -9,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lightwork.cli.modules import find_function
-from lightwork.cli.tune.inchild import Spread
+from lightwork.cli.tune.inchild import Spread, SpreadAsync
 from lightwork.errors import Error, UsageError
-from lightwork.tasks import Task
+from lightwork.pool.coroutine import is_coroutine_function
+from lightwork.pool.run_to_end import run_to_end
 
 # The order must be the same for all who compare figures.
 _SEED: Final = 20
@@ -36,12 +36,18 @@ class Target:
         fn: Takes one item.
         items: In shuffled order, see the package's docstring.
         lines: The line of the input that each item stood on.
+        is_async: Whether `fn` makes coroutines.
     """
 
     name: str
     fn: Callable[[Any], Any]
     items: Sequence[Any]
     lines: Sequence[int]
+    is_async: bool = False
+
+    def call(self, item: Any) -> Any:
+        """Call the function here and return what it returns; a coroutine is run to its end."""
+        return run_to_end(self.fn, (item,), {}) if self.is_async else self.fn(item)
 
     def take(self, count: int) -> list[Any]:
         """Return so many items, from the start again when there are no more."""
@@ -75,7 +81,7 @@ def load_target(name: str, lines: Iterable[str], *, is_args: bool) -> Target:
     Raises:
         UsageError: No such function, or no items.
     """
-    fn = find_measurable(name)
+    fn = find_function(name)
     read = _read_args if is_args else _read_argument
     numbered = [
         (number, read(number, line.rstrip("\r\n")))
@@ -85,24 +91,15 @@ def load_target(name: str, lines: Iterable[str], *, is_args: bool) -> Target:
     if not numbered:
         raise UsageError("the input is empty; expected one argument a line")
     random.Random(_SEED).shuffle(numbered)
+    is_async = is_coroutine_function(fn)
+    spread = SpreadAsync if is_async else Spread
     return Target(
         name=name,
-        fn=Spread(fn) if is_args else fn,
+        fn=spread(fn) if is_args else fn,
+        is_async=is_async,
         items=[item for _, item in numbered],
         lines=[number for number, _ in numbered],
     )
-
-
-def find_measurable(name: str) -> Callable[..., Any]:
-    """Return the function that MODULE:FUNCTION names.
-
-    Raises:
-        UsageError: It cannot be imported, is not there, or cannot be measured.
-    """
-    found = find_function(name)
-    if inspect.iscoroutinefunction(found.fn if isinstance(found, Task) else found):
-        raise UsageError(f"{name} is async: it runs on an event loop, not on threads or processes")
-    return found
 
 
 def _read_argument(_number: int, line: str) -> Any:

@@ -99,12 +99,12 @@ def _opened(setup: Setup) -> Iterator[Executor]:
 
 
 def _run_inline(target: Target, values: list[Any]) -> Run:
-    fn = target.fn
+    call = target.call if target.is_async else target.fn
     position = 0
     cpu, waited, started = own_cpu(), wait_of_thread(), time.perf_counter()
     try:
         for value in values:
-            fn(value)
+            call(value)
             position += 1  # The same loop as over the results of a pool.
     except (Exception, SystemExit) as error:
         raise target.blame(position, error) from error
@@ -132,7 +132,7 @@ def _warm(pool: Executor, trial: Trial, target: Target) -> list[int]:
     deadline = time.perf_counter() + _WARM_SECONDS
     while len(seen) < len(workers) and time.perf_counter() < deadline:
         calls = [pool.submit(answer, target.fn, _HOLD) for _ in workers]
-        if trial.item_seconds < _QUICK:
+        if trial.item_seconds < _QUICK and not target.is_async:
             tries = [pool.submit(try_once, target.fn, target.items[0]) for _ in workers]
             for tried in tries:
                 # What goes wrong here goes wrong in the map, too, and is told there.
