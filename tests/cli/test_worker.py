@@ -37,21 +37,22 @@ def test_it_says_what_it_is_before_it_works(folder: Path, store: Store) -> None:
 
 
 def test_each_end_is_one_line_without_colours(folder: Path, made: Made) -> None:
-    good, bad = made.ready(3), made.ready("no\x1b[31m\nwise", task="script:fail")
+    made.ready(3)
+    made.ready("no\x1b[31m\nwise", task="script:fail")
 
     done = run(*WORKER, "--burst", folder=folder)
 
     lines = [line[9:] for line in done.stderr.splitlines() if line[2:3] == ":"]
-    assert f"succeeded script:square {good} attempt 1" in lines
-    assert f"failed script:fail {bad} attempt 1 ValueError: no\\x1b[31m" in lines
+    assert "succeeded script:square job 1 attempt 1" in lines
+    assert "failed script:fail job 2 attempt 1 ValueError: no\\x1b[31m" in lines
 
 
 def test_an_end_is_told_once(folder: Path, made: Made) -> None:
-    job_id = made.ready(3)
+    made.ready(3)
 
     done = run(*WORKER, "--burst", folder=folder)
 
-    assert done.stderr.count(str(job_id)) == 1
+    assert done.stderr.count("job 1 ") == 1
 
 
 def test_modules_of_this_folder_are_found_by_the_installed_script(
@@ -80,7 +81,7 @@ def test_json_is_one_object_a_line(folder: Path, made: Made) -> None:
 
     events = {event["event"]: event for event in map(json.loads, done.stdout.splitlines())}
     assert events["worker_starting"]["slots"] == 1
-    assert events["job_failed"]["job"] == str(job_id)
+    assert (events["job_failed"]["job"], events["job_failed"]["seq"]) == (str(job_id), 1)
     assert events["job_failed"]["error"] == {"type": "ValueError", "text": "oh"}
 
 

@@ -49,7 +49,7 @@ _COLUMNS = (
     Column(title="TRY", is_number=True, is_whole=True, from_width=110),
     Column(title="AGE", is_number=True, is_whole=True),
     Column(title="TOOK", is_number=True, is_whole=True, from_width=100),
-    Column(title="ARGUMENTS", most=30),
+    Column(title="ARGUMENTS", most=30, from_width=70),
     Column(title="NOTE"),
     Column(title="UUID", is_whole=True, from_width=_NEVER),
 )

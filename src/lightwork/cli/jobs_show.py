@@ -92,7 +92,10 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
         yield "of", origin
     yield "arguments", arguments_text(view.id, payload, view.payload_size)
     yield "queue", f"{view.queue}, priority {view.priority}"
-    yield "attempt", f"{view.attempt} ({view.failures} failures, {view.crashes} crashes)"
+    yield (
+        "attempt",
+        f"{view.attempt} ({_count(view.failures, 'failure')}, {_count(view.crashes, 'crash')})",
+    )
     yield from _instants(view)
     if view.worker is not None:
         yield "worker", str(view.worker)
@@ -108,6 +111,11 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
         yield "result", _result(outcome)
     if view.error is not None:
         yield "error", f"{view.error.type}: {view.error.text}"
+
+
+def _count(number: int, word: str) -> str:
+    plural = "es" if word.endswith("sh") else "s"
+    return f"{number} {word}{'' if number == 1 else plural}"
 
 
 def _instants(view: "JobView") -> Iterator[Field]:

@@ -123,7 +123,9 @@ def _new_job(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, policy
 
 
 def _say_what_is_awaited(store: "Store", job_id: UUID, name: str) -> None:
-    note(f"submitted {job_id}")
+    view = store.job(job_id)
+    number = f" as job {view.seq}" if view is not None else ""
+    note(f"submitted {job_id}{number}")
     if not store.summary().live_workers:
         module = name.partition(":")[0]
         note(f"no worker is alive; start one: lightwork worker {store.safe_url} -m {module}")

@@ -1,6 +1,6 @@
 """Worker log: one short line per event of a worker, or one JSON object.
 
-    12:00:01 succeeded script:square 0192c3f2-... attempt 1
+    12:00:01 succeeded script:square job 17 attempt 1
 
 Ends of attempts come as the worker's own objects (they name the task and the
 error); everything else comes from the logger "lightwork", which gets its only
@@ -89,6 +89,7 @@ class WorkerLog(logging.Handler):
                 level="info",
                 event=f"job_{word}",
                 job=attempt.job_id,
+                seq=attempt.seq,
                 task=attempt.task,
                 queue=attempt.policy.queue,
                 attempt=attempt.number,
@@ -97,7 +98,7 @@ class WorkerLog(logging.Handler):
             return
         again = f" again in {end.delay:.1f} s" if isinstance(end, Retried) else ""
         why = f" {error.type}: {first_line(error.text)}" if error else ""
-        where = f"{short_name(attempt.task)} {attempt.job_id} attempt {attempt.number}"
+        where = f"{short_name(attempt.task)} job {attempt.seq} attempt {attempt.number}"
         self._write(word, f"{where}{again}{why}")
 
     def _write(self, word: str, text: str) -> None:
