@@ -24,6 +24,7 @@ WORKER = WorkerView(
     pid=4711,
     slots=1,
     queues=("demo",),
+    tasks=(),
     state="live",
     started_at=NOW,
     heartbeat_at=NOW,
