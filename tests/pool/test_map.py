@@ -166,8 +166,7 @@ def test_work_starts_before_the_first_result_is_asked_for() -> None:
     results = executor.map(square, itertools.count())
 
     assert executor.pending
-    with pytest.warns(RuntimeWarning):
-        results.close()
+    results.close()
 
 
 def test_few_items_are_all_submitted_at_the_call(executor: ThreadExecutor) -> None:
@@ -202,7 +201,7 @@ def test_dropping_unused_results_warns_if_items_are_left() -> None:
     results = StepExecutor().map(square, itertools.count())
 
     with pytest.warns(RuntimeWarning, match="results of a map were never used"):
-        results.close()
+        del results
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -241,8 +240,7 @@ def test_the_automatic_window_is_bounded_by_bytes() -> None:
     results = executor.map(square, (bytes(4 << 20) for _ in source))
 
     assert source.taken <= 64 // 4 + 1
-    with pytest.warns(RuntimeWarning):
-        results.close()
+    results.close()
 
 
 def test_an_input_that_fails_ends_the_map(executor: ThreadExecutor) -> None:

@@ -16,6 +16,7 @@ from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
 from lightwork.pool.map_options import MapKeywords, MapOptions
 from lightwork.pool.mapping import map_calls, starmap_calls
+from lightwork.pool.open_maps import OpenMaps
 from lightwork.pool.ref import Ref
 from lightwork.pool.results import Results
 from lightwork.pool.show import count_items, show_progress, show_progress_async
@@ -76,6 +77,8 @@ class Executor(futures.Executor, abc.ABC):
     _maps_ahead: bool = True
     # Whether items of a map may travel in bundles.
     _has_bundles: bool = False
+    # Those that this executor must not leave behind; made for the first.
+    _open_maps: OpenMaps | None = None
 
     @abc.abstractmethod
     def start_call(
@@ -112,6 +115,8 @@ class Executor(futures.Executor, abc.ABC):
             RuntimeError: The executor was shut down.
             UsageError: `fn` cannot be called; an async generator function has no result.
         """
+        if self._open_maps is not None:
+            self._open_maps.check_open()
         return self.start_call(fn, args, kwargs, call_options(fn, "submit"))
 
     @overload
@@ -154,18 +159,26 @@ class Executor(futures.Executor, abc.ABC):
         progress: bool = False,
         kwargs: Mapping[str, Any] | None = None,
     ) -> Results[Any]:
-        """Call `fn` with items taken from the iterables in parallel, lazily.
+        """Call `fn` with items taken from the iterables in parallel.
+
+        What has a length is copied at the call and runs whole, whether its results are
+        read or not, as in the standard library; they can be read after the executor's
+        end. What has none (a generator, perhaps endless) and what has a `buffersize` is
+        taken as results are read, in the thread that reads them: leaving the `with` block
+        before anybody has read any raises UsageError. Closing results, or dropping them
+        half-read (`break`), cancels what has not begun.
 
         The results are for `for` or, without blocking the event loop, for `async for`.
 
         Args:
             fn: Called once per item; a coroutine function is awaited, each item by itself.
-            iterables: Zipped; may be infinite when the results are consumed lazily.
+            iterables: Zipped; may be endless. `itertools.repeat` and `count` leave a map whole.
             timeout: Seconds after this call at which waiting raises TimeoutError.
             chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
                 all items of its call; with 1, and with "auto" where items take longer than
                 20 us, it costs only the item that ran.
-            buffersize: Upper bound of items taken but not yet yielded; None: automatic.
+            buffersize: Upper bound of items taken but not yet yielded, where inputs or results
+                are large; None: automatic.
             ordered: False yields results as they come.
             errors: "return" yields the exception of a failed item in its place.
             progress: Show on standard error how many results there are: a bar on a
@@ -180,7 +193,8 @@ class Executor(futures.Executor, abc.ABC):
             errors=errors,
             kwargs=kwargs,
         )
-        results: Results[Any] = map_calls(self.start_call, fn, iterables, options)
+        maps = self._maps()
+        results: Results[Any] = map_calls(self.start_call, fn, iterables, options, maps)
         return shown(results, fn, iterables) if progress else results
 
     @overload
@@ -219,27 +233,67 @@ class Executor(futures.Executor, abc.ABC):
             progress: As for `map`.
             options: The other options of `map`.
         """
-        results = starmap_calls(self.start_call, fn, calls, self._map_options(**options))
+        made, maps = self._map_options(**options), self._maps()
+        results = starmap_calls(self.start_call, fn, calls, made, maps)
         return shown(results, fn, (calls,)) if progress else results
 
     def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
-        if not self._maps_ahead:
-            if options.get("chunksize", "auto") == "auto":
-                options["chunksize"] = 1
-            if options.get("buffersize") is None:
-                options["buffersize"] = 1
+        if not self._maps_ahead and options.get("chunksize", "auto") == "auto":
+            options["chunksize"] = 1
         return MapOptions(
             slots=self._max_workers,
             async_slots=self._async_slots,
             bundles=self._has_bundles,
+            maps_ahead=self._maps_ahead,
             **options,
         )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} max_workers={self._max_workers}>"
 
+    def _maps(self) -> OpenMaps:
+        """Return the maps of this executor that are not all run.
+
+        Raises:
+            RuntimeError: It was shut down.
+        """
+        # One operation: two threads may map for the first time at once.
+        maps: OpenMaps = self.__dict__.setdefault("_open_maps", OpenMaps())
+        maps.check_open()
+        return maps
+
+    def _is_ended_later(self, *, wait: bool, cancel_futures: bool) -> bool:
+        """Let maps that run whole start all their calls before this executor ends.
+
+        Args:
+            wait: Return when they have.
+            cancel_futures: They shall not.
+
+        Returns:
+            True: the last of them calls shutdown.
+        """
+        maps = self._open_maps
+        if maps is None or not maps.defer(lambda: self.shutdown(wait=False), cancel=cancel_futures):
+            return False
+        if wait:
+            maps.wait()
+        return not wait
+
     def start(self) -> None:
         """Start now what the first call would start; idempotent."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self.shutdown(wait=True)
+        self._check_read(kind)
+
+    def _check_read(self, kind: type[BaseException] | None) -> None:
+        """Raise if a part of what was mapped never ran, unless there is an error already.
+
+        Raises:
+            UsageError: Nobody has read the results of a lazy map.
+        """
+        if kind is None and self._open_maps is not None:
+            self._open_maps.check_read()
 
     def kill_workers(self) -> None:
         """Cancel what waits and end what runs as fast as this kind of pool can."""

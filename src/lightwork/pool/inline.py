@@ -37,8 +37,9 @@ _Parts = tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]
 class InlineExecutor(Executor):
     """Runs calls in the submitting thread; for debugging and tests.
 
-    Of a map, the first item runs at the call, which is the meaning of `map`
-    everywhere, and each other one when its result is asked for.
+    A map of what has a length runs whole at the call. Of any other map the first item
+    runs at the call, which is the meaning of `map` everywhere, and each other one when its
+    result is asked for.
     """
 
     _maps_ahead = False

@@ -24,7 +24,8 @@ class MapOptions:
     """How a map is run; see `Executor.map` for the meanings.
 
     `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
-    calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles.
+    calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles,
+    `maps_ahead` whether it gains by running items before their results are asked for.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -38,6 +39,7 @@ class MapOptions:
     slots: int = 0
     async_slots: int = 1
     bundles: bool = False
+    maps_ahead: bool = True
     kwargs: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:

@@ -181,7 +181,11 @@ class ProcessExecutor(Executor):
             return
         if self._pool.is_entered() or self._start_lock._is_owned():  # type: ignore[attr-defined]
             # A finalizer, in the middle of what it would wait for.
-            self._pool.close_from_finalizer(cancel_waiting=cancel_futures)
+            if not self._is_ended_later(wait=False, cancel_futures=cancel_futures):
+                self._pool.close_from_finalizer(cancel_waiting=cancel_futures)
+            return
+        may_wait = wait and self._thread is not threading.current_thread()
+        if self._is_ended_later(wait=may_wait, cancel_futures=cancel_futures):
             return
         with self._start_lock:
             self._pool.close(cancel_waiting=cancel_futures)
@@ -190,7 +194,7 @@ class ProcessExecutor(Executor):
                 self._pool.release()
                 return
         # Without an id it was never started: the pool was closed unused.
-        if wait and self._thread.ident and self._thread is not threading.current_thread():
+        if may_wait and self._thread.ident:
             self._thread.join()
 
     def kill_workers(self) -> None:
@@ -203,6 +207,7 @@ class ProcessExecutor(Executor):
             # Whoever pressed Ctrl-C does not want to wait for an hour's work.
             self.kill_workers()
         self.shutdown(wait=True)
+        self._check_read(kind)
 
     def __del__(self) -> None:
         # Never lock or join here: the collector may run in any thread, under any lock.

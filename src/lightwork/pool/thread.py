@@ -49,6 +49,7 @@ from lightwork.pool.future import Future
 from lightwork.pool.gil import numbers
 from lightwork.pool.hooks import Hooks, make_hooks
 from lightwork.pool.log_failure import log_failure
+from lightwork.pool.open_maps import wait_for_open_maps
 from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
@@ -167,11 +168,14 @@ class ThreadExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in the standard library
         """Take no more calls; see `concurrent.futures.Executor.shutdown`."""
         calls = self._calls
+        # A thread of the pool would wait for itself.
+        may_wait = wait and threading.current_thread() not in self._own_threads()
+        if self._is_ended_later(wait=may_wait, cancel_futures=cancel_futures):
+            return
         with calls.lock:
             calls.is_closed = True
             calls.is_dropping |= cancel_futures
             dropped = calls.take_all() if cancel_futures else []
-            threads = list(calls.threads)
             loop = calls.loop
         for call in dropped:
             call.drop()
@@ -180,11 +184,14 @@ class ThreadExecutor(Executor):
             for waiting in loop.take_waiting() if cancel_futures else ():
                 waiting.withdraw("no")
             loop.put(None)
-            threads.append(loop.thread)
         if wait:
-            for thread in threads:
+            for thread in self._own_threads():
                 thread.join()
             calls.deadlines.stop()
+
+    def _own_threads(self) -> list[threading.Thread]:
+        loop = self._calls.loop
+        return [*self._calls.threads.copy(), *([] if loop is None else [loop.thread])]
 
     def _make_place(self, name: str) -> Place:
         """Return where the thread of this name runs its calls; a lock is held."""
@@ -317,6 +324,7 @@ class _Exit:
         )
 
     def run(self) -> None:
+        wait_for_open_maps()
         with self.lock:
             self.has_begun = True
             tokens = list(self.tokens.items())

@@ -1,0 +1,330 @@
+"""Feed: takes the items of one map and starts their calls, as many as there is room for.
+
+    input ──take──> chunk ──start──> running ──ends──> ready ──read──> mapping.py
+          └───────────── at most the window ────┴───── (or to here) ─────┘
+
+Of a *lazy* input (inputs.py) the window holds what was taken and not yet read, and
+only who reads takes more: in its thread, which such an input may be bound to. An
+input that runs *whole* is never waited for: its window holds what was taken and has
+not ended, and each end of a call makes room for the next, in the thread in which
+the call ended, read or not. So arguments are pickled as calls drain; results wait
+until they are read, or go at once if nobody can read them any more.
+
+Who does it: whoever has the *turn*. Calls end in many threads, also inside of
+start_call, so nobody waits for the turn. Who does not get it leaves a word
+(`_is_asked`) and goes; who has it looks for such words after giving it back.
+Events (a call has ended, a bundle was split) are applied in the order in which
+they came, by who has the turn; so is everything else here that changes.
+
+The reader only takes out of `ready`. A chunk is put there before it leaves
+`running`, and the end is noted after the last call was put into `running`: read in
+the opposite order (`has_more`), nothing is ever overlooked.
+
+Until its last call is started, a feed that runs whole keeps its executor
+(open_maps.py); from then on it holds nothing of it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from itertools import islice
+from os import cpu_count
+from typing import Any, Final, NamedTuple
+
+from lightwork.pool.call import Split
+from lightwork.pool.future import CancelMode
+from lightwork.pool.inputs import Inputs
+from lightwork.pool.map_chunk import MapChunk
+from lightwork.pool.map_options import MapOptions
+from lightwork.pool.open_maps import OpenMaps
+from lightwork.pool.pace import (
+    BUNDLE_SECONDS,
+    SAMPLE,
+    WINDOW_BYTES,
+    approximate_size,
+    auto_window,
+    calls_in_flight,
+    limit_size,
+    next_bundle,
+    next_size,
+    take_count,
+)
+from lightwork.pool.results import Arrivals
+from lightwork.pool.travel import Started, Travel, sample_of, seconds_of
+
+# So few items of an input of known length are all submitted at the call, like
+# the standard library does.
+EAGER_ITEMS: Final = 1024
+
+
+class _Split(NamedTuple):
+    """Part of a bundle, which began with the item `origin`, was split."""
+
+    origin: int
+    split: Split
+
+
+class Feed:
+    """The items of one map on their way; see the module docstring.
+
+    Attributes:
+        ready: Chunks that have ended, by the position of their first item.
+        arrived: Their positions as they came, for who does not want them in order.
+        news: A word for the reader whenever it should look.
+        taken: How many items were taken.
+        yielded: How many were read; set by the reader.
+        failure: Why items are left that will never be started.
+    """
+
+    def __init__(
+        self,
+        travel: Travel,
+        inputs: Inputs,
+        chunksize: int,
+        options: MapOptions,
+        maps: OpenMaps,
+    ) -> None:
+        self._travel = travel
+        self._has_retries = travel.has_retries
+        self._source, self._length, self.is_whole = inputs
+        self._options = options
+        # Nothing is gained by running ahead of who reads.
+        self._is_step_by_step = not (self.is_whole or options.maps_ahead)
+        self._maps = maps
+        self._slots = options.slots or cpu_count() or 1
+        # 0 means "auto".
+        self._chunksize = chunksize
+        self._size = chunksize or 1
+        # Otherwise there is nothing to learn from how long items ran.
+        self._is_sized_here = not chunksize or (chunksize == 1 and options.bundles)
+        # With more calls than this under way it is too early to look for room.
+        self._enough = 0
+        self._item_bytes = 0
+        self._item_seconds = 0.0
+        self._running: dict[int, MapChunk] = {}
+        self.ready: dict[int, MapChunk] = {}
+        self.arrived: deque[int] = deque()
+        self.news: Arrivals[None] = Arrivals()
+        self.taken = 0
+        self.yielded = 0
+        self._ended = 0
+        self.failure: BaseException | None = None
+        self._is_exhausted = False
+        # Nothing more is to be started; and what was is not wanted either.
+        self._is_stopped = False
+        self._is_cancelled = False
+        self._is_unread = False
+        self._turn = threading.Lock()
+        self._is_asked = False
+        # Positions of chunks that have ended. Not the chunks: a future keeps its
+        # callbacks, and the cycle would keep results.
+        self._events: deque[int | _Split] = deque()
+
+    # --- for any thread
+
+    def advance(self) -> None:
+        """Note what has ended and start what there is room for.
+
+        May raise what the input raises, or the executor, where a lazy input is read.
+        """
+        self._is_asked = True
+        while self._is_asked and self._turn.acquire(blocking=False):
+            try:
+                self._is_asked = False
+                self._apply_events()
+                if not self._is_stopped:
+                    self._start_more()
+                if self._is_stopped:
+                    self._stop()
+            finally:
+                self._turn.release()
+
+    def cancel(self) -> None:
+        """Take no more; cancel what has not begun."""
+        self._is_cancelled = self._is_stopped = True
+        self.advance()
+
+    def withdraw_rest(self) -> None:
+        """Take no more; who reads gets CancelledError in the place of what is left."""
+        self._is_stopped = True
+        self.advance()
+
+    def forget_results(self) -> None:
+        """Run the rest although nobody can read it any more."""
+        self._is_unread = True
+        self.ready.clear()
+
+    # --- for the reader
+
+    def has_more(self) -> bool:
+        """Whether a chunk is ready or will be."""
+        return bool(not self._is_exhausted or self._running or self.ready)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is left to start."""
+        return self._is_exhausted
+
+    @property
+    def calls_unfinished(self) -> int:
+        """How many calls run or wait to be run."""
+        return len(self._running)
+
+    # --- with the turn
+
+    def _apply_events(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, _Split):
+                self._apply_split(*event)
+            elif (chunk := self._running.get(event)) is not None:
+                self._note_ended(chunk)
+
+    def _note_ended(self, chunk: MapChunk) -> None:
+        self._ended += chunk.size
+        if self._is_sized_here and chunk.error() is None:
+            self._learn(chunk)
+        if not self._is_unread:
+            self.ready[chunk.first] = chunk
+            if not self._options.ordered:
+                self.arrived.append(chunk.first)
+        del self._running[chunk.first]
+        if self.is_whole:
+            self.news.put(None)
+
+    def _apply_split(self, origin: int, split: Split) -> None:
+        chunk = self._running[origin + split.first]
+        first = origin + split.at
+        size = chunk.first + chunk.size - first
+        chunk.size -= size
+        self._watch(MapChunk(first, Started(split.future, size, chunk.open)))
+
+    def _learn(self, chunk: MapChunk) -> None:
+        result = chunk.future.result()
+        seconds = seconds_of(result)
+        if not seconds:
+            return
+        self._item_seconds = seconds / chunk.size
+        if self._chunksize:
+            self._size = next_bundle(self._size, chunk.size, seconds)
+        else:
+            self._size = next_size(self._size, chunk.size, seconds)
+            self._learn_bytes(sample_of(result))
+
+    def _learn_bytes(self, values: Sequence[Any]) -> None:
+        sample = values[:SAMPLE]
+        # Whatever a value says when it is asked how large it is.
+        with suppress(Exception):
+            size = sum(map(approximate_size, sample)) // len(sample)
+            self._item_bytes = max(size, self._item_bytes // 2)
+
+    def _start_more(self) -> None:
+        if self.is_whole and len(self._running) > self._enough:
+            return
+        try:
+            while not self._is_exhausted and (count := self._count_to_take()):
+                items = list(islice(self._source, count))
+                if items:
+                    self._learn_bytes(items)
+                    self._start_all(items)
+                if len(items) < count or (self.is_whole and self.taken >= self._length):
+                    self._let_go()
+        except BaseException as error:
+            if not self.is_whole or isinstance(error, KeyboardInterrupt):
+                raise
+            # Perhaps in a thread of the pool: whoever reads is told.
+            self._fail(error)
+
+    def _count_to_take(self) -> int:
+        window = self._options.buffersize or (1 if self._is_step_by_step else self._auto_window())
+        size = self._size
+        if self._is_sized_here:
+            size = limit_size(
+                size,
+                slots=self._slots,
+                window=window,
+                item_bytes=self._item_bytes,
+                remaining=self._length - self.taken,
+            )
+        most = calls_in_flight(self._slots, size)
+        self._enough = most * 3 // 4
+        if len(self._running) >= most and not self._is_eager():
+            return 0
+        room = window - (self.taken - (self._ended if self.is_whole else self.yielded))
+        is_idle = not self._running and (self.is_whole or not self.ready)
+        return take_count(size, room, is_idle=is_idle)
+
+    def _auto_window(self) -> int:
+        window = auto_window(self._slots, self._size, self._item_bytes)
+        # One more: only asking for an item that is not there shows that all were taken.
+        return max(window, self._length + 1) if self._is_eager() else window
+
+    def _is_eager(self) -> bool:
+        few = self._length <= EAGER_ITEMS and self._options.buffersize is None
+        return few and not self._is_step_by_step and self._length * self._item_bytes <= WINDOW_BYTES
+
+    def _start_all(self, items: list[Any]) -> None:
+        while items and not self._is_stopped:
+            first = self.taken
+            try:
+                started = self._start(items)
+            except RuntimeError as error:
+                error.add_note(
+                    f"map had taken {first} items; it takes them as its results are used: "
+                    "use the results before the executor is shut down"
+                )
+                raise
+            self.taken += started.size
+            self._watch(MapChunk(first, started))
+            items = items[started.size :]
+
+    def _start(self, items: list[Any]) -> Started:
+        travel = self._travel
+        if self._options.bundles and (
+            self._chunksize == 1 or (not self._chunksize and self._item_seconds > BUNDLE_SECONDS)
+        ):
+            first = self.taken
+            return travel.bundle(items, lambda split: self._tell(_Split(first, split)))
+        if self._chunksize == 1:
+            return travel.single(items)
+        return travel.chunk(items)
+
+    def _watch(self, chunk: MapChunk) -> None:
+        first = chunk.first
+        self._running[first] = chunk
+        chunk.future.add_done_callback(lambda _: self._tell(first))
+
+    def _tell(self, event: int | _Split) -> None:
+        self._events.append(event)
+        if self.is_whole:
+            self.advance()
+        else:
+            # Who reads applies it, where more may be taken.
+            self.news.put(None)
+
+    # --- the end
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = error
+        self._let_go()
+        self.news.put(None)
+
+    def _let_go(self) -> None:
+        """Let the executor end: nothing is left to start."""
+        self._is_exhausted = True
+        self._travel.close()
+        self._source = iter(())
+        self._maps.remove(self)
+
+    def _stop(self) -> None:
+        if not self._is_exhausted:
+            self._fail(CancelledError("the executor was shut down with cancel_futures=True"))
+        if self._is_cancelled:
+            # A call that runs is not run again for nobody.
+            mode: CancelMode = "ask" if self._has_retries else "no"
+            for chunk in list(self._running.values()):
+                chunk.future.cancel(running=mode)
+            self._running.clear()
+            self.ready.clear()
