@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from leftovers import no_leftovers
 from lightwork.durable.executor import DurableExecutor
+
+
+@pytest.fixture(autouse=True)
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "shared" in request.fixturenames:
+        # It outlives the test, and starts threads, children and connections when it needs them.
+        yield
+        return
+    with no_leftovers():
+        yield
 
 
 @pytest.fixture(scope="package")

@@ -7,6 +7,7 @@ import textwrap
 import threading
 import time
 from concurrent import futures
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def test_leaving_the_block_without_workers_does_not_wait(url: str) -> None:
         future = opened.submit(square, 1)
 
     assert not future.done()
-    assert open_store(url).summary().states[State.READY] == 1
+    with closing(open_store(url)) as store:
+        assert store.summary().states[State.READY] == 1
 
 
 def test_leaving_the_block_does_not_wait_for_queues_served_elsewhere(url: str) -> None:
@@ -172,14 +174,13 @@ def test_an_error_in_the_block_leaves_promptly_and_hands_the_jobs_back(
         raise ZeroDivisionError
 
     assert time.monotonic() - started < 5
-    store = open_store(url)
-    for future in (running, waiting):
-        assert isinstance(future, DurableFuture)
-        view = store.job(future.job_id)
-        assert view is not None
-        assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
-    assert store.workers() == []
-    store.close()
+    with closing(open_store(url)) as store:
+        for future in (running, waiting):
+            assert isinstance(future, DurableFuture)
+            view = store.job(future.job_id)
+            assert view is not None
+            assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
+        assert store.workers() == []
 
 
 def test_nothing_is_taken_after_shutdown(url: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def test_leaving_a_map_cancels_what_has_not_begun(url: str, tmp_path: Path) -> N
             next(results)
         (tmp_path / "gate").touch()
 
-    states = open_store(url).summary().states
+    with closing(open_store(url)) as store:
+        states = store.summary().states
     assert states[State.CANCELLED] >= 18
 
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import busy
 import pytest
 
+from leftovers import no_leftovers
 from lightwork.pool.process import ProcessExecutor
+
+
+@pytest.fixture(autouse=True)
+def leftovers() -> Iterator[None]:
+    with no_leftovers():
+        yield
 
 
 @pytest.fixture

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from leftovers import no_leftovers
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
+
+
+@pytest.fixture(autouse=True)
+def leftovers() -> Iterator[None]:
+    with no_leftovers():
+        yield
 
 
 @pytest.fixture(params=["sqlite"])

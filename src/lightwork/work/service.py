@@ -83,6 +83,7 @@ class Worker:
         )
         slots = count_slots(executor)
         options = {"max_tasks_per_child": max_calls} if max_calls else {}
+        codec = Codec(authkey=find_authkey(authkey))
         self.catalog = Catalog(tasks, modules=modules, allow=allow, imported=imported)
         self.store = open_store(store) if isinstance(store, str) else store
         self._is_own_store = isinstance(store, str)
@@ -92,7 +93,7 @@ class Worker:
             lambda: open_pool(executor, **options),
             slots=slots,
             catalog=self.catalog,
-            codec=Codec(authkey=find_authkey(authkey)),
+            codec=codec,
             settings=settings,
             on_ready=self._is_ready.set,
             on_ending=on_ending,
