@@ -1,7 +1,8 @@
 """Clock: the only source of local time.
 
 Two clocks exist and are never mixed. The *database* clock orders jobs and ends
-leases; it is read in SQL, never here. The *local* clock below measures
+leases; it is read in SQL, never here (a SQLite file has none of its own and borrows
+`boot_id`, `uptime` and `wall`: see store/sqlite_clock.py). The *local* clock below measures
 durations inside one process: how long a call ran, how long a lease may still
 be trusted. It must not stop while the machine sleeps, or a worker on a
 suspended laptop would trust a lease that the database has long ended; hence
@@ -9,11 +10,56 @@ CLOCK_BOOTTIME where the system has it.
 """
 
 import time
+from pathlib import Path
+from typing import Final
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_OFFSETS: Final = Path("/proc/self/timens_offsets")
 
 if hasattr(time, "CLOCK_BOOTTIME"):
 
     def monotonic() -> float:
         """Return seconds of a clock that never steps back and counts suspension."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def _nanoseconds() -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 else:
     monotonic = time.monotonic
+    _nanoseconds = time.monotonic_ns
+
+
+def boot_id() -> str:
+    """Return what this boot of the machine is called; "": the system does not say."""
+    return _read(_BOOT_ID)
+
+
+def uptime() -> int:
+    """Return milliseconds since the machine's boot, the same in all of its processes.
+
+    A container may have a time namespace, whose clock starts elsewhere.
+    """
+    return _nanoseconds() // 1_000_000 - _offset_of_namespace
+
+
+def wall() -> int:
+    """Return milliseconds since 1970 UTC by a clock that anybody may set at any time."""
+    return time.time_ns() // 1_000_000
+
+
+def _offset() -> int:
+    for line in _read(_OFFSETS).splitlines():
+        name, seconds, nanoseconds = line.split()
+        if name == "boottime":
+            return int(seconds) * 1000 + int(nanoseconds) // 1_000_000
+    return 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+_offset_of_namespace: Final = _offset()

@@ -44,7 +44,7 @@ def test_known_ids_are_skipped_on_postgresql() -> None:
 
 @pytest.mark.parametrize(
     ("name", "sign"),
-    [("sqlite", "julianday"), ("postgresql", "clock_timestamp"), ("mysql", "UTC_TIMESTAMP")],
+    [("sqlite", "lightwork_uptime"), ("postgresql", "clock_timestamp"), ("mysql", "UTC_TIMESTAMP")],
 )
 def test_database_clock_is_spelled_for_each_dialect(name: str, sign: str) -> None:
     assert sign in str(select(db_now()).compile(dialect=dialect(name)))

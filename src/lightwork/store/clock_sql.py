@@ -2,15 +2,20 @@
 
 `db_now()` is an expression of integer milliseconds since 1970 UTC. It is one of
 the few places where dialects differ; each spelling ignores the session's time
-zone and has millisecond resolution.
+zone and has millisecond resolution. None of them is the clock of the machine that asks.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from lightwork.clock import boot_id
+
+# Letters, digits and hyphens: it may stand in a statement as it is.
+BOOT: Final = "".join(letter for letter in boot_id() if letter.isalnum() or letter == "-")
 
 
 class db_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
@@ -22,8 +27,8 @@ class db_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function th
 
 @compiles(db_now, "sqlite")
 def _sqlite(_element: db_now, _compiler: SQLCompiler, **_options: Any) -> str:
-    # 2440587.5 is 1970-01-01 as a Julian day; unixepoch('subsec') needs SQLite 3.42.
-    return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+    # Not julianday('now'): that is the wall clock of whoever writes. See sqlite_clock.py.
+    return f"(lightwork_uptime() + (SELECT ahead FROM clock WHERE boot = '{BOOT}'))"  # noqa: S608
 
 
 @compiles(db_now, "postgresql")

@@ -117,6 +117,13 @@ class Store(Protocol):
     def prune(self, *, older_than: float, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago; return how many."""
 
+    def align_clock(self) -> float:
+        """Bring the database clock a little nearer to this machine's wall clock.
+
+        Never by so much that a lease or a delay would feel it. Returns the seconds by which
+        the wall clock was ahead; 0.0 where the database has a clock of its own.
+        """
+
     # Looking.
 
     def jobs(

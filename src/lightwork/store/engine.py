@@ -29,6 +29,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, exc, make_url
 
 from lightwork.errors import StoreError, UsageError
+from lightwork.store.sqlite_clock import equip
 
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT: Final = 30.0
@@ -164,7 +165,9 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     A file that was deleted must not come back empty under a program that has it open.
     """
     uri = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    equip(connection)
+    return connection
 
 
 def _parse(url: str) -> URL:

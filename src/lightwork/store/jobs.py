@@ -16,6 +16,7 @@ from lightwork.store import tallying
 from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
 from lightwork.store.rows import AnyRow, milliseconds, outcome_of, policy_text
+from lightwork.store.sqlite_clock import equip
 from lightwork.store.tables import CANCEL_ASK, CANCEL_KILL, in_state, job
 
 # Plain text: drivers of execute_many take nothing else.
@@ -49,6 +50,9 @@ def submit_among_others(connection: Connection, jobs: Sequence[NewJob]) -> list[
 
     A third as fast for many jobs: the database tells each id that it inserted.
     """
+    if connection.dialect.name == "sqlite":
+        # A connection of the user's own knows nothing of the file's clock.
+        equip(connection.connection.dbapi_connection)
     if len(jobs) < 2:
         return [_insert(connection, jobs) == 1] * len(jobs)
     insert = sql.insert_new(connection.dialect.name).returning(job.c.id)

@@ -27,7 +27,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from lightwork.errors import StoreError
-from lightwork.store import schema
+from lightwork.store import schema, sqlite_clock
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import check_place, connect, reading_engine, writing_engine
 from lightwork.store.filelock import FileLock
@@ -134,12 +134,13 @@ def upgrade_file(path: Path, lock: FileLock) -> None:
         with connection.begin():
             if not schema.is_current(connection):
                 schema.upgrade(connection)
+            sqlite_clock.set_clock(connection)
 
 
 def is_ready(connection: Connection) -> bool:
     """Return whether the file can be used as it is."""
     mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-    return mode == "wal" and schema.is_current(connection)
+    return mode == "wal" and schema.is_current(connection) and sqlite_clock.is_set(connection)
 
 
 def _open(path: Path) -> SqliteFile:

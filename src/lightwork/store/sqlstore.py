@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from lightwork.errors import StoreError
 from lightwork.lifecycle import AttemptEnd
 from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
-from lightwork.store import attempts, checking, chores, claiming, jobs, looking, workers
+from lightwork.store import attempts, checking, chores, claiming, jobs, looking, sqlite_clock, workers
 from lightwork.store.contract import Store
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
@@ -147,6 +147,13 @@ class SqlStore:
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due."""
         return self._read(chores.next_due_in)
+
+    def align_clock(self) -> float:
+        """Bring the database clock a little nearer to the wall clock."""
+        off = self._read(sqlite_clock.ahead_of_database)
+        if abs(off) >= sqlite_clock.STEP:
+            self._write(sqlite_clock.align)
+        return off / 1000
 
     def prune(self, *, older_than: float, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago."""

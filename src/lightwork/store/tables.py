@@ -165,6 +165,16 @@ tally = Table(
     Column("jobs", BigInteger, nullable=False),
 )
 
+# For databases that have no clock of their own; see sqlite_clock.py.
+clock = Table(
+    "clock",
+    metadata,
+    Column("boot", String(100), primary_key=True),
+    # Milliseconds between the start of that boot and 1970 UTC, as the database counts.
+    Column("ahead", BigInteger, nullable=False),
+    Column("aligned_at", BigInteger, nullable=False),
+)
+
 
 def _index(name: str, condition: ColumnElement[bool], *columns: ColumnElement[Any]) -> None:
     partial = Index(name, *columns, sqlite_where=condition, postgresql_where=condition)

@@ -1,7 +1,7 @@
 """Chores: what any worker does for the whole store, in bounded batches.
 
-Promote what is due, rescue what dead workers held. Every worker does both, at
-jittered times; the statements are safe in parallel, so no leader is needed.
+Promote what is due, rescue what dead workers held, align the database clock. Every
+worker does all of it, at jittered times; the statements are safe in parallel, so no leader is needed.
 A chore books its next turn before it works: an error cannot end it.
 """
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 # How late a job may become ready that another process scheduled.
 _PROMOTE_SECONDS: Final = 0.5
 _PROMOTE_SOONEST: Final = 0.005
+# What the wall clock may gain or lose between two looks without having been set.
+_JUMP_SECONDS: Final = 1.0
 
 
 class Chores:
@@ -28,6 +30,7 @@ class Chores:
         self._rescue_seconds = ttl / 3
         self._promote_at = 0.0
         self._rescue_at = 0.0
+        self._wall_ahead = 0.0
 
     def expect_due(self, delay: float) -> None:
         """A job was scheduled to be due after this delay."""
@@ -58,6 +61,7 @@ class Chores:
 
     def _rescue(self, now: float) -> list[Rescued]:
         self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)
+        self._align_clock()
         rescued = self._store.rescue()
         if rescued:
             # One line however many: a dead worker may have held ten thousand.
@@ -72,3 +76,12 @@ class Chores:
                 one.state_after,
             )
         return rescued
+
+    def _align_clock(self) -> None:
+        before, self._wall_ahead = self._wall_ahead, self._store.align_clock()
+        if abs(self._wall_ahead - before) > _JUMP_SECONDS:
+            log.warning(
+                "clock_jumped seconds=%+.1f ahead=%+.1f",
+                self._wall_ahead - before,
+                self._wall_ahead,
+            )
