@@ -16,7 +16,16 @@ from sqlalchemy import Connection
 from lightwork.errors import StoreError
 from lightwork.lifecycle import AttemptEnd
 from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
-from lightwork.store import attempts, checking, chores, claiming, jobs, looking, sqlite_clock, workers
+from lightwork.store import (
+    attempts,
+    checking,
+    chores,
+    claiming,
+    jobs,
+    looking,
+    sqlite_clock,
+    workers,
+)
 from lightwork.store.contract import Store
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
