@@ -25,10 +25,10 @@ class Bench:
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("CREATE TABLE t (n INTEGER UNIQUE)")
-        lock = FileLock(path.with_name("lock"))
+        self.lock = FileLock(path.with_name("lock"))
         self.writer = Writer(
             writing_engine(path, create=True),
-            lock,
+            self.lock,
             str(path),
             on_commit=self.count_commit,
             gate=ForkGate(),
@@ -74,6 +74,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "work.db")
     yield made
     made.writer.close()
+    made.lock.close()
     made.connection.close()
 
 
