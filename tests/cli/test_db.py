@@ -52,6 +52,26 @@ def test_quiet_init_says_nothing(lightwork: Invoke) -> None:
     assert done.stdout == ""
 
 
+def test_repair_says_where_a_damaged_row_has_gone(
+    lightwork: Invoke, made: Made, folder: Path
+) -> None:
+    made.ready()
+    with closing(sqlite3.connect(folder / "lightwork.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE job SET crashes = 'three'")
+
+    found = lightwork("db", "check")
+    done = lightwork("db", "check", "--repair")
+
+    assert (found.exit_code, found.stdout) == (
+        1,
+        "1 rows of job: crashes is not integer: seq 1\n",
+    )
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (
+        0,
+        "row 1 of job is row 1 of damaged now: crashes is not integer",
+    )
+
+
 def test_check_finds_nothing_in_a_sound_store(lightwork: Invoke, made: Made) -> None:
     made.failed()
 

@@ -46,21 +46,25 @@ def upgrade(*, url: str, json: bool, quiet: bool) -> None:
 
 @db.command()
 @url_argument
+@click.option("--repair", is_flag=True,
+              help="Move damaged rows to the table `damaged`, and count anew.")  # fmt: skip
 @output_options
-def check(*, url: str, json: bool, quiet: bool) -> None:
-    """Look for wrong data; reads the whole store, changes nothing."""
+def check(*, url: str, repair: bool, json: bool, quiet: bool) -> None:
+    """Look for wrong data; reads the whole store, changes nothing unless asked to."""
     from lightwork.store.migrate import check as check_schema
     from lightwork.store.sqlstore import open_store
 
     revision = check_schema(url)
     with closing(open_store(url, create=False)) as store:
+        repaired = store.repair() if repair else []
         problems = store.check()
         shown = store.safe_url
     if json:
-        print_json({"store": shown, "revision": revision, "problems": problems})
+        found = {"store": shown, "revision": revision, "problems": problems}
+        print_json(found | ({"repaired": repaired} if repair else {}))
     elif not quiet:
-        for problem in problems:
-            click.echo(printable(problem))
+        for sentence in [*repaired, *problems]:
+            click.echo(printable(sentence))
         if not problems:
             click.echo(f"{shown}: revision {revision}, nothing is wrong")
     if problems:

@@ -1,7 +1,8 @@
 """Checking: is what the store holds what lightwork writes?
 
 Each invariant is a condition that no row may meet, with the sentence that says
-what it means. Reads the whole table: for a person who asks, not for a loop.
+what it means. Reads the whole table: for a person who asks, not for a loop. What
+can be wrong with a single value is said in `damage.py`.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, and_, exists, func, not_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from lightwork.model import State
+from lightwork.store import damage, tallying
 from lightwork.store import statements as sql
 from lightwork.store.tables import attempt, in_state, job, tally
 
@@ -18,7 +20,6 @@ _EXAMPLES: Final = 5
 _FINAL: Final = in_state(*sql.FINALS)
 _FORBIDDEN: Final[tuple[tuple[str, ColumnElement[bool]], ...]] = (
     ("are in no known state", not_(in_state(*State))),
-    ("have an id that is not 16 bytes", func.length(sql.RAW_ID) != 16),
     ("are running, but no worker holds them", and_(in_state(State.RUNNING), job.c.worker.is_(None))),
     ("are not running, but a worker holds them", and_(not_(in_state(State.RUNNING)), job.c.worker.is_not(None))),
     ("are running without an attempt", and_(in_state(State.RUNNING), job.c.attempt < 1)),
@@ -35,10 +36,20 @@ def problems(connection: Connection) -> list[str]:
     """Return what is wrong, a sentence each."""
     return [
         *_damage(connection),
+        *damage.problems(connection),
         *(text for rule in _FORBIDDEN if (text := _broken(connection, *rule))),
         *_strays(connection),
         *_miscounts(connection),
     ]
+
+
+def repair(connection: Connection) -> list[str]:
+    """Move damaged rows away, and what belonged to them; count finished jobs anew."""
+    moved = damage.repair(connection)
+    moved += damage.move_strays(connection)
+    if miscounts := _miscounts(connection):
+        tallying.recount(connection)
+    return moved + [f"{text}: put right" for text in miscounts]
 
 
 def _damage(connection: Connection) -> list[str]:
@@ -78,8 +89,8 @@ def _miscounts(connection: Connection) -> list[str]:
     actual = Counter({(queue, state): count for queue, state, count in rows})
     told = Counter({(row.queue, row.state): row.jobs for row in connection.execute(select(tally))})
     return [
-        f"the tally of queue {queue!r} says {told[queue, state]} {state}, there are "
+        f"the tally of queue {queue!r:.100} says {told[queue, state]} {state}, there are "
         f"{actual[queue, state]}"
-        for queue, state in sorted(actual.keys() | told.keys())
+        for queue, state in sorted(actual.keys() | told.keys(), key=str)
         if actual[queue, state] != told[queue, state]
     ]

@@ -17,7 +17,8 @@ from lightwork.store import tallying
 from lightwork.store.attempts import Ending, end_attempts
 from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
-from lightwork.store.rows import AnyRow, CorruptRow, milliseconds, policy_of, shown_id
+from lightwork.store.rows import AnyRow, CorruptRow, check_numbers, milliseconds, policy_of, text_of
+from lightwork.store.tables import id_of
 from lightwork.store.views import Rescued
 
 
@@ -42,10 +43,10 @@ def rescue(connection: Connection, limit: int) -> list[Rescued]:
     after = _states_after(connection, [row.seq for row in rescued])
     return [
         Rescued(
-            job_id=shown_id(row.id),
+            job_id=id_of(row.id),
             number=row.attempt,
             state_after=after[row.seq],
-            worker=row.worker_name or "",
+            worker=text_of(row.worker_name or ""),
         )
         for row in rescued
     ]
@@ -85,6 +86,7 @@ def _ending(row: AnyRow) -> Ending:
 
 def _end_of_lost(row: AnyRow, error: ErrorInfo) -> AttemptEnd:
     try:
+        check_numbers(row.attempt, row.crashes)
         policy = policy_of(row.policy, row.queue, row.priority)
     except CorruptRow:
         return Quarantined(error)

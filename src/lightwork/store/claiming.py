@@ -17,7 +17,7 @@ from lightwork.model import Attempt, ErrorInfo, Lane
 from lightwork.store import statements as sql
 from lightwork.store.attempts import Ending, end_attempts
 from lightwork.store.chunks import padded_chunks
-from lightwork.store.rows import AnyRow, CorruptRow, attempt_of
+from lightwork.store.rows import AnyRow, CorruptRow, attempt_of, number_of
 
 # Lanes that one statement merges: powers of two, so that there are few statements.
 # SQLite takes 500 selects in one.
@@ -64,7 +64,7 @@ def _claim_from(
     rows = list(_taken(connection, worker_id, queue, tasks, limit))
     # RETURNING has no order of its own. Sorting is stable: by seq within a priority.
     rows.sort(key=attrgetter("seq"))
-    rows.sort(key=attrgetter("priority"), reverse=True)
+    rows.sort(key=lambda row: number_of(row.priority), reverse=True)
     claimed: list[Attempt] = []
     for row in rows:
         try:
@@ -95,7 +95,7 @@ def _best(connection: Connection, queue: str, tasks: Sequence[str], limit: int) 
         values |= {f"b_task{number}": task for number, task in enumerate(some)}
         values |= {"b_queue": queue, "b_limit": limit}
         rows = connection.execute(sql.best_of(count), values)
-        found += [(-row.priority, row.seq) for row in rows]
+        found += [(-number_of(row.priority), row.seq) for row in rows]
     return [seq for _priority, seq in sorted(found)[:limit]]
 
 

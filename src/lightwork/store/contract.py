@@ -155,6 +155,13 @@ class Store(Protocol):
     def check(self) -> list[str]:
         """Return what is wrong with the stored data, a sentence each; empty: healthy."""
 
+    def repair(self) -> list[str]:
+        """Move rows that hold what lightwork never writes to the table `damaged`.
+
+        Returns a sentence for each row, which says why and where it is now; the counts of
+        finished jobs are put right.
+        """
+
     # Waking.
 
     def changes(self) -> int:

@@ -18,6 +18,7 @@ the WAL under the living. So whether it is a database is SQLite's to say, and on
 who may create a store lets SQLite create a file.
 """
 
+import functools
 import os
 import sqlite3
 import stat
@@ -33,6 +34,7 @@ from lightwork.store.sqlite_clock import equip
 
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT: Final = 30.0
+_readable: Final = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 # Where WAL's shared memory or flock does not reach all who mount it.
 _NETWORK_TYPES: Final = frozenset(
     ["nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph"]
@@ -166,6 +168,8 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     """
     uri = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    # Bytes that are no UTF-8 would otherwise fail the whole fetch, and with it whoever reads.
+    connection.text_factory = _readable
     equip(connection)
     return connection
 

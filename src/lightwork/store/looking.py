@@ -26,7 +26,7 @@ from sqlalchemy.types import NullType
 from lightwork.model import State
 from lightwork.store import statements as sql
 from lightwork.store.chunks import padded_chunks
-from lightwork.store.rows import attempt_view, job_view, worker_view
+from lightwork.store.rows import attempt_view, job_view, number_of, text_of, worker_view
 from lightwork.store.tables import attempt, in_state, job, tally, worker
 from lightwork.store.views import AttemptView, JobView, LaneView, Summary, WorkerView
 
@@ -155,12 +155,12 @@ def summary(connection: Connection) -> Summary:
     queues: defaultdict[str, dict[State, int]] = defaultdict(dict)
     for state in COUNTS:
         for queue, count in connection.execute(COUNTS[state]):
-            queues[queue][state] = count
+            queues[text_of(queue)][state] = count
     lanes = _lanes(connection)
     for lane in lanes:
         queues[lane.queue][State.READY] = queues[lane.queue].get(State.READY, 0) + lane.ready
     for row in connection.execute(select(tally).where(tally.c.jobs != 0)):
-        queues[row.queue][row.state] = row.jobs
+        queues[text_of(row.queue)][row.state] = number_of(row.jobs)
     states = {state: sum(known.get(state, 0) for known in queues.values()) for state in State}
     live = select(func.count(), func.coalesce(func.sum(worker.c.slots), 0)).where(_IS_LIVE)
     live_workers, slots = connection.execute(live).one()
@@ -170,7 +170,7 @@ def summary(connection: Connection) -> Summary:
         lanes=lanes,
         oldest_ready=_oldest_ready(connection),
         live_workers=live_workers,
-        slots=slots,
+        slots=int(slots),
     )
 
 
@@ -180,7 +180,9 @@ def _lanes(connection: Connection) -> tuple[LaneView, ...]:
         return max((age or 0) / 1000, 0.0)
 
     return tuple(
-        LaneView(queue=queue, task=task, ready=ready, waited=waited(queue, task))
+        LaneView(
+            queue=text_of(queue), task=text_of(task), ready=ready, waited=waited(queue, task)
+        )
         for queue, task, ready in connection.execute(READY_BY_LANE).all()
     )
 

@@ -14,8 +14,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from lightwork.errors import StoreError
+from lightwork.errors import StoreError, UsageError
 from lightwork.model import ANY_TASK, Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
+from lightwork.store.tables import id_of
 from lightwork.store.views import AttemptView, JobView, WorkerView
 
 # SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
@@ -53,17 +54,19 @@ def policy_text(policy: Policy) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def policy_of(text: str, queue: str, priority: int) -> Policy:
+def policy_of(text: Any, queue: Any, priority: Any) -> Policy:
     """Return the policy of a row.
 
     Raises:
         CorruptRow: The text is not what policy_text makes.
     """
+    if not isinstance(queue, str) or not isinstance(priority, int):
+        raise CorruptRow(f"the stored queue and priority are {queue!r:.100} and {priority!r:.100}")
     try:
         policy = msgspec.json.decode(text, type=Policy) if text else _DEFAULTS
-    except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
+        return dataclasses.replace(policy, queue=queue, priority=priority)
+    except (ValueError, TypeError, UsageError) as error:
         raise CorruptRow(f"the stored policy cannot be read: {error}") from error
-    return dataclasses.replace(policy, queue=queue, priority=priority)
 
 
 def attempt_of(row: AnyRow) -> Attempt:
@@ -74,11 +77,12 @@ def attempt_of(row: AnyRow) -> Attempt:
     """
     seq, job_id, number, task, payload, policy, queue, priority, failures, crashes = row
     if not isinstance(job_id, bytes) or len(job_id) != 16:
-        raise CorruptRow(f"the stored id is not 16 bytes: {job_id!r}")
+        raise CorruptRow(f"the stored id is not 16 bytes: {job_id!r:.100}")
     if not isinstance(payload, bytes):
         raise CorruptRow(f"the stored payload is {type(payload).__name__}, not bytes")
     if not isinstance(task, str) or not isinstance(policy, str):
         raise CorruptRow("the stored task or policy is not text")
+    check_numbers(number, failures, crashes)
     return Attempt(
         job_id=uuid.UUID(bytes=job_id),
         seq=seq,
@@ -91,13 +95,25 @@ def attempt_of(row: AnyRow) -> Attempt:
     )
 
 
+def check_numbers(*counters: Any) -> None:
+    """Raise unless a row's counters are numbers.
+
+    Raises:
+        CorruptRow: One is not.
+    """
+    for counter in counters:
+        if not isinstance(counter, int):
+            raise CorruptRow(f"a stored counter is not a number: {counter!r:.100}")
+
+
 def outcome_of(row: AnyRow) -> JobOutcome:
     """Return the recorded end of a finished row."""
     return JobOutcome(
         job_id=row.id,
         state=row.state,
-        attempt=row.attempt,
-        result=row.result or b"",
+        attempt=number_of(row.attempt),
+        # Of another type it cannot be decoded either, which its future then says.
+        result=_bytes_of(row.result or b""),
         error=_error_of(row),
     )
 
@@ -109,26 +125,30 @@ def job_view(row: AnyRow) -> JobView:
         StoreError: The row holds no known state.
     """
     return JobView(
-        id=shown_id(row.id),
+        id=id_of(row.id),
         seq=row.seq,
-        task=row.task,
-        queue=row.queue,
-        priority=row.priority,
+        task=text_of(row.task),
+        queue=text_of(row.queue),
+        priority=number_of(row.priority),
         state=shown_state(row.state, row.seq),
-        attempt=row.attempt,
-        failures=row.failures,
-        crashes=row.crashes,
+        attempt=number_of(row.attempt),
+        failures=number_of(row.failures),
+        crashes=number_of(row.crashes),
         policy=_shown_policy(row),
         created_at=instant(row.created_at),
         due_at=_maybe_instant(row.due_at),
         started_at=_maybe_instant(row.started_at),
         finished_at=_maybe_instant(row.finished_at),
-        worker=shown_id(row.worker) if row.worker is not None else None,
+        worker=id_of(row.worker) if row.worker is not None else None,
         cancel_requested=bool(row.cancel_requested),
         payload_size=row.payload_size or 0,
         result_size=row.result_size or 0,
         error=_error_of(row),
-        progress=Progress(done=row.progress_done, total=row.progress_total, note=row.progress_note),
+        progress=Progress(
+            done=_float_of(row.progress_done),
+            total=_float_of(row.progress_total),
+            note=text_of(row.progress_note),
+        ),
     )
 
 
@@ -136,11 +156,11 @@ def attempt_view(job_id: uuid.UUID, row: AnyRow) -> AttemptView:
     """Return an ended attempt as it is shown."""
     return AttemptView(
         job_id=job_id,
-        number=row.number,
+        number=number_of(row.number),
         worker=row.worker,
         started_at=instant(row.started_at),
         ended_at=instant(row.ended_at),
-        outcome=row.outcome,
+        outcome=text_of(row.outcome),
         error=_error_of(row),
     )
 
@@ -149,14 +169,14 @@ def worker_view(row: AnyRow) -> WorkerView:
     """Return a worker as it is shown."""
     return WorkerView(
         id=row.id,
-        name=row.name,
-        host=row.host,
-        pid=row.pid,
-        slots=row.slots,
-        queues=tuple(msgspec.json.decode(row.queues, type=list[str])),
+        name=text_of(row.name),
+        host=text_of(row.host),
+        pid=number_of(row.pid),
+        slots=number_of(row.slots),
+        queues=_names_of(row.queues),
         # A worker of an earlier lightwork does not say.
-        tasks=msgspec.json.decode(row.tasks or _ANY, type=tuple[str, ...]),
-        state=row.state,
+        tasks=_names_of(row.tasks or _ANY),
+        state=text_of(row.state),
         started_at=instant(row.started_at),
         heartbeat_at=instant(row.heartbeat_at),
         lease_until=instant(row.lease_until),
@@ -188,14 +208,22 @@ def finite(number: float) -> float:
     return float(number) if math.isfinite(number) else 0.0
 
 
-def instant(milliseconds: int) -> datetime:
-    """Return milliseconds of the database clock as an aware UTC datetime."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+def instant(milliseconds: Any) -> datetime:
+    """Return milliseconds of the database clock as an aware UTC datetime; 1970 if damaged."""
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except (TypeError, OverflowError):
+        return _EPOCH
 
 
-def shown_id(stored: bytes) -> uuid.UUID:
-    """Return an id for the eye: damaged ones are filled up with zeros."""
-    return uuid.UUID(bytes=bytes(stored)[:16].ljust(16, b"\0"))
+def text_of(stored: Any) -> str:
+    """Return text for the eye, whatever is stored."""
+    return stored if isinstance(stored, str) else repr(stored)[:MAX_NOTE]
+
+
+def number_of(stored: Any) -> int:
+    """Return a number for the eye, 0 for what is none."""
+    return stored if isinstance(stored, int) else 0
 
 
 def shown_state(word: str, seq: int) -> State:
@@ -208,7 +236,7 @@ def shown_state(word: str, seq: int) -> State:
         return State(word)
     except ValueError:
         raise StoreError(
-            f"job {seq} (seq) has the unknown state {word!r}; run `lightwork db check`"
+            f"job {seq} (seq) has the unknown state {word!r:.100}; run `lightwork db check`"
         ) from None
 
 
@@ -230,14 +258,33 @@ def _shown_policy(row: AnyRow) -> Policy:
     try:
         return policy_of(row.policy, row.queue, row.priority)
     except CorruptRow:
-        return Policy(queue=row.queue, priority=row.priority)
+        return _DEFAULTS
 
 
 def _error_of(row: AnyRow) -> ErrorInfo | None:
     if row.error_type is None:
         return None
-    return ErrorInfo(type=row.error_type, text=row.error_text or "", traceback=row.traceback or "")
+    return ErrorInfo(
+        type=text_of(row.error_type),
+        text=text_of(row.error_text or ""),
+        traceback=text_of(row.traceback or ""),
+    )
 
 
-def _maybe_instant(stored: int | None) -> datetime | None:
+def _names_of(stored: Any) -> tuple[str, ...]:
+    try:
+        return tuple(msgspec.json.decode(stored, type=list[str]))
+    except (ValueError, TypeError):
+        return ()
+
+
+def _float_of(stored: Any) -> float:
+    return finite(stored) if isinstance(stored, int | float) else 0.0
+
+
+def _bytes_of(stored: Any) -> bytes:
+    return stored if isinstance(stored, bytes) else str(stored).encode("utf-8", "replace")
+
+
+def _maybe_instant(stored: Any) -> datetime | None:
     return None if stored is None else instant(stored)

@@ -208,6 +208,10 @@ class SqlStore:
         """Return what is wrong with the stored data."""
         return self._read(checking.problems)
 
+    def repair(self) -> list[str]:
+        """Move damaged rows out of the way."""
+        return self._write(checking.repair)
+
     def changes(self) -> int:
         """Return a number that differs after any commit by anybody."""
         return self._usable().watch.changes()

@@ -327,9 +327,18 @@ PROMOTE: Final = (
     # Counted by what comes back: sqlite3 gives no row count for what starts with WITH.
     .returning(job.c.seq)
 )
-NEXT_DUE_IN: Final = select(func.min(job.c.due_at) - NOW).where(in_state(State.SCHEDULED))
+# Ten years. What lies beyond is damage: in SQLite text and bytes are greater than any number.
+_FAR: Final = 10 * 365 * 86_400_000
+NEXT_DUE_IN: Final = select(func.min(job.c.due_at) - NOW).where(
+    in_state(State.SCHEDULED), job.c.due_at < NOW + 100 * _FAR
+)
 END_LEASES: Final = (
-    update(worker).where(worker.c.state != "dead", worker.c.lease_until < NOW).values(state="dead")
+    update(worker)
+    .where(
+        worker.c.state != "dead",
+        or_(worker.c.lease_until < NOW, worker.c.lease_until > NOW + _FAR),
+    )
+    .values(state="dead")
 )
 
 
@@ -412,4 +421,11 @@ ADD_TO_TALLY: Final = (
 )
 START_TALLY: Final = insert(tally).values(
     queue=bindparam("b_queue"), state=bindparam("b_state"), jobs=bindparam("b_more")
+)
+EMPTY_TALLY: Final = delete(tally)
+FILL_TALLY: Final = insert(tally).from_select(
+    ["queue", "state", "jobs"],
+    select(job.c.queue, job.c.state, func.count())
+    .where(in_state(*FINALS))
+    .group_by(job.c.queue, job.c.state),
 )

@@ -44,6 +44,17 @@ BigKey: Final = BigInteger().with_variant(Integer(), "sqlite")
 Blob: Final = LargeBinary(2**31 - 1)
 LongText: Final = Text(2**24 - 1).with_variant(Text(), "sqlite", "postgresql")
 
+_WORDS: Final = frozenset(State)
+
+
+def id_of(stored: Any) -> uuid.UUID:
+    """Return a stored id; of a damaged one its first 16 bytes, filled up with zeros.
+
+    Never `bytes(stored)`: of a number that is as many bytes.
+    """
+    found = stored if isinstance(stored, bytes) else str(stored).encode("utf-8", "replace")
+    return uuid.UUID(bytes=found[:16].ljust(16, b"\0"))
+
 
 class Id(TypeDecorator[uuid.UUID]):
     """A UUID as 16 bytes: a third of the text's size, and the same on every dialect."""
@@ -55,9 +66,9 @@ class Id(TypeDecorator[uuid.UUID]):
         """Return the bytes to store."""
         return None if value is None else value.bytes
 
-    def process_result_value(self, value: bytes | None, _dialect: Dialect) -> uuid.UUID | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> uuid.UUID | None:
         """Return the id that was stored."""
-        return None if value is None else uuid.UUID(bytes=value)
+        return None if value is None else id_of(value)
 
 
 class StateText(TypeDecorator[State]):
@@ -70,9 +81,9 @@ class StateText(TypeDecorator[State]):
         """Return the word to store."""
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> State | None:
-        """Return the state that was stored."""
-        return None if value is None else State(value)
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
+        """Return the state that was stored; a damaged one as it is, which equals no state."""
+        return State(value) if value in _WORDS else value
 
 
 def in_state(*states: State) -> ColumnElement[bool]:
@@ -173,6 +184,19 @@ clock = Table(
     # Milliseconds between the start of that boot and 1970 UTC, as the database counts.
     Column("ahead", BigInteger, nullable=False),
     Column("aligned_at", BigInteger, nullable=False),
+)
+
+# What `lightwork db check --repair` takes out of the other tables, exactly as it was.
+damaged = Table(
+    "damaged",
+    metadata,
+    Column("number", BigKey, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("why", Text, nullable=False),
+    # JSON: the name of each column with the type of its value and its bytes in hexadecimal.
+    Column("content", LongText, nullable=False),
+    Column("moved_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 

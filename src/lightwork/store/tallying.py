@@ -15,14 +15,20 @@ from lightwork.store import statements as sql
 
 def add(connection: Connection, finished: Iterable[tuple[str, State]]) -> None:
     """Count jobs, given as queue and state, that became final."""
-    for (queue, state), more in sorted(Counter(finished).items()):
+    for (queue, state), more in sorted(Counter(finished).items(), key=str):
         _change(connection, queue, state, more)
 
 
 def subtract(connection: Connection, finished: Iterable[tuple[str, State]]) -> None:
     """Count off jobs that are final no more, or are gone."""
-    for (queue, state), fewer in sorted(Counter(finished).items()):
+    for (queue, state), fewer in sorted(Counter(finished).items(), key=str):
         _change(connection, queue, state, -fewer)
+
+
+def recount(connection: Connection) -> None:
+    """Count every finished job anew; reads them all."""
+    connection.execute(sql.EMPTY_TALLY)
+    connection.execute(sql.FILL_TALLY)
 
 
 def _change(connection: Connection, queue: str, state: State, more: int) -> None:

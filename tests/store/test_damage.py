@@ -1,0 +1,211 @@
+"""A damaged value costs its own row: workers go on, `check` names it, `repair` moves it."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightwork.lifecycle import Succeeded
+from lightwork.model import State
+from lightwork.store.sqlstore import SqlStore
+from store.steps import claim_one, end_lease, new_job, registered, state_of, submitted
+
+TEXT = "'abc'"
+NO_UTF8 = "CAST(X'61FF62' AS TEXT)"
+HUGE = "4000000000"
+BYTES = "X'00FF'"
+
+JOB_DAMAGE = [
+    *(
+        f"{name} = {value}"
+        for name in ("priority", "failures", "crashes")
+        for value in (TEXT, BYTES)
+    ),
+    *(f"{name} = {value}" for name in ("queue", "task", "policy") for value in (BYTES, NO_UTF8)),
+    *(f"id = {value}" for value in (HUGE, TEXT, BYTES)),
+    *(f"progress_note = {value}" for value in (NO_UTF8, BYTES)),
+    *(f"{name} = {value}" for name in ("created_at", "started_at") for value in (TEXT, "1 << 62")),
+    f"attempt = {TEXT}",
+    f"payload = {TEXT}",
+    f"worker = {TEXT}",
+    f"worker = {HUGE}",
+    f"cancel_requested = {TEXT}",
+    f"progress_done = {TEXT}",
+    "policy = '{'",
+    'policy = \'{"retries": "x"}\'',
+]
+
+
+def damage(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    assert connection.execute(statement).rowcount == 1
+    connection.close()
+
+
+def look(store: SqlStore) -> None:
+    """Ask for everything that people and waiting futures ask for."""
+    store.summary()
+    store.jobs()
+    store.workers(include_dead=True)
+    for view in store.jobs():
+        store.attempts(view.id)
+        store.outcomes([view.id])
+
+
+def work(store: SqlStore) -> None:
+    """Do what a worker does, from its start to its end, once for each kind of step."""
+    worker = registered(store)
+    store.promote()
+    store.next_due_in()
+    store.rescue()
+    store.cancel_requests(worker)
+    attempts = store.claim(worker, queues=["default"], limit=10)
+    store.ack(worker, [(attempt, Succeeded(b"done")) for attempt in attempts])
+    store.prune(older_than=3600)
+    store.sign_off(worker)
+
+
+@pytest.mark.parametrize("change", JOB_DAMAGE)
+def test_damaged_lost_job_ends_no_worker_and_holds_up_nobody(
+    store: SqlStore, path: Path, change: str
+) -> None:
+    submitted(store)
+    dead = registered(store)
+    claim_one(store, dead)
+    damage(path, f"UPDATE job SET {change} WHERE seq = 1")
+    end_lease(store, dead)
+    healthy = submitted(store)
+
+    for _ in range(2):
+        look(store)
+        work(store)
+
+    look(store)
+    assert state_of(store, healthy) == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("change", JOB_DAMAGE)
+def test_damaged_ready_job_ends_no_worker_and_holds_up_nobody(
+    store: SqlStore, path: Path, change: str
+) -> None:
+    submitted(store)
+    damage(path, f"UPDATE job SET {change} WHERE seq = 1")
+    healthy = submitted(store)
+
+    look(store)
+    work(store)
+
+    look(store)
+    assert state_of(store, healthy) == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("change", [f"due_at = {TEXT}", f"due_at = {BYTES}", "due_at = 1 << 62"])
+def test_damaged_due_time_makes_nobody_look_without_end(
+    store: SqlStore, path: Path, change: str
+) -> None:
+    submitted(store, delay=60)
+    damage(path, f"UPDATE job SET {change}")
+
+    assert store.next_due_in() is None
+
+
+@pytest.mark.parametrize("value", [TEXT, BYTES, "1 << 62"])
+def test_worker_with_a_damaged_lease_is_taken_for_dead(
+    store: SqlStore, path: Path, value: str
+) -> None:
+    job_id = submitted(store)
+    claim_one(store, registered(store))
+    damage(path, f"UPDATE worker SET lease_until = {value}")
+
+    assert [rescued.job_id for rescued in store.rescue()] == [job_id]
+
+
+WORKER_DAMAGE = [f"name = {NO_UTF8}", f"queues = {TEXT}", f"slots = {TEXT}", f"id = {HUGE}"]
+WORKER_DAMAGE += [f"host = {BYTES}", f"pid = {TEXT}", f"state = {BYTES}", f"started_at = {TEXT}"]
+
+
+@pytest.mark.parametrize("change", WORKER_DAMAGE)
+def test_damaged_worker_ends_no_other(store: SqlStore, path: Path, change: str) -> None:
+    registered(store)
+    damage(path, f"UPDATE worker SET {change}")
+    healthy = submitted(store)
+
+    look(store)
+    work(store)
+
+    assert state_of(store, healthy) == State.SUCCEEDED
+
+
+ALL_DAMAGE = [
+    *(("job", change) for change in JOB_DAMAGE),
+    *(
+        ("worker", change)
+        for change in WORKER_DAMAGE
+        if TEXT not in change or "queues" not in change
+    ),
+    ("job", f"result = {TEXT}"),
+    ("job", f"error_text = {NO_UTF8}"),
+    ("job", "state = 'asleep'"),
+    ("attempt", f"outcome = {BYTES}"),
+    ("attempt", f"traceback = {NO_UTF8}"),
+    ("tally", f"jobs = {TEXT}"),
+    ("tally", f"queue = {NO_UTF8}"),
+]
+
+
+@pytest.fixture
+def full(store: SqlStore) -> SqlStore:
+    """A store with a row in each table, nothing wrong."""
+    job_id = submitted(store)
+    dead = registered(store)
+    claim_one(store, dead)
+    end_lease(store, dead)
+    store.rescue()
+    store.cancel([job_id])
+    assert store.check() == []
+    return store
+
+
+@pytest.mark.parametrize(("table", "change"), ALL_DAMAGE)
+def test_damage_is_named_then_moved_whole_and_nothing_is_wrong_any_more(
+    full: SqlStore, path: Path, table: str, change: str
+) -> None:
+    damage(path, f"UPDATE {table} SET {change}")
+    column = change.partition(" ")[0]
+
+    (first, *_) = full.check()
+    told = full.repair()
+
+    assert f"1 rows of {table}: {column} is " in first
+    assert f"of {table} is row 1 of damaged now: {column} is " in told[0]
+    assert full.check() == []
+    assert _moved(path)[0]["kind"] == table
+
+
+def _moved(path: Path) -> list[dict[str, Any]]:
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    rows = [dict(row) for row in connection.execute("SELECT * FROM damaged ORDER BY number")]
+    connection.close()
+    return rows
+
+
+def test_row_that_is_moved_can_be_read_byte_for_byte(full: SqlStore, path: Path) -> None:
+    damage(path, f"UPDATE job SET progress_note = {NO_UTF8}, priority = {TEXT}")
+
+    full.repair()
+
+    content = json.loads(_moved(path)[0]["content"])
+    assert content["progress_note"] == {"type": "text", "hex": "61FF62"}
+    assert content["priority"] == {"type": "text", "hex": "616263"}
+    assert content["payload"] == {"type": "blob", "hex": b"payload".hex().upper()}
+
+
+def test_repair_of_a_healthy_store_moves_nothing(full: SqlStore, path: Path) -> None:
+    full.submit([new_job()])
+
+    assert full.repair() == []
+    assert _moved(path) == []
