@@ -95,7 +95,7 @@ def test_check_tells_what_is_wrong(lightwork: Invoke, made: Made, folder: Path) 
 def test_prune_goes_on_batch_after_batch(
     lightwork: Invoke, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightwork.cli.db._PRUNE_BATCH", 1)
+    monkeypatch.setattr("lightwork.cli.db._PRUNE_FIRST", 1)
     made.succeeded()
     made.failed()
 

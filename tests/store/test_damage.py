@@ -62,7 +62,7 @@ def work(store: SqlStore) -> None:
     store.next_due_in()
     store.rescue()
     store.cancel_requests(worker)
-    attempts = store.claim(worker, queues=["default"], limit=10)
+    attempts = store.claim(worker, lanes=store.lanes(["default"]), limit=10)
     store.ack(worker, [(attempt, Succeeded(b"done")) for attempt in attempts])
     store.prune(older_than=3600)
     store.sign_off(worker)
@@ -124,6 +124,7 @@ def test_worker_with_a_damaged_lease_is_taken_for_dead(
 
 
 WORKER_DAMAGE = [f"name = {NO_UTF8}", f"queues = {TEXT}", f"slots = {TEXT}", f"id = {HUGE}"]
+WORKER_DAMAGE += [f"tasks = {TEXT}"]
 WORKER_DAMAGE += [f"host = {BYTES}", f"pid = {TEXT}", f"state = {BYTES}", f"started_at = {TEXT}"]
 
 
@@ -141,11 +142,7 @@ def test_damaged_worker_ends_no_other(store: SqlStore, path: Path, change: str) 
 
 ALL_DAMAGE = [
     *(("job", change) for change in JOB_DAMAGE),
-    *(
-        ("worker", change)
-        for change in WORKER_DAMAGE
-        if TEXT not in change or "queues" not in change
-    ),
+    *(("worker", change) for change in WORKER_DAMAGE if not change.startswith(("queues", "tasks"))),
     ("job", f"result = {TEXT}"),
     ("job", f"error_text = {NO_UTF8}"),
     ("job", "state = 'asleep'"),

@@ -125,7 +125,7 @@ def test_job_in_an_impossible_state_holds_up_nobody(impossible: SqlStore) -> Non
 
 
 def test_check_names_a_job_in_an_impossible_state(impossible: SqlStore) -> None:
-    assert impossible.check() == ["1 jobs are in no known state: seq 1"]
+    assert impossible.check() == ["1 rows of job: state is no known state: seq 1"]
 
 
 def test_listing_names_a_job_in_an_impossible_state(impossible: SqlStore) -> None:

@@ -81,7 +81,7 @@ def claimed_by_a_worker(name, lease):
     worker = WorkerInfo(id=uuid.uuid4(), name=name, host="h", pid=1, slots=1)
     store.register(worker, lease=lease)
     store.submit([NewJob(id=uuid.uuid4(), task="t:t", payload=b"")])
-    assert len(store.claim(worker.id, queues=["default"], limit=1)) == 1
+    assert len(store.claim(worker.id, lanes=store.lanes(["default"]), limit=1)) == 1
     return worker.id
 
 store = SqlStore(sys.argv[1])

@@ -13,6 +13,7 @@ from lightwork.errors import StoreError
 from lightwork.store.engine import writing_engine
 from lightwork.store.filelock import FileLock
 from lightwork.store.fork_gate import ForkGate
+from lightwork.store.wal import Wal
 from lightwork.store.writer import Writer
 
 
@@ -33,6 +34,7 @@ class Bench:
             on_commit=self.count_commit,
             gate=ForkGate(),
             check=lambda: None,
+            wal=Wal(path),
         )
         self.results: dict[int, Any] = {}
 

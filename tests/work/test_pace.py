@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightwork.work.pace import HELD_MAX, claim_limit, held_target, next_mean
+from lightwork.work.pace import HELD_MAX, claim_limit, held_target, next_batch, next_mean
 
 
 def test_a_worker_that_knows_nothing_claims_one_job_a_slot() -> None:
@@ -47,3 +47,13 @@ def test_the_first_duration_is_the_mean() -> None:
 
 def test_one_outlier_moves_the_mean_by_a_tenth() -> None:
     assert next_mean(1.0, 11.0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds", "following"),
+    [(100, 0.01, 100), (100, 1.0, 50), (100, 0.000001, 200), (100, 0.008, 125), (50, 9.0, 50)],
+)
+def test_batches_of_a_chore_follow_what_the_last_took(
+    limit: int, seconds: float, following: int
+) -> None:
+    assert next_batch(limit, seconds) == following

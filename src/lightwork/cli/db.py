@@ -1,15 +1,19 @@
 """`lightwork db`: care of a store's file and tables."""
 
 from contextlib import closing
-from typing import Final
+from time import sleep
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from lightwork.cli.options import duration, output_options, url_argument
 from lightwork.cli.output import print_json, printable
 
-# Jobs deleted in one transaction: the write lock is held for milliseconds.
-_PRUNE_BATCH: Final = 1000
+if TYPE_CHECKING:
+    from lightwork.store.contract import Store
+
+# Jobs deleted in the first transaction; the next ones follow from how long it took.
+_PRUNE_FIRST: Final = 100
 
 
 @click.group()
@@ -80,16 +84,29 @@ def prune(*, url: str, older_than: float, json: bool, quiet: bool) -> None:
     """Delete jobs that ended long ago, with their results and attempts."""
     from lightwork.store.sqlstore import open_store
 
-    pruned, count = 0, _PRUNE_BATCH
     with closing(open_store(url, create=False)) as store:
-        # Not until nothing is left: jobs may end as fast as they are deleted.
-        while count == _PRUNE_BATCH:
-            count = store.prune(older_than=older_than, limit=_PRUNE_BATCH)
-            pruned += count
+        pruned = _prune_all(store, older_than)
     if json:
         print_json({"pruned": pruned})
     elif not quiet:
         click.echo(f"{pruned} jobs deleted")
+
+
+def _prune_all(store: "Store", older_than: float) -> int:
+    """Prune batch by batch, and between two of them leave the store to others for as long."""
+    from lightwork.clock import monotonic
+    from lightwork.work.pace import next_batch
+
+    pruned, limit, is_full = 0, _PRUNE_FIRST, True
+    # Not until nothing is left: jobs may end as fast as they are deleted.
+    while is_full:
+        began = monotonic()
+        count = store.prune(older_than=older_than, limit=limit)
+        pruned, is_full, seconds = pruned + count, count == limit, monotonic() - began
+        if is_full:
+            limit = next_batch(limit, seconds)
+            sleep(seconds)
+    return pruned
 
 
 def _report(url: str, revision: str, *, json: bool, quiet: bool) -> None:

@@ -19,7 +19,6 @@ from lightwork.store.tables import attempt, in_state, job, tally
 _EXAMPLES: Final = 5
 _FINAL: Final = in_state(*sql.FINALS)
 _FORBIDDEN: Final[tuple[tuple[str, ColumnElement[bool]], ...]] = (
-    ("are in no known state", not_(in_state(*State))),
     ("are running, but no worker holds them", and_(in_state(State.RUNNING), job.c.worker.is_(None))),
     ("are not running, but a worker holds them", and_(not_(in_state(State.RUNNING)), job.c.worker.is_not(None))),
     ("are running without an attempt", and_(in_state(State.RUNNING), job.c.attempt < 1)),

@@ -31,6 +31,7 @@ from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, e
 
 from lightwork.errors import StoreError, UsageError
 from lightwork.store.sqlite_clock import equip
+from lightwork.store.wal import CUT
 
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT: Final = 30.0
@@ -214,7 +215,13 @@ def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
-    pragmas = {"busy_timeout": int(BUSY_TIMEOUT * 1000), "synchronous": "FULL"}
+    # The writer copies the WAL itself, at a time when nobody waits for it: see wal.py.
+    pragmas = {
+        "busy_timeout": int(BUSY_TIMEOUT * 1000),
+        "synchronous": "FULL",
+        "wal_autocheckpoint": 0,
+        "journal_size_limit": CUT,
+    }
     _run_pragmas(connection, pragmas)
 
 

@@ -180,9 +180,7 @@ def _lanes(connection: Connection) -> tuple[LaneView, ...]:
         return max((age or 0) / 1000, 0.0)
 
     return tuple(
-        LaneView(
-            queue=text_of(queue), task=text_of(task), ready=ready, waited=waited(queue, task)
-        )
+        LaneView(queue=text_of(queue), task=text_of(task), ready=ready, waited=waited(queue, task))
         for queue, task, ready in connection.execute(READY_BY_LANE).all()
     )
 

@@ -33,6 +33,7 @@ from lightwork.store.engine import check_place, connect, reading_engine, writing
 from lightwork.store.filelock import FileLock
 from lightwork.store.fork_gate import PATIENCE, ForkGate, open_inodes
 from lightwork.store.same_file import SameFile
+from lightwork.store.wal import Wal
 from lightwork.store.watch import Watch, version_of
 from lightwork.store.writer import Writer
 
@@ -69,6 +70,7 @@ class SqliteFile:
             on_commit=self.watch.notify,
             gate=gate,
             check=self.same.check,
+            wal=Wal(path),
         )
         self._users = 0
         _living.add(self)

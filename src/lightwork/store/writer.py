@@ -29,6 +29,7 @@ Failure handling
 the connection.
 """
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store.driver_errors import driver_errors, store_error
 from lightwork.store.filelock import FileLock
 from lightwork.store.fork_gate import ForkGate
+from lightwork.store.wal import Wal
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ class Writer:
 
     Args:
         check: Raises if what was committed does not last.
+        wal: Looked after once callers have their results.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Writer:
         on_commit: Callable[[], None],
         gate: ForkGate,
         check: Callable[[], None],
+        wal: Wal,
     ) -> None:
         self._engine = engine
         self._lock = lock
@@ -86,6 +90,7 @@ class Writer:
         self._on_commit = on_commit
         self._gate = gate
         self._check = check
+        self._wal = wal
         self._connection: Connection | None = None
         self._waiting: deque[_Turn] = deque()
         self._is_closed = False
@@ -148,6 +153,9 @@ class Writer:
             try:
                 with self._lock, self._gate:
                     self._write_waiting()
+                    self._look_after(self._wal.cut)
+                with self._gate:
+                    self._look_after(self._wal.copy)
             except (OSError, ValueError) as error:
                 # The lock file's disk is gone: nobody can write, and everybody must hear of it.
                 _fail(self._take(), self._named(error))
@@ -232,6 +240,12 @@ class Writer:
         if has_neighbours:
             driver.execute("RELEASE turn")
         return result, None
+
+    def _look_after(self, care: Callable[[sqlite3.Connection], None]) -> None:
+        if self._connection is not None:
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            care(driver)
 
     def _connected(self) -> Connection:
         if self._connection is None:

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 # How late a job may become ready that another process scheduled.
 _PROMOTE_SECONDS: Final = 0.5
 _PROMOTE_SOONEST: Final = 0.005
+# How long one turn may promote, while the worker's loop waits.
+_PROMOTE_LONGEST: Final = 0.1
+_PROMOTE_BATCH: Final = 500
 # What the wall clock may gain or lose between two looks without having been set.
 _JUMP_SECONDS: Final = 1.0
 
@@ -54,10 +57,17 @@ class Chores:
         # A look first: two hundred idle workers would else write four hundred times a second.
         due_in = self._store.next_due_in()
         if due_in is not None and due_in <= 0:
-            self._store.promote()
+            self._promote_all()
             due_in = self._store.next_due_in()
         if due_in is not None:
             self._promote_at = now + min(max(due_in, _PROMOTE_SOONEST), _PROMOTE_SECONDS)
+
+    def _promote_all(self) -> None:
+        """Batch by batch, each its own transaction, so that others write in between."""
+        until = monotonic() + _PROMOTE_LONGEST
+        while self._store.promote(limit=_PROMOTE_BATCH) == _PROMOTE_BATCH:
+            if monotonic() >= until:
+                return
 
     def _rescue(self, now: float) -> list[Rescued]:
         self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)

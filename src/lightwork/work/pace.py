@@ -12,6 +12,10 @@ AHEAD_SECONDS: Final = 0.05
 HELD_MAX: Final = 1000
 # Weight of the newest duration in the running mean.
 _WEIGHT: Final = 0.1
+# How long a chore may keep others from writing, and the batches that it may choose.
+CHORE_SECONDS: Final = 0.01
+CHORE_LEAST: Final = 50
+CHORE_MOST: Final = 4000
 
 
 def held_target(slots: int, mean_seconds: float) -> int:
@@ -36,3 +40,11 @@ def next_mean(mean_seconds: float, seconds: float) -> float:
     if mean_seconds < 0:
         return seconds
     return mean_seconds + _WEIGHT * (seconds - mean_seconds)
+
+
+def next_batch(limit: int, seconds: float) -> int:
+    """Return how many rows a chore takes next, after `limit` of them took so long."""
+    wanted = limit * CHORE_SECONDS / max(seconds, 1e-6)
+    # By halves and doubles: one slow disk access must not decide.
+    near = min(max(wanted, limit / 2), limit * 2)
+    return min(max(int(near), CHORE_LEAST), CHORE_MOST)
