@@ -37,7 +37,8 @@ def test_sub_interpreters_work_where_they_are_offered() -> None:
         pytest.skip("no Python here has sub-interpreters (CPython 3.13 and later have)")
 
     done = subprocess.run(
-        [python, "-m", "pytest", "-p", "no:cacheprovider", "-q", *FILES],
+        # Not the settings of all tests: they need packages that only this Python can load.
+        [python, "-m", "pytest", "-p", "no:cacheprovider", "--confcutdir=tests/pool", "-q", *FILES],
         cwd=ROOT,
         # No plugins: those of this Python may not fit the other.
         env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
