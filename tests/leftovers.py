@@ -52,7 +52,8 @@ def no_leftovers() -> Iterator[None]:
 def _new(before: Counter[str], threads: set[threading.Thread]) -> list[str]:
     started = set(threading.enumerate()) - threads
     found = [f"thread {thread.name}" for thread in started]
-    return found + [f"{count} x {what}" for what, count in (_held() - before).items()]
+    new = (_held() - before).items()
+    return found + [f"{count} x {what}{_command(what)}" for what, count in new]
 
 
 def _held() -> Counter[str]:
@@ -75,7 +76,7 @@ def _children() -> Iterator[str]:
         with contextlib.suppress(OSError):
             for pid in Path(f"/proc/self/task/{thread}/children").read_text().split():
                 if int(pid) not in shared:
-                    yield f"child {pid}: {_command(pid)}"
+                    yield f"child {pid}"
 
 
 def _locks() -> Iterator[str]:
@@ -87,10 +88,14 @@ def _locks() -> Iterator[str]:
             yield f"lock {kind} {mode} {inode}"
 
 
-def _command(pid: str) -> str:
+def _command(what: str) -> str:
+    """Return what a child runs, where it is one; not before it is told: it changes at exec."""
+    kind, _, pid = what.partition(" ")
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:200]
-    return "gone"
+        if kind == "child":
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            return f" ({command[:200]})".replace("\0", " ")
+    return ""
 
 
 def _shared_descriptors() -> set[int]:

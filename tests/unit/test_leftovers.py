@@ -41,7 +41,7 @@ def child(_: Path) -> Iterator[None]:
 LEFT: list[tuple[Callable[[Path], AbstractContextManager[None]], str]] = [
     (descriptor, "1 x descriptor /"),
     (thread, "thread left"),
-    (child, "-c input()"),
+    (child, "1 x child "),
 ]
 
 
