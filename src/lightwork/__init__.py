@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from lightwork.executors import executor
-    from lightwork.model import Backoff, Policy, State
+    from lightwork.model import Backoff, Policy, Progress, State
     from lightwork.pool.command import Command
     from lightwork.pool.current import current
     from lightwork.pool.executor import Executor
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from lightwork.pool.results import Results
     from lightwork.pool.thread import ThreadExecutor
     from lightwork.store.reading import Attempt, Job
-    from lightwork.tasks import Task, task
+    from lightwork.tasks import Task, call, task
     from lightwork.work.service import Worker
 
 __version__ = "0.1.0"
@@ -73,7 +73,7 @@ _PLACES = {
         "WorkerLost",
     ),
     "lightwork.executors": ("executor",),
-    "lightwork.model": ("Backoff", "Policy", "State"),
+    "lightwork.model": ("Backoff", "Policy", "Progress", "State"),
     "lightwork.pool.command": ("Command",),
     "lightwork.pool.current": ("current",),
     "lightwork.pool.executor": ("Executor",),
@@ -87,7 +87,7 @@ _PLACES = {
     "lightwork.pool.results": ("Results",),
     "lightwork.pool.thread": ("ThreadExecutor",),
     "lightwork.store.reading": ("Attempt", "Job"),
-    "lightwork.tasks": ("Task", "task"),
+    "lightwork.tasks": ("Task", "call", "task"),
     "lightwork.work.service": ("Worker",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
@@ -116,6 +116,7 @@ __all__ = [
     "Policy",
     "PoolError",
     "ProcessExecutor",
+    "Progress",
     "Ref",
     "RemoteError",
     "Results",
@@ -129,6 +130,7 @@ __all__ = [
     "UsageError",
     "Worker",
     "WorkerLost",
+    "call",
     "current",
     "executor",
     "task",

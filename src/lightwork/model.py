@@ -137,11 +137,12 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a running attempt says it is."""
+    """How far a running attempt says it is; `item` is its position in a map, from 0."""
 
     done: float
     total: float = 0.0
     note: str = ""
+    item: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

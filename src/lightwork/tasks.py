@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from lightwork.errors import UsageError
-from lightwork.model import Backoff, Policy
+from lightwork.model import Backoff, Policy, Progress
 from lightwork.numeric import as_int, as_number
 
 P = ParamSpec("P")
@@ -64,8 +64,20 @@ class PolicyOptions(TypedDict, total=False):
     delay: float
 
 
+class TaskOptions(PolicyOptions, total=False):
+    """The same, and what holds only in the program that says it.
+
+    `on_progress` is called with each Progress that a call reports, in whatever thread hears of
+    it; it does not travel with the task, and a store does not keep it.
+    """
+
+    on_progress: Callable[[Progress], object] | None
+
+
 class Task(Generic[P, R]):
     """A function with policy; calls like the function."""
+
+    on_progress: Callable[[Progress], object] | None = None
 
     def __init__(self, fn: Callable[P, R], policy: Policy | None = None, name: str = "") -> None:
         check_callable(fn, "@task")
@@ -80,13 +92,18 @@ class Task(Generic[P, R]):
         """Call the function itself, here and now."""
         return self.fn(*args, **kwargs)
 
-    def options(self, **changes: Unpack[PolicyOptions]) -> "Task[P, R]":
+    def options(self, **changes: Unpack[TaskOptions]) -> "Task[P, R]":
         """Return a copy with other policy; the original is unchanged.
 
         Raises:
             UsageError: An option has a value that makes no sense.
         """
-        return Task(self.fn, make_policy(self.policy, **changes), self.name)
+        listener = changes.pop("on_progress", self.on_progress)
+        # What is left are the options of a policy, which mypy cannot know.
+        policy = make_policy(self.policy, **changes)  # type: ignore[misc]
+        changed = Task(self.fn, policy, self.name)
+        changed.on_progress = listener
+        return changed
 
     def __reduce__(self) -> tuple[Any, ...]:
         if find_by_reference(self.fn) is not None:
@@ -98,11 +115,11 @@ class Task(Generic[P, R]):
 
 
 @overload
-def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+def task(fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[PolicyOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
 def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -125,14 +142,32 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             max_crashes: At this many lost attempts a job fails as WorkerLost; 3.
             idempotent: False: a started attempt that is lost is never run again; True.
             delay: Seconds between submission and the first attempt; 0.
+            on_progress: Called with each Progress that a call reports, in whatever thread hears
+                of it; only where this program submits the call; None.
 
     Raises:
         UsageError: An option has a value that makes no sense.
     """
-    policy = make_policy(Policy(), **options)
     if fn is None:
-        return lambda wrapped: Task(wrapped, policy)
-    return Task(fn, policy)
+        make_policy(Policy(), **{name: options[name] for name in options if name != "on_progress"})
+        return lambda wrapped: call(wrapped, **options)
+    return call(fn, **options)
+
+
+def call(fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> Task[P, R]:
+    """Return the function with options for the calls that are made with it.
+
+        ex.submit(lw.call(resize, timeout=5, on_progress=show), path)
+        ex.map(lw.call(resize, timeout=5), paths)    # five seconds for each item
+
+    What it returns is a task: for one this is `task.options(...)`, for any other function
+    `task(fn, ...)`. In a map the options hold for each item.
+
+    Raises:
+        UsageError: An option has a value that makes no sense.
+    """
+    known = fn if isinstance(fn, Task) else Task(fn)
+    return known.options(**options) if options else known
 
 
 def check_callable(fn: object, whose: str) -> None:

@@ -144,3 +144,17 @@ def facts() -> tuple[str, int, str]:
 def half_done(path: str) -> None:
     current().progress(1, 2, "half")
     wait_for(path)
+
+
+@task
+def report_steps(count: int) -> int:
+    for done in range(1, count + 1):
+        current().progress(done, 30, f"step {done}")
+    return count
+
+
+@task
+def report_then_wait(path: str) -> None:
+    current().progress(1, 2, "half")
+    wait_for(path)
+    current().progress(2, 2, "whole")

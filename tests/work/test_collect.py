@@ -1,5 +1,6 @@
 """Collect: results of futures in order or as they come, never too many ahead."""
 
+import gc
 import itertools
 from concurrent.futures import Future
 from typing import Any
@@ -37,7 +38,7 @@ class Source:
         return taken
 
     def collect(self, *, ahead: int = 10, batch: int = 4, **options: Any) -> Results[Any]:
-        return collect(
+        results, _ = collect(
             self.take,
             self.submit,
             MapOptions(**options),
@@ -45,6 +46,7 @@ class Source:
             batch=batch,
             abandon=self.abandoned.extend,
         )
+        return results
 
 
 def test_work_starts_before_the_first_result_is_asked_for() -> None:
@@ -174,6 +176,15 @@ def test_nothing_is_abandoned_at_the_end() -> None:
 def test_an_iterator_that_was_never_used_abandons_nothing() -> None:
     source = Source(5)
 
-    source.collect().close()
+    source.collect()
+    gc.collect()
 
     assert source.abandoned == []
+
+
+def test_an_iterator_that_is_closed_unused_abandons_what_is_left() -> None:
+    source = Source(5, done=False)
+
+    source.collect().close()
+
+    assert source.abandoned == source.made

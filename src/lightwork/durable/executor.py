@@ -1,19 +1,21 @@
 """DurableExecutor: what a program calls. The parts are in the files beside it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeVar, Unpack
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
 from lightwork.durable.futures import DurableFuture, JobFutures, WhenFailed
 from lightwork.durable.jobs import KeyedJobs, check_failed, check_task, new_job
-from lightwork.durable.mapping import map_jobs
+from lightwork.durable.mapping import KeptMap, map_jobs
 from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
 from lightwork.errors import JobNotFound, TaskNotFound
+from lightwork.model import Progress
 from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.executor import Executor, shown
 from lightwork.pool.future import Future
+from lightwork.pool.inputs import Inputs, take_calls, take_inputs
 from lightwork.pool.map_options import MapKeywords, MapOptions
 from lightwork.pool.results import Results
 from lightwork.store.contract import Store
@@ -57,7 +59,9 @@ class DurableExecutor(Executor):
         check_worker_options(worker_options, where)
         self._codec = Codec(authkey=find_authkey(authkey))
         self._catalog = Catalog(imported=True)
-        self._is_closed = False
+        self._is_closed = self._is_ended = False
+        # Maps of more jobs than have futures.
+        self._kept_maps: list[KeptMap] = []
         self.store: Store = open_store(url)
         self._watch = OutcomeWatch(self.store)
         self._worker = OwnWorker(where, worker_options, self._watch)
@@ -79,10 +83,11 @@ class DurableExecutor(Executor):
         kwargs: dict[str, Any],
         options: CallOptions,
     ) -> Future[T]:
-        """Keep one job. What the task declares is its policy; `options` is not used."""
-        del options
+        """Keep one job. What the task declares is its policy; of `options` only who listens counts."""
         task = self._task(fn)
-        (future,) = self._futures.submit(task, [new_job(self._codec, task, args, kwargs)])
+        job = new_job(self._codec, task, args, kwargs)
+        heard = options.on_progress
+        (future,) = self._futures.submit(task, [job], [] if heard is None else [heard])
         return future
 
     def submit_many(
@@ -125,10 +130,12 @@ class DurableExecutor(Executor):
         key: str | None = None,
         failed: WhenFailed = "return",
         kwargs: Mapping[str, Any] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Results[T]:
         """Make a job of each item and yield the results; see Executor.map.
 
-        `chunksize` has no effect: each item is a job with an outcome of its own.
+        `chunksize` has no effect: each item is a job with an outcome of its own. When this
+        returns, every job of an input that has a length is kept, unless there is a `buffersize`.
         Closing or dropping an iterator in use cancels the jobs that have not begun,
         like every map. With `key` they stay, and a program that was interrupted can
         be started again: what has an outcome comes from the store, only the rest is run.
@@ -141,8 +148,12 @@ class DurableExecutor(Executor):
             ordered=ordered,
             errors=errors,
             kwargs=kwargs,
+            on_progress=on_progress,
         )
-        results = self._map_jobs(fn, zip(*iterables, strict=False), options, key, failed)
+        inputs = take_inputs(iterables, is_lazy=buffersize is not None)
+        if len(iterables) == 1:
+            inputs = inputs._replace(items=zip(inputs.items, strict=True))
+        results = self._map_jobs(fn, inputs, options, key, failed)
         return shown(results, fn, iterables) if progress else results
 
     def starmap(  # type: ignore[override] # adds a key
@@ -156,29 +167,35 @@ class DurableExecutor(Executor):
         **options: Unpack[MapKeywords],
     ) -> Results[T]:
         """Make a job of the arguments of each call and yield the results; see `map`."""
-        chosen = self._map_options(**options)
-        results = self._map_jobs(fn, map(tuple, calls), chosen, key, failed)
+        inputs = take_calls(calls, is_lazy=options.get("buffersize") is not None)
+        results = self._map_jobs(fn, inputs, self._map_options(**options), key, failed)
         return shown(results, fn, (calls,)) if progress else results
 
     def _map_jobs(
         self,
         fn: Callable[..., T],
-        calls: Iterator[tuple[Any, ...]],
+        inputs: Inputs,
         options: MapOptions,
         key: str | None,
         failed: WhenFailed,
     ) -> Results[T]:
         check_failed(failed, key)
-        return map_jobs(
+        results, kept = map_jobs(
             self._futures,
             self._codec,
             self._task(fn),
-            calls,
+            inputs,
             options=options,
             key=key,
             failed=failed,
+            maps=self._maps(),
             is_closed=lambda: self._is_closed,
+            check_running=self._check_running,
         )
+        self._kept_maps = [one for one in self._kept_maps if one.has_rest()]
+        if kept.has_rest():
+            self._kept_maps.append(kept)
+        return results
 
     # --- jobs that exist
 
@@ -204,6 +221,17 @@ class DurableExecutor(Executor):
         self._watch.look_now()
         return future
 
+    def start(self) -> None:
+        """Start every child of the workers here; return when all are ready. Idempotent.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+        """
+        if self._is_closed:
+            raise RuntimeError("cannot start after shutdown")
+        self._worker.check_alive()
+        self._worker.warm()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard library's signature
         """Take no more jobs; with `wait` and workers here, return when all are done.
 
@@ -214,7 +242,13 @@ class DurableExecutor(Executor):
         self._is_closed = True
         try:
             if cancel_futures:
+                for kept in self._kept_maps:
+                    kept.submit_rest()
+                    kept.cancel_rest()
                 self._futures.cancel_waiting(self._watch.waiting())
+            if self._worker.is_there and wait:
+                for kept in self._kept_maps:
+                    kept.wait_for_rest()
             if self._worker.is_there and wait:
                 self._futures.join()
         finally:
@@ -224,11 +258,20 @@ class DurableExecutor(Executor):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         # After an error, Ctrl-C above all, nobody wants to wait; nothing is lost.
         self.shutdown(wait=kind is None)
+        self._check_read(kind)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.store.safe_url}{self._worker}>"
 
+    def _check_running(self) -> None:
+        if self._is_ended:
+            raise RuntimeError(
+                "the executor was shut down before this job had its outcome; the job is in the "
+                "store: map again with the same key, or ask another executor for future(job_id)"
+            )
+
     def _close(self) -> None:
+        self._is_ended = True
         _open_executors.remove(self)
         self._worker.stop()
         self._watch.close()

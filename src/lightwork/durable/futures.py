@@ -17,9 +17,11 @@ from uuid import UUID
 from lightwork.clock import monotonic
 from lightwork.codec import Codec, Subject
 from lightwork.durable.patience import Patience
+from lightwork.errors import StoreError
 from lightwork.lifecycle import Failed, Quarantined
-from lightwork.model import JobOutcome, NewJob, State
+from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.progress import Listener, tell
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
 from lightwork.work.outcomes import OutcomeWatch, job_failed
@@ -32,15 +34,18 @@ T = TypeVar("T")
 WhenFailed = Literal["return", "retry"]
 
 _NOTHING: Final = (0, b"")
+# Jobs whose progress is read at a time.
+_ASKED: Final = 500
 _WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
 
 
 class DurableFuture(Future[T]):
     """The future of a job; `job_id` finds it again after a restart."""
 
-    def __init__(self, job_id: UUID) -> None:
+    def __init__(self, job_id: UUID, find_progress: Callable[[UUID], Progress | None]) -> None:
         super().__init__()
         self.job_id = job_id
+        self._find_progress = find_progress
         # Called while somebody waits for long.
         self.tell_why: Callable[[], None] = _nothing
 
@@ -75,6 +80,12 @@ class DurableFuture(Future[T]):
             except CancelledError:
                 break
         return timeout
+
+    @property
+    def progress(self) -> Progress | None:
+        """What the job has last reported, read from the store while its executor is open."""
+        self._progress = self._find_progress(self.job_id) or self._progress
+        return self._progress
 
     def _subject(self) -> str:
         return f"job {self.job_id}"
@@ -128,25 +139,37 @@ class JobFutures:
         # What jobs with a future have raised here, packed, until that future is ended; by the
         # job, with the number of the attempt.
         self._errors: dict[UUID, tuple[int, bytes]] = {}
+        # Who is told of progress, and of what they were told last; changed as a whole.
+        self._listening: dict[DurableFuture[Any], Listener] = {}
+        watch.on_look = self._tell_progress
 
     def submit(
-        self, task: Task[..., Any], jobs: Sequence[NewJob], *, failed: WhenFailed = "return"
+        self,
+        task: Task[..., Any],
+        jobs: Sequence[NewJob],
+        listeners: Sequence[Listener] = (),
+        *,
+        failed: WhenFailed = "return",
     ) -> list[DurableFuture[Any]]:
         """Keep the jobs, all or none, and return their futures.
 
         Args:
-            task: Theirs.
+            task: Of all of them.
             jobs: With ids; one that the store knows is not kept twice.
+            listeners: Told what each job reports; none, or one for each.
             failed: What to do with those that were kept before and have failed.
         """
         if failed == "retry":
             # First: a future would hear at once of the outcome that is to be forgotten.
             self._retry_failed(jobs)
         made = [self.make(Subject(job.id, job.task), task) for job in jobs]
+        self._listening.update(zip(made, listeners, strict=False))
         try:
             new = self._store.submit(jobs)
         except BaseException:
             self.forget([job.id for job in jobs])
+            for future in made if listeners else ():
+                self._listening.pop(future, None)
             raise
         if not all(new):
             self._watch.look_now()
@@ -158,6 +181,24 @@ class JobFutures:
         if failed:
             self._store.retry(failed)
 
+    def keep(self, jobs: Sequence[NewJob], *, failed: WhenFailed) -> None:
+        """Keep the jobs, all or none, without a future of any; see `attach`."""
+        if failed == "retry":
+            self._retry_failed(jobs)
+        self._store.submit(jobs)
+
+    def attach(
+        self,
+        task: Task[..., Any],
+        subjects: Sequence[Subject],
+        listeners: Sequence[Listener] = (),
+    ) -> list[DurableFuture[Any]]:
+        """Return futures of jobs that are kept, many of which may have their outcome."""
+        made = [self.make(subject, task) for subject in subjects]
+        self._listening.update(zip(made, listeners, strict=False))
+        self._watch.deliver(self._store.outcomes([one.job_id for one in subjects]).values())
+        return made
+
     def make(self, subject: Subject, task: Task[..., Any] | None) -> DurableFuture[Any]:
         """Return a future that ends with the outcome of the job.
 
@@ -166,7 +207,7 @@ class JobFutures:
             task: Its task; None: unknown here, so results are read as plain data.
         """
         job_id = subject.job_id
-        future: DurableFuture[Any] = DurableFuture(job_id)
+        future: DurableFuture[Any] = DurableFuture(job_id, self._find_progress)
         future._call = _KeptCall(self, future)
         if task is None or not self._is_served_here(task):
             self._elsewhere.add(job_id)
@@ -219,6 +260,26 @@ class JobFutures:
             JobOutcome(job_id=job_id, state=State.CANCELLED, attempt=0) for job_id in job_ids
         )
 
+    def _find_progress(self, job_id: UUID) -> Progress | None:
+        try:
+            return self._store.progress([job_id]).get(job_id)
+        except StoreError:
+            # Closed, or out of reach: what was known last is the best answer.
+            return None
+
+    def _tell_progress(self) -> None:
+        listening = list(self._listening.copy())
+        for at in range(0, len(listening), _ASKED):
+            asked = {future.job_id: future for future in listening[at : at + _ASKED]}
+            for job_id, progress in self._store.progress(asked).items():
+                self._tell_one(asked[job_id], progress)
+
+    def _tell_one(self, future: DurableFuture[Any], progress: Progress | None) -> None:
+        listener = self._listening.get(future)
+        if listener is not None and progress is not None and progress != future._progress:
+            future._progress = progress
+            tell(listener, progress)
+
     def _settle(
         self,
         future: DurableFuture[Any],
@@ -228,6 +289,9 @@ class JobFutures:
     ) -> None:
         self._elsewhere.discard(future.job_id)
         raised = self._errors.pop(future.job_id, _NOTHING)
+        if future in self._listening:
+            self._tell_one(future, self._find_progress(future.job_id))
+            self._listening.pop(future, None)
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)
         elif outcome.state is State.CANCELLED:

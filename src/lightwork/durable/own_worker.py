@@ -73,6 +73,11 @@ class OwnWorker:
     def __str__(self) -> str:
         return f" workers={self._where}" if self._where else ""
 
+    def warm(self) -> None:
+        """Start every child of its pool; return when all are ready."""
+        if self._worker is not None:
+            self._worker.warm()
+
     @property
     def is_there(self) -> bool:
         """Whether this program runs jobs."""

@@ -44,7 +44,7 @@ class CallOptions:
     timeout: float = 0.0
     max_memory: int = 0
     priority: int = 0
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Progress], object] | None = None
     retries: Policy | None = None
     attempt: int = 0
     start_at: float = 0.0
@@ -69,13 +69,15 @@ def call_options(fn: Callable[..., Any], whose: str) -> CallOptions:
         return PLAIN
     policy: Policy = fn.policy
     limits = policy.timeout or policy.max_memory
-    if not (limits or policy.retries or policy.delay or policy.priority):
+    heard = fn.on_progress
+    if not (limits or policy.retries or policy.delay or policy.priority or heard):
         # Most tasks: to make options takes five times as long as to see that they are plain.
         return PLAIN
     return CallOptions(
         timeout=policy.timeout,
         max_memory=policy.max_memory,
         priority=policy.priority,
+        on_progress=heard,
         start_at=time.monotonic() + policy.delay if policy.delay else 0.0,
         retries=policy if policy.retries else None,
         attempt=1 if policy.retries else 0,

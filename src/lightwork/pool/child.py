@@ -68,6 +68,7 @@ from lightwork.pool.sending import may_keep
 from lightwork.pool.shelf import Shelf
 
 _PROGRESS_NS: Final = 50_000_000
+_NO_PROGRESS: Final = (0.0, 0.0, "")
 # How many descriptors a child is made with.
 ENDS: Final = 6
 
@@ -141,6 +142,8 @@ class Child:
         self._taken = 0
         self._flushed_ns = 0
         self._reported_ns = 0
+        # The last report that came too soon after another, and the number of its call.
+        self._unsaid: tuple[int, tuple[float, float, str]] = (0, _NO_PROGRESS)
         self._writing = RLock()
         self._writing.acquire()
         os.register_at_fork(after_in_child=self._be_forked)
@@ -268,6 +271,8 @@ class Child:
             # SystemExit and KeyboardInterrupt too: they end the call, not the child.
             kind, body, flags, done = Kind.ERROR, pack_exception(error), 0, 0
         micros = (time.monotonic_ns() - started) // 1000
+        if self._unsaid[0] == seq:
+            self._say_last(seq)
         self._outbox.put(pack_frame(kind, seq, body, micros, flags=flags, done=done))
         self._words[STARTED] = 0
 
@@ -318,6 +323,7 @@ class Child:
         finished = 0 < total <= done
         # People look ten times a second at most; the last report always counts.
         if not finished and now - self._reported_ns <= _PROGRESS_NS:
+            self._unsaid = (seq, progress)
             return
         frame = pack_frame(Kind.PROGRESS, seq, dump(progress))
         # Held by this thread: a finalizer interrupts the loop, or another report.
@@ -327,8 +333,16 @@ class Child:
             # Else the call has ended, and a thread that it left says more.
             if self._words[STARTED] == seq:
                 self._reported_ns = now
+                self._unsaid = (0, _NO_PROGRESS)
                 self._outbox.put(frame)
                 self._outbox.flush()
+
+    def _say_last(self, seq: int) -> None:
+        """Send the last report of a call that ends, which came too soon after another."""
+        (_, progress), self._unsaid = self._unsaid, (0, _NO_PROGRESS)
+        # What cannot be pickled is no reason to fail a call that has its outcome.
+        with contextlib.suppress(Exception):
+            self._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(progress)))
 
     def _be_forked(self) -> None:
         self._outbox = self._shelf = self._writing = Forked()  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from concurrent import futures
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from lightwork.errors import UsageError
+from lightwork.model import Progress
 from lightwork.numeric import as_int
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
@@ -131,6 +132,7 @@ class Executor(futures.Executor, abc.ABC):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         kwargs: Mapping[str, Any] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Results[T]: ...
 
     @overload
@@ -145,6 +147,7 @@ class Executor(futures.Executor, abc.ABC):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         kwargs: Mapping[str, Any] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Results[T]: ...
 
     def map(
@@ -158,6 +161,7 @@ class Executor(futures.Executor, abc.ABC):
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         kwargs: Mapping[str, Any] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Results[Any]:
         """Call `fn` with items taken from the iterables in parallel.
 
@@ -184,6 +188,8 @@ class Executor(futures.Executor, abc.ABC):
             progress: Show on standard error how many results there are: a bar on a
                 terminal, else a line now and then.
             kwargs: Keyword arguments that every call gets.
+            on_progress: Called with what each item reports by `current().progress`, which names
+                the item; in whatever thread hears of it. Items then run one per call.
         """
         options = self._map_options(
             timeout=timeout,
@@ -192,6 +198,7 @@ class Executor(futures.Executor, abc.ABC):
             ordered=ordered,
             errors=errors,
             kwargs=kwargs,
+            on_progress=on_progress,
         )
         maps = self._maps()
         results: Results[Any] = map_calls(self.start_call, fn, iterables, options, maps)
@@ -280,7 +287,14 @@ class Executor(futures.Executor, abc.ABC):
         return not wait
 
     def start(self) -> None:
-        """Start now what the first call would start; idempotent."""
+        """Start every thread or child now, and return when all are ready; idempotent.
+
+        Raises:
+            RuntimeError: The executor was shut down, or its initializer failed.
+        """
+
+    def begin(self) -> None:
+        """Start now what the first call would start here, but for children; idempotent."""
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self.shutdown(wait=True)

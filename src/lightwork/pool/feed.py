@@ -165,7 +165,7 @@ class Feed:
     @property
     def is_exhausted(self) -> bool:
         """Whether nothing is left to start."""
-        return self._is_exhausted
+        return self._is_exhausted or self.taken >= self._length
 
     @property
     def calls_unfinished(self) -> int:
@@ -288,7 +288,7 @@ class Feed:
             first = self.taken
             return travel.bundle(items, lambda split: self._tell(_Split(first, split)))
         if self._chunksize == 1:
-            return travel.single(items)
+            return travel.single(items, self.taken)
         return travel.chunk(items)
 
     def _watch(self, chunk: MapChunk) -> None:

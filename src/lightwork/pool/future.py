@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeVar
 
+from lightwork.model import Progress
 from lightwork.pool.log_failure import log_failure
 from lightwork.pool.wakening import Wakening
 
@@ -66,6 +67,14 @@ class Future(futures.Future[T], Generic[T]):
             self._exception = None
             self._waiters = []
             self._done_callbacks: list[Callable[[futures.Future[T]], object]] = []
+
+    # The last report of the call.
+    _progress: Progress | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """What the call has last said with `current().progress`; None: nothing yet."""
+        return self._progress
 
     def cancel(self, *, running: CancelMode = "no") -> bool:
         """Cancel the call if it has not started.

@@ -85,7 +85,7 @@ def _run_attempt(future: Future[T], call: _Parts[T], options: CallOptions) -> Ca
     """Run the call once; resolve its future, or return the options of the next attempt."""
     if options.start_at:
         time.sleep(max(options.start_at - time.monotonic(), 0.0))
-    name, report = threading.current_thread().name, reporter_for(options.on_progress)
+    name, report = threading.current_thread().name, reporter_for(options.on_progress, future)
     try:
         result = run_with(Current(name, report, attempt=options.attempt), *call)
     except KeyboardInterrupt:

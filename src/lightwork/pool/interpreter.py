@@ -50,7 +50,7 @@ from lightwork.pool.progress import reporter_for
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.run_to_end import run_to_end
 from lightwork.pool.subinterpreter import Subinterpreter, why_no_interpreters
-from lightwork.pool.tenant import FLAG_SIZE, IS_HEARD, Frame, Setup, pack, read_frame, write_all
+from lightwork.pool.tenant import FLAG_SIZE, Frame, Setup, pack, read_frame, write_all
 from lightwork.pool.thread import ThreadExecutor
 from lightwork.pool.thread_calls import Call, Place
 
@@ -162,7 +162,7 @@ class _Lodging:
             self._close()
             self.begin()
         seq = self._next_seq()
-        report = reporter_for(call.options.on_progress)
+        report = reporter_for(call.options.on_progress, call.future)
         try:
             self._watch(call, seq)
             self._send_call(call, seq)
@@ -224,9 +224,8 @@ class _Lodging:
     def _send_call(self, call: Call, seq: int) -> None:
         function: Function = call.fn
         (data,) = call.args
-        flags = IS_HEARD if call.options.on_progress else 0
         attempt = min(call.options.attempt, ATTEMPT_MAX)
-        frame = pack(Kind.CALL, seq, data, function=function.number, flags=flags, attempt=attempt)
+        frame = pack(Kind.CALL, seq, data, function=function.number, attempt=attempt)
         if function.number not in self._known:
             frame = self._introduce(function) + frame
         self._write(frame)

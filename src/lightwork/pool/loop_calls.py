@@ -108,6 +108,8 @@ class LoopCalls:
         # Numbers of those whose future was cancelled with "ask".
         self._asked: set[int] = set()
         self._reported_ns: dict[int, int] = {}
+        # The last report of each that came too soon after another.
+        self._unsaid: dict[int, tuple[float, float, str]] = {}
         self._goes_on = True
 
     def serve(self, packet: Packet) -> bool:
@@ -190,6 +192,8 @@ class LoopCalls:
         del self._calls[seq]
         self._asked.discard(seq)
         self._reported_ns.pop(seq, None)
+        if (last := self._unsaid.pop(seq, None)) is not None:
+            self._child._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(last)))
         self._answer(seq, value, error)
         if not self._calls:
             self._loop.stop()
@@ -222,4 +226,7 @@ class LoopCalls:
         if is_finished or now - self._reported_ns.get(seq, 0) > _PROGRESS_NS:
             if seq in self._calls:
                 self._reported_ns[seq] = now
+            self._unsaid.pop(seq, None)
             self._child._outbox.put(pack_frame(Kind.PROGRESS, seq, dump((done, total, note))))
+        elif seq in self._calls:
+            self._unsaid[seq] = (done, total, note)

@@ -1,10 +1,11 @@
 """Map options: how a map is run, said once for every executor, and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from lightwork.errors import UsageError
+from lightwork.model import Progress
 from lightwork.numeric import as_int, as_number
 
 
@@ -17,6 +18,7 @@ class MapKeywords(TypedDict, total=False):
     ordered: bool
     errors: Literal["raise", "return"]
     kwargs: Mapping[str, Any] | None
+    on_progress: Callable[[Progress], object] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class MapOptions:
     bundles: bool = False
     maps_ahead: bool = True
     kwargs: Mapping[str, Any] | None = None
+    on_progress: Callable[[Progress], object] | None = None
 
     def __post_init__(self) -> None:
         if self.chunksize != "auto":

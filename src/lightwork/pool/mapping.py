@@ -101,10 +101,12 @@ def _start_map(
     is_star: bool,
 ) -> Results[Any]:
     policy, is_async = call_options(fn, "map"), is_coroutine_function(fn)
+    if options.on_progress is not None:
+        policy = replace(policy, on_progress=options.on_progress)
     chunksize = _allowed_chunksize(options.chunksize, policy, is_async=is_async)
     if is_async:
         options = replace(options, bundles=False, slots=async_slots(options.async_slots))
-    if policy.timeout or policy.max_memory or policy.retries:
+    if _is_single(policy):
         options = replace(options, bundles=False)
     travel = Travel(start_call, fn, policy, is_star=is_star, kwargs=dict(options.kwargs or {}))
     running = _Map(Feed(travel, inputs, chunksize, options, maps), options, maps)
@@ -144,7 +146,7 @@ class _Map:
         except BaseException:
             self._feed.cancel()
             raise
-        if not self._feed.is_exhausted and not self._feed.is_whole:
+        if not (self._feed.is_whole or self._feed.is_exhausted):
             self._maps.note_unread(self._token, self._feed.taken)
 
     def close(self, chunks: Generator[Iterable[Any], None, None]) -> None:
@@ -301,15 +303,20 @@ def _allowed_chunksize(
     chunksize: int | Literal["auto"], policy: CallOptions, *, is_async: bool
 ) -> int:
     """Return the fixed size of chunks, or 0 for "auto"."""
-    if is_async or policy.timeout or policy.max_memory or policy.retries:
+    if is_async or _is_single(policy):
         if chunksize not in {1, "auto"}:
             raise UsageError(
-                "a coroutine function, or a task with a timeout, max_memory or retries, "
+                "a coroutine function, or a task with a timeout, max_memory, retries or on_progress, "
                 "runs one item per call: "
                 f'expected chunksize 1 or "auto"; seen: {chunksize!r}'
             )
         return 1
     return 0 if chunksize == "auto" else chunksize
+
+
+def _is_single(policy: CallOptions) -> bool:
+    """Whether what is asked for is a promise about one call, so that no item shares one."""
+    return bool(policy.timeout or policy.max_memory or policy.retries or policy.on_progress)
 
 
 def _one_by_one(values: list[Any]) -> Iterator[Any]:

@@ -172,6 +172,15 @@ class Placement:
         link = self._start_child()
         return link is not None and self._give(link, 1) > 0
 
+    def start_spare(self) -> None:
+        """Start every child that there may be, for no call yet."""
+        while self.children.places > 0 and self._start_child() is not None:
+            pass
+
+    def is_refused(self) -> bool:
+        """Whether the system has just refused a child."""
+        return time.monotonic() < self.start_again_at
+
     def _start_child(self) -> ChildLink | None:
         if time.monotonic() < self.start_again_at:
             return None

@@ -160,16 +160,19 @@ class ProcessExecutor(Executor):
         options: CallOptions,
     ) -> Future[T]:
         """Take one call with explicit options; see Executor."""
+        self._check_process()
+        if not self._is_started:
+            self.begin()
+        if self._raises_memory_error and options.max_memory and not is_coroutine_function(fn):
+            fn = LimitedCall(fn, options.max_memory)
+        return self._pool.add(fn, args, kwargs, options)
+
+    def _check_process(self) -> None:
         if self._pid != _here.pid:
             raise RuntimeError(
                 f"this executor belongs to process {self._pid}; "
                 "a forked process must create one of its own"
             )
-        if not self._is_started:
-            self.start()
-        if self._raises_memory_error and options.max_memory and not is_coroutine_function(fn):
-            fn = LimitedCall(fn, options.max_memory)
-        return self._pool.add(fn, args, kwargs, options)
 
     def put(self, value: T) -> Ref[T]:
         """Pin an object for many calls; see Executor."""
@@ -221,6 +224,17 @@ class ProcessExecutor(Executor):
             pool.release()
 
     def start(self) -> None:
+        """Start every child; return when all are ready. Idempotent.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+            PoolError: The initializer failed, or children do not start.
+        """
+        self._check_process()
+        self.begin()
+        self._pool.warm()
+
+    def begin(self) -> None:
         """Start the dispatcher now; the first call would."""
         with Uninterrupted(), self._start_lock:
             if not self._is_started:

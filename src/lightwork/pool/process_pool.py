@@ -72,6 +72,7 @@ T = TypeVar("T")
 
 # A child that neither begins nor answers a call for so long is stopped or frozen.
 _FROZEN_SECONDS: Final = 0.1
+_STIR_SECONDS: Final = 0.02
 # As numbers: every frame is compared with them.
 _ANSWERS: Final = (int(Kind.VALUE), int(Kind.ERROR))
 
@@ -89,6 +90,8 @@ class ProcessPool:
         self._records: deque[tuple[str, bytes]] = deque()
         # Reentrant only so that it can tell whether this thread holds it.
         self._lock = threading.RLock()
+        # A child is ready: whoever waits for that may look.
+        self._stirred = threading.Event()
         # All that follows is guarded by _lock.
         self._arena = Arena()
         self._children = Children(settings, self.poller, self._arena)
@@ -97,6 +100,8 @@ class ProcessPool:
         self._coroutines = Coroutines(self._calls, self._answer)
         self._births = Births(self._children, self._calls, self._answer, self._break)
         self._is_closing = False
+        # Children are to be started for no call.
+        self._is_warming = False
         self._is_over = False
         self._error: BaseException | None = None
 
@@ -190,6 +195,25 @@ class ProcessPool:
         """Whether a finalizer asks this, which has interrupted its own thread in this file."""
         return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
+    def warm(self) -> None:
+        """Have the dispatcher start all children; return when every one of them is ready.
+
+        Raises:
+            RuntimeError: The pool is closed, or broken (PoolError).
+        """
+        while not self._is_warm():
+            self.poller.wake()
+            # Bounded: a child may also die, or the pool end.
+            self._stirred.wait(_STIR_SECONDS)
+
+    def _is_warm(self) -> bool:
+        self._stirred.clear()
+        with self._lock:
+            if self._error is not None or self._is_closing:
+                raise self._refusal()
+            self._is_warming = self._children.places > 0 and not self._calls.is_refused()
+            return not self._is_warming and all(link.is_ready for link in self._children)
+
     def pids(self) -> list[int]:
         """Return the processes of the pool that are known to run."""
         with self._lock:
@@ -201,6 +225,8 @@ class ProcessPool:
         """Return how long the dispatcher may sleep, having said so to the other threads."""
         with self._lock:
             self._calls.hand_out(may_start=True)
+            if self._is_warming:
+                self._calls.start_spare()
             if self._is_closing and not (self._calls.are_waiting or self._calls.parked):
                 if not len(self._children):
                     return 0.0  # The last call was cancelled, and no child will wake us.
@@ -382,6 +408,7 @@ class ProcessPool:
             elif frame.kind == Kind.READY:
                 link.note_ready()
                 self._births.note_ready()
+                self._stirred.set()
             else:
                 self._error = unpack_exception(frame.body)
         if frames:

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 
 from lightwork.error_text import named_text_of
 from lightwork.errors import RemoteError
-from lightwork.model import Progress
 from lightwork.pool.again import after_error, after_pool_error, note_attempts
 from lightwork.pool.bundle import Outcome
 from lightwork.pool.call import CallOptions, Split
@@ -19,6 +18,7 @@ from lightwork.pool.future import Future
 from lightwork.pool.link import Call
 from lightwork.pool.log_failure import log_failure
 from lightwork.pool.pickling import load, load_apart
+from lightwork.pool.progress import report
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.shelf import Delivery
 
@@ -61,9 +61,7 @@ def following_options(options: CallOptions, decided: Decided) -> CallOptions | N
 
 
 def _report(call: Call, body: bytes) -> None:
-    if call.options.on_progress is not None:
-        done, total, note = load(body)
-        call.options.on_progress(Progress(done=done, total=total, note=note))
+    report(call.options.on_progress, call.future, *load(body))
 
 
 def _tell(call: Call, split: Split) -> None:

@@ -24,15 +24,13 @@ from importlib.machinery import ExtensionFileLoader
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from lightwork.pool.capsule import pack_exception
-from lightwork.pool.current import Current, discard, run_with
+from lightwork.pool.current import Current, run_with
 from lightwork.pool.endings import run_endings
 from lightwork.pool.frames import HEADER, Kind
 from lightwork.pool.hooks import Hooks
 from lightwork.pool.mapped import map_shared
 from lightwork.pool.pickling import dump, load
 
-# Flag of a call: somebody listens to its progress.
-IS_HEARD: Final = 1
 # Bytes of shared memory.
 FLAG_SIZE: Final = 8
 # What one system call can take.
@@ -152,7 +150,7 @@ class Tenant:
 
         current = Current(
             self._name,
-            report if frame.flags & IS_HEARD else discard,
+            report,
             lambda: self._flag[0] == seq,
             attempt=frame.attempt,
         )

@@ -34,6 +34,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures._base import LOGGER
 from contextlib import suppress
 from functools import partial
@@ -75,7 +76,7 @@ class _Here:
     def run(self, call: Call) -> Any:
         current = Current(
             threading.current_thread().name,
-            reporter_for(call.options.on_progress),
+            reporter_for(call.options.on_progress, call.future),
             call.future.is_unwanted,
             attempt=call.options.attempt,
         )
@@ -89,8 +90,11 @@ class _Here:
         self._hooks.end()
 
 
-class ThreadExecutor(Executor):
+class ThreadExecutor(Executor, ThreadPoolExecutor):
     """Runs calls on threads; arguments as for `ThreadPoolExecutor`.
+
+    It is one by class, for those who ask (`loop.set_default_executor`), and has nothing of its
+    state: every method that another calls is its own.
 
     Args:
         max_workers: Most threads at once; None: `min(32, CPUs + 4)`.
@@ -128,11 +132,11 @@ class ThreadExecutor(Executor):
 
     # Named as in the standard library: its tests look at them.
     @property
-    def _threads(self) -> set[threading.Thread]:
+    def _threads(self) -> set[threading.Thread]:  # type: ignore[override] # nobody sets it
         return self._calls.threads
 
     @property
-    def _broken(self) -> bool:
+    def _broken(self) -> bool:  # type: ignore[override] # nobody sets it
         return self._calls.broken is not None
 
     def start_call(
@@ -164,6 +168,27 @@ class ThreadExecutor(Executor):
             elif not self._park(call):
                 raise RuntimeError("this call has a delay, and the system gives no thread to wait")
         return call.future
+
+    def start(self) -> None:
+        """Start all threads; return when the initializer has run in each. Idempotent.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+            ThreadPoolError: An initializer failed.
+        """
+        calls = self._calls
+        with calls.lock, _exit.lock:
+            self._check_open()
+            while len(calls.threads) < self._max_workers:
+                before = len(calls.threads)
+                self._start_thread(is_spare=True)
+                if len(calls.threads) == before:
+                    break  # The system gives no more: those that run do it all.
+            threads = list(calls.threads)
+        for thread in threads:
+            _ready[thread].wait()
+        if calls.broken is not None:
+            raise broken_pool(calls.broken)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in the standard library
         """Take no more calls; see `concurrent.futures.Executor.shutdown`."""
@@ -221,15 +246,19 @@ class ThreadExecutor(Executor):
             with Uninterrupted():
                 self._start_thread()
 
-    def _start_thread(self) -> None:
+    def _start_thread(self, *, is_spare: bool = False) -> None:
         calls = self._calls
         tokens = calls.tokens
         # The callback must not refer to self.
         reference = weakref.ref(self, lambda _: tokens.put(None))
         name = f"{self._prefix}_{len(calls.threads)}"
         thread = threading.Thread(
-            name=name, target=_work, args=(reference, calls, self._make_place(name))
+            name=name,
+            target=_work,
+            args=(reference, calls, self._make_place(name)),
+            kwargs={"is_spare": is_spare},
         )
+        _ready[thread] = threading.Event()
         try:
             thread.start()
         except RuntimeError:
@@ -263,7 +292,10 @@ def _default_workers() -> int:
     return min(32, (os.cpu_count() or 1) + 4)
 
 
-def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -> None:
+def _work(
+    executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place, *, is_spare: bool
+) -> None:
+    """Live the life of a thread; a spare one was started for no call."""
     try:
         place.begin()
     except BaseException as error:  # Whatever it raised, no call may run without it.
@@ -272,6 +304,10 @@ def _work(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Place) -
             LOGGER.critical("Exception in initializer:", exc_info=True)
         calls.break_down(error)
         return
+    finally:
+        _ready[threading.current_thread()].set()
+    if is_spare:
+        calls.note_idle()
     _run_calls(executor, calls, place)
     place.end()
 
@@ -308,6 +344,10 @@ def _run_calls(executor: "weakref.ref[ThreadExecutor]", calls: Calls, place: Pla
         elif not calls.parked and (_exit.has_begun or calls.is_closed or executor() is None):
             calls.tokens.put(None)  # The next thread must look, too.
             return
+
+
+# Set when a thread has run its initializer, whatever came of it.
+_ready: weakref.WeakKeyDictionary[threading.Thread, threading.Event] = weakref.WeakKeyDictionary()
 
 
 class _Exit:

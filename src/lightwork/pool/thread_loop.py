@@ -104,7 +104,7 @@ class _Call:
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start its task; in the loop's thread."""
         name = threading.current_thread().name
-        report = reporter_for(self.options.on_progress)
+        report = reporter_for(self.options.on_progress, self.future)
         current = Current(name, report, self._is_unwanted, attempt=self.options.attempt)
         self.running = LoopCall(current, self.end)
         fn, args, kwargs = self.fn, self.args, self.kwargs

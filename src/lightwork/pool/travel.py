@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from lightwork.model import Progress
 from lightwork.pool.bundle import Outcome, pack_items, run_bundle, run_star_bundle
 from lightwork.pool.call import CallOptions, Split
 from lightwork.pool.chunk import (
@@ -72,12 +73,14 @@ class Travel:
         """Let go of the executor: all is started, and results must not keep it alive."""
         self._start_call = _refuse
 
-    def single(self, items: list[Any]) -> Started:
-        """Start the first item."""
+    def single(self, items: list[Any], position: int) -> Started:
+        """Start the first item, which has this position in the input."""
         args = items[0] if self._is_star else (items[0],)
-        return Started(
-            self._start_call(self._fn, args, self._kwargs, self._policy), 1, _open_single
-        )
+        policy = self._policy
+        if policy.on_progress is not None:
+            heard = partial(tell_of_item, policy.on_progress, position)
+            policy = replace(policy, on_progress=heard)
+        return Started(self._start_call(self._fn, args, self._kwargs, policy), 1, _open_single)
 
     def chunk(self, items: list[Any]) -> Started:
         """Start all items as one call."""
@@ -88,10 +91,18 @@ class Travel:
         """Start the first items, as many as can go in a bundle."""
         parcel, size = pack_items(items)
         if size == 0:
-            return self.single(items)
+            # Where anybody listens there are no bundles: its position does not matter.
+            return self.single(items, 0)
         options = replace(self._policy, items=size, on_split=on_split)
         future = self._start_call(self._bundle_fn, (parcel,), {}, options)
         return Started(future, size, open_outcome)
+
+
+def tell_of_item(
+    on_progress: Callable[[Progress], object], position: int, progress: Progress
+) -> None:
+    """Tell a listener of a map which item has reported."""
+    on_progress(replace(progress, item=position))
 
 
 def seconds_of(result: object) -> float:

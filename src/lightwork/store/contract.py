@@ -47,6 +47,9 @@ class Store(Protocol):
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
         """Return the outcome of each job that has one."""
 
+    def progress(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        """Return what each job has last reported, where it has reported anything."""
+
     def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
         """Cancel waiting jobs, ask for the end of running ones; return the states after.
 

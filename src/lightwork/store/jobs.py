@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from lightwork.lifecycle import Resubmitted, states_before
-from lightwork.model import JobOutcome, NewJob, State
+from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.store import statements as sql
 from lightwork.store import tallying
 from lightwork.store.bulk import change_each, execute_many
@@ -22,6 +22,10 @@ from lightwork.store.tables import CANCEL_ASK, CANCEL_KILL, in_state, job
 # Plain text: drivers of execute_many take nothing else.
 _SCHEDULED, _READY = str(State.SCHEDULED), str(State.READY)
 _STATES = select(job.c.id, job.c.state).where(sql.BY_ID)
+_PROGRESS = select(job.c.id, job.c.progress_done, job.c.progress_total, job.c.progress_note).where(
+    sql.BY_ID
+)
+_NOTHING = Progress(done=0)
 _OUTCOMES = select(
     job.c.id,
     job.c.state,
@@ -72,6 +76,15 @@ def states(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UU
 def outcomes(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
     """Return the outcome of each job that has one."""
     return {row.id: outcome_of(row) for row in _by_id(connection, _OUTCOMES, job_ids)}
+
+
+def progress(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+    """Return what each job has last reported, where it has reported anything."""
+    found = (
+        (row.id, Progress(done=row.progress_done, total=row.progress_total, note=row.progress_note))
+        for row in _by_id(connection, _PROGRESS, job_ids)
+    )
+    return {job_id: report for job_id, report in found if report != _NOTHING}
 
 
 def cancel(

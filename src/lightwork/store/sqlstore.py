@@ -90,6 +90,10 @@ class SqlStore:
         """Return the outcome of each job that has one."""
         return self._read(lambda connection: jobs.outcomes(connection, job_ids))
 
+    def progress(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        """Return what each job has last reported, where it has reported anything."""
+        return self._read(lambda connection: jobs.progress(connection, job_ids))
+
     def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
         """Cancel waiting jobs, ask for the end of running ones."""
         ids = list(job_ids)

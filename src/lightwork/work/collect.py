@@ -8,6 +8,7 @@ a time; the input itself is always taken by whoever iterates.
 import asyncio
 import math
 import time
+import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import CancelledError, Future
 from queue import Empty
@@ -32,8 +33,13 @@ def collect(
     batch: int,
     abandon: Callable[[list[F]], None],
     remind: Callable[[F], None] = lambda _: None,
-) -> Results[Any]:
+    note_read: Callable[[], None] = lambda: None,
+    check_running: Callable[[], None] = lambda: None,
+) -> tuple[Results[Any], Callable[[], object]]:
     """Take and submit the first items; return an iterator over the results of all.
+
+    Also returned is what submits all others that there are, whether there is room or not;
+    it does nothing, and keeps nothing, when nobody can read the results any more.
 
     Args:
         take: Returns at most so many more items; none: there are no more.
@@ -44,13 +50,25 @@ def collect(
         abandon: Told at an early end which futures nobody will look at any more.
         remind: Given the first future that is waited for, every PATIENCE seconds in which
             none has come. One that blocks when it is asked reminds by itself.
+        note_read: Told when somebody begins to read, or says that nobody will.
+        check_running: Asked before waiting; raises if nothing can come any more.
     """
     collection = _Collection(
         take, submit, options, ahead=ahead, batch=batch, abandon=abandon, remind=remind
     )
+    collection.note_read, collection.check_running = note_read, check_running
     collection.fill()
     results = collection.results()
-    return Results(results, results.close, collection.results_async)
+    kept = weakref.WeakMethod(collection.submit_rest)
+
+    def submit_rest() -> None:
+        if (submit := kept()) is not None:
+            submit()
+
+    return (
+        Results(results, lambda: collection.close(results), collection.results_async),
+        submit_rest,
+    )
 
 
 class _Collection(Generic[Item, F]):
@@ -80,6 +98,23 @@ class _Collection(Generic[Item, F]):
         self._next: Arrivals[F] = Arrivals()
         self._held: dict[F, None] = {}
         self._is_over = False
+        self._is_begun = False
+        self.note_read: Callable[[], None] = lambda: None
+        self.check_running: Callable[[], None] = lambda: None
+
+    def submit_rest(self) -> None:
+        """Submit all that is left; its futures are kept until they are read."""
+        while items := self._take(self._batch):
+            self._hold(self._submit(items))
+        self._is_over = True
+
+    def close(self, results: Generator[Any, None, None]) -> None:
+        """End it, whether anything was read or not."""
+        self.note_read()
+        results.close()
+        if not self._is_begun and (unwanted := self._unwanted()):
+            self._is_begun = True
+            self._abandon(unwanted)
 
     def fill(self) -> None:
         """Submit as many as there is room for."""
@@ -87,9 +122,12 @@ class _Collection(Generic[Item, F]):
             self._hold(self._submit(items))
 
     def results(self) -> Generator[Any, None, None]:
-        """Yield each result; closed unused, it leaves running what was submitted."""
+        """Yield each result; dropped unused, it leaves running what was submitted."""
+        self._is_begun = True
+        self.note_read()
         try:
             while self._held:
+                self._check_arriving()
                 future = self._take_next()
                 value = self._value(future)
                 # Nothing here may keep a result that was yielded.
@@ -103,11 +141,14 @@ class _Collection(Generic[Item, F]):
 
     async def results_async(self) -> AsyncGenerator[Any, None]:
         """Do the same, waiting as a coroutine does."""
+        self._is_begun = True
+        self.note_read()
         bell = Bell()
         self._next.wake = bell.ring
         try:
             while self._held:
                 await bell.give_way()
+                self._check_arriving()
                 while self._next.empty():
                     await self._wait(bell)
                 future = self._next.get()
@@ -143,6 +184,11 @@ class _Collection(Generic[Item, F]):
             if left <= PATIENCE:
                 raise
             await asyncio.to_thread(self._remind, next(iter(self._held)))
+
+    def _check_arriving(self) -> None:
+        ordered = self._options.ordered
+        if not next(iter(self._held)).done() if ordered else self._next.empty():
+            self.check_running()
 
     def _take_items(self) -> list[Item]:
         if self._is_over or self._ahead - len(self._held) < self._batch:

@@ -7,7 +7,7 @@ here. Everything else is done by the worker's loop.
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -78,6 +78,14 @@ class HeldAttempts:
         with self._lock:
             reports, self._progress = self._progress, {}
         return list(reports.values())
+
+    def take_progress_of(self, attempts: Iterable[Attempt]) -> list[tuple[Attempt, Progress]]:
+        """Return the last reports of these attempts, as far as they were not taken yet."""
+        if not self._progress:
+            return []
+        with self._lock:
+            found = [self._progress.pop(attempt.seq, None) for attempt in attempts]
+        return [report for report in found if report is not None]
 
     def hand_back_waiting(self) -> None:
         """Withdraw every call that has not begun."""

@@ -59,6 +59,8 @@ class OutcomeWatch:
         self._offset = 0
         self._idle = threading.Condition(self._lock)
         self._new = threading.Event()
+        # Called whenever the thread looks, if anybody wants to see more than outcomes.
+        self.on_look: Callable[[], None] | None = None
         # Used by the thread alone.
         self._credit = _CREDIT_MAX
         self._credited_at = monotonic()
@@ -187,6 +189,8 @@ class OutcomeWatch:
     def _look(self, job_ids: list[UUID]) -> float:
         """Deliver what there is; return for how long not to look again."""
         started = monotonic()
+        if self.on_look is not None:
+            self.on_look()
         self.deliver(self._store.outcomes(job_ids).values())
         now = monotonic()
         earned = (now - self._credited_at) * _BUSY_SHARE

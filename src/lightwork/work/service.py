@@ -136,6 +136,10 @@ class Worker:
         # may be at once: so all that the worker needs run by now.
         self._is_ready.wait()
 
+    def warm(self) -> None:
+        """Start every child of its pool; return when all are ready."""
+        self._loop.warm()
+
     def stop(self) -> None:
         """Ask it to stop gracefully; the second time, at once. Returns without waiting."""
         self._loop.stop()

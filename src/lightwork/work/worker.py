@@ -37,7 +37,7 @@ from lightwork.clock import monotonic
 from lightwork.codec import Codec
 from lightwork.errors import PoolError, StoreError, StoreUnavailable, UsageError
 from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
-from lightwork.model import Attempt, ErrorInfo, WorkerInfo
+from lightwork.model import Attempt, ErrorInfo, Progress, WorkerInfo
 from lightwork.pool.executor import Executor
 from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
@@ -106,6 +106,8 @@ class WorkerLoop:
         self._broken: PoolError | None = None
         self._mean_seconds = -1.0
         self._unrecorded: Ends = []
+        # Of these, and not written yet.
+        self._last_progress: list[tuple[Attempt, Progress]] = []
         self._is_drained = False
         self._look_again_at = 0.0
         self._cancels_at = 0.0
@@ -131,6 +133,10 @@ class WorkerLoop:
             self._end()
         if self._broken is not None:
             raise self._broken
+
+    def warm(self) -> None:
+        """Start every child of the pool; return when all are ready."""
+        self._executor.start()
 
     def stop(self) -> None:
         """Ask the worker to stop gracefully; a second call stops it now."""
@@ -252,6 +258,7 @@ class WorkerLoop:
         if self._on_ending is not None:
             # Before: once they are recorded, anybody may be the first to hear of them.
             self._on_ending(self._unrecorded)
+        self._record_last_progress()
         refused = self._store.ack(self._info.id, self._unrecorded)
         ends, self._unrecorded = self._unrecorded, []
         if refused:
@@ -259,6 +266,13 @@ class WorkerLoop:
             ends = [end for end in ends if _key(end[0]) not in keys]
         _log_ends(ends, refused)
         self._on_recorded(ends)
+
+    def _record_last_progress(self) -> None:
+        # Before the outcome: an attempt that has ended is not ours to write about.
+        self._last_progress += self._held.take_progress_of(one for one, _ in self._unrecorded)
+        if self._last_progress:
+            self._store.report_progress(self._info.id, self._last_progress)
+            self._last_progress = []
 
     def _look_after_running(self) -> None:
         now = monotonic()
@@ -315,7 +329,7 @@ class WorkerLoop:
         sent_at = monotonic()
         self._store.register(self._info, lease=self._settings.lease)
         executor = self._executor = self._make_executor()
-        executor.start()
+        executor.begin()
         self._held = HeldAttempts(executor, wake=self._wake_up)
         self._lease = Lease(
             self._store,
@@ -337,7 +351,7 @@ class WorkerLoop:
         self._lease.give_up()
         self._executor.kill_workers()
         # Not acked and not released: the attempts are no longer ours to end.
-        self._unrecorded = []
+        self._unrecorded, self._last_progress = [], []
         self._held = HeldAttempts(self._executor, wake=self._wake_up)
         if self._stops_asked:
             return

@@ -1,0 +1,97 @@
+"""Executors that are started before there is a call; and threads as asyncio's own executor."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+
+import pytest
+from progress_calls import double
+
+from lightwork.pool.current import current
+from lightwork.pool.executor import Executor
+from lightwork.pool.inline import InlineExecutor
+from lightwork.pool.interpreter import InterpreterExecutor
+from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.subinterpreter import why_no_interpreters
+from lightwork.pool.thread import ThreadExecutor
+
+KINDS: list[type[ThreadExecutor | ProcessExecutor]] = [ThreadExecutor, ProcessExecutor]
+if not why_no_interpreters():
+    KINDS.append(InterpreterExecutor)
+
+
+def fail() -> None:
+    raise LookupError("no")
+
+
+def name() -> str:
+    return current().worker
+
+
+def test_started_threads_are_all_there() -> None:
+    began: list[str] = []
+    with ThreadExecutor(3, initializer=lambda: began.append("")) as executor:
+        executor.start()
+
+        assert len(began) == len(executor._threads) == 3
+
+
+def test_started_children_are_all_there_and_ready() -> None:
+    with ProcessExecutor(3) as executor:
+        executor.start()
+
+        assert len(executor._pool.pids()) == 3
+        assert all(link.is_ready for link in executor._pool._children)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_starting_again_starts_no_more(kind: Callable[..., Executor]) -> None:
+    with kind(2) as executor:
+        executor.start()
+        executor.start()
+
+        names = set(executor.map(lambda _: name(), range(20), chunksize=1))
+
+    assert len(names) <= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_initializer_that_fails_is_raised(kind: Callable[..., Executor]) -> None:
+    with kind(2, initializer=fail) as executor, pytest.raises(BrokenExecutor):
+        executor.start()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, lambda _: InlineExecutor()])
+def test_calls_run_after_a_start(kind: Callable[[int], Executor]) -> None:
+    with kind(1) as executor:
+        executor.start()
+
+        assert executor.submit(double, 2).result(30) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_starts_after_shutdown(kind: Callable[[int], Executor]) -> None:
+    executor = kind(1)
+    executor.shutdown()
+
+    with pytest.raises(RuntimeError, match="shutdown"):
+        executor.start()
+
+
+def test_threads_can_be_the_executor_of_an_event_loop() -> None:
+    executor = ThreadExecutor(2, "mine")
+
+    async def run() -> list[object]:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(executor)
+        found: list[object] = [
+            await loop.run_in_executor(None, double, 2),
+            await asyncio.to_thread(double, 3),
+            await asyncio.to_thread(lambda: threading.current_thread().name),
+        ]
+        await loop.shutdown_default_executor()
+        return found
+
+    assert asyncio.run(run()) == [4, 6, "mine_0"]
+    assert not any(thread.is_alive() for thread in executor._threads)
