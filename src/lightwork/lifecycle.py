@@ -12,10 +12,13 @@ What moves a job:
   and ends that attempt with exactly one of Succeeded, Retried, Failed,
   Cancelled, Released, Lost or Quarantined, guarded by that number.
 - *Any* worker promotes what is due and rescues attempts whose lease ran out;
-  rescue uses the same Lost and Quarantined as a worker that saw its child die.
+  rescue uses the same Lost and Quarantined as a worker that saw its child die,
+  and Forfeited where the attempt had not begun.
 
 Failures and crashes are counted apart: a retry is about the task, a crash about
-the machine. Released uses up neither: the attempt was handed back.
+the machine. Released uses up neither: the attempt was handed back. Forfeited uses
+up neither; it is counted as a loss, after some of which the job is only claimed
+to begin at once (retry.py).
 """
 
 from collections.abc import Mapping
@@ -84,6 +87,11 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Forfeited:
+    """Its worker died before it had begun, as far as is known: nobody is blamed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """It was lost once too often, or may not be run twice."""
 
@@ -105,12 +113,13 @@ Event = (
     | Cancelled
     | Released
     | Lost
+    | Forfeited
     | Quarantined
     | Resubmitted
 )
 
 # The events that end an attempt: what a worker may ack.
-AttemptEnd = Succeeded | Retried | Failed | Cancelled | Released | Lost | Quarantined
+AttemptEnd = Succeeded | Retried | Failed | Cancelled | Released | Lost | Forfeited | Quarantined
 
 TRANSITIONS: Final[Mapping[tuple[State, type[Event]], State]] = {
     (State.BLOCKED, Unblocked): State.READY,
@@ -126,6 +135,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], State]] = {
     (State.RUNNING, Cancelled): State.CANCELLED,
     (State.RUNNING, Released): State.READY,
     (State.RUNNING, Lost): State.READY,
+    (State.RUNNING, Forfeited): State.READY,
     (State.RUNNING, Quarantined): State.FAILED,
     (State.FAILED, Resubmitted): State.READY,
     (State.CANCELLED, Resubmitted): State.READY,

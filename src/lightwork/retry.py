@@ -8,14 +8,29 @@ both paths agree on when a job has crashed once too often.
 Failures are about the task and are bounded by `retries`; crashes are about the
 machine and are bounded by `max_crashes`. Neither counts against the other.
 
+Blame. A worker holds attempts that have not begun, and the store learns which have
+only now and then, so that short jobs cost no write for it. An attempt that is lost
+before it was known to have begun is forfeited: nobody is blamed, whatever killed the
+worker. But a job that takes its worker down at once would never be known to have
+begun. So after SUSPECT_LOSSES of them a job is a suspect: it is only claimed into a
+slot that is free, and that claim itself says that it begins. Then it is blamed like
+any other, and ends after SUSPECT_LOSSES + max_crashes attempts at most; an innocent
+that was only ever held beside it runs as soon as the guilty one has ended. A job
+that may not run twice is a suspect from its first claim on: it is never claimed
+ahead, and once claimed never given to another worker.
+
 Whatever a task raises is a failure like any other, KeyboardInterrupt and
 SystemExit included: only the death of the process is a crash.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
-from lightwork.lifecycle import Failed, Lost, Quarantined, Released, Retried
+from lightwork.lifecycle import Failed, Forfeited, Lost, Quarantined, Retried
 from lightwork.model import Backoff, ErrorInfo, Policy
+
+# Attempts of a job that were lost before they had begun, until it is suspected.
+SUSPECT_LOSSES: Final = 3
 
 
 def delay_before(backoff: Backoff, failures: int, chance: float) -> float:
@@ -55,17 +70,17 @@ def after_failure(
 
 def after_loss(
     policy: Policy, crashes_before: int, error: ErrorInfo, *, started: bool
-) -> Lost | Quarantined | Released:
+) -> Lost | Quarantined | Forfeited:
     """Decide how an attempt ends whose child, worker or machine died.
 
     Args:
         policy: What the task declares.
         crashes_before: Attempts of this job that were lost earlier.
         error: Kept with the attempt.
-        started: Whether the function may have begun to run; when unsure, it may.
+        started: Whether the function is known to have begun, or was claimed to begin.
     """
     if not started:
-        return Released()
+        return Forfeited()
     if not policy.idempotent or crashes_before + 1 >= policy.max_crashes:
         return Quarantined(error)
     return Lost(error)

@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
 import sys
 
 from lightwork.work.service import Worker
 
+# Children know whom they would kill.
+os.environ["CHAOS_WORKER"] = str(os.getpid())
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 Worker(sys.argv[1], modules=["chaos.tasks"], **json.loads(sys.argv[2])).run()

@@ -1,6 +1,7 @@
 """Tasks of the tests beside this; children import it, so it imports little."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -21,3 +22,18 @@ def wait_for(path: str) -> str:
     while not Path(path).exists():
         time.sleep(0.005)
     return "let go"
+
+
+@task
+def take_down(_number: int) -> None:
+    """Kill the worker that runs this, at once and with all that it holds."""
+    os.kill(int(os.environ["CHAOS_WORKER"]), signal.SIGKILL)
+    time.sleep(60)
+
+
+@task(idempotent=False)
+def once(path: str, number: int) -> int:
+    """Note each run of this in a file."""
+    with Path(path).open("a") as runs:
+        runs.write(f"{number}\n")
+    return number

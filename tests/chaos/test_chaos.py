@@ -125,7 +125,7 @@ def test_a_worker_told_to_end_finishes_what_runs_and_hands_back_the_rest(
     waiting = executor.submit_many(take, [(0,)] * 100)
     worker = start()
     wait_until(lambda: pids_at(gate), "the job to run")
-    wait_until(lambda: view_of(executor, waiting[0]).state is State.RUNNING, "a claim ahead")
+    wait_until(lambda: view_of(executor, waiting[0]).attempt, "a claim ahead")
 
     worker.signal(signal.SIGTERM)
     wait_until(lambda: _all(executor, waiting, State.READY), "what waits is handed back")
@@ -176,25 +176,62 @@ def test_what_runs_longer_than_the_grace_period_is_handed_back(
     assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
 
 
-def test_a_worker_cut_off_past_its_lease_stops_its_children_and_goes_on_later(
+def test_a_database_that_somebody_holds_past_the_lease_ends_no_running_job(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    future = executor.submit(wait_for, str(gate))
+    worker, other = start(), start()
+    wait_until(lambda: pids_at(gate), "the job to run")
+
+    with closing(sqlite3.connect(tmp_path / "work.db", isolation_level=None, timeout=20)) as lock:
+        lock.execute("begin immediate")
+        # Three leases: the time itself is the input.
+        time.sleep(3.0)
+        assert len(executor.store.workers()) == 2
+        lock.execute("rollback")
+    gate.touch()
+
+    assert future.result(20) == "let go"
+    assert worker.process.poll() is other.process.poll() is None
+    assert "lease_lost" not in worker.said() + other.said()
+    assert len(pids_at(gate)) == 1
+    assert (view_of(executor, future).attempt, view_of(executor, future).crashes) == (1, 0)
+
+
+def test_a_worker_that_lost_its_lease_says_itself_that_its_jobs_are_not_to_blame(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     future = executor.submit(wait_for, str(gate))
     worker = start()
-    wait_until(lambda: pids_at(gate), "the job to run")
+    wait_until(lambda: view_of(executor, future).has_begun, "the job to run")
 
-    with closing(sqlite3.connect(tmp_path / "work.db", isolation_level=None, timeout=20)) as lock:
-        lock.execute("begin exclusive")
-        # The database does not even answer, yet the child must end with the lease.
-        wait_until(lambda: not is_alive(pids_at(gate)[0]), "the end of the child")
-        lock.execute("rollback")
-
+    worker.signal(signal.SIGSTOP)
+    wait_until(lambda: executor.store.workers() == [], "the end of its lease")
+    worker.signal(signal.SIGCONT)
+    wait_until(lambda: len(pids_at(gate)) == 2, "the second attempt")
     gate.touch()
+
     assert future.result(20) == "let go"
-    assert worker.process.poll() is None
-    assert view_of(executor, future).attempt == 2
-    assert executor.store.check() == []
+    assert (view_of(executor, future).attempt, view_of(executor, future).crashes) == (2, 0)
+
+
+def test_the_jobs_of_a_killed_worker_are_not_waited_for(
+    start: Start, executor: DurableExecutor, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    future = executor.submit(wait_for, str(gate))
+    first = start(lease=600.0)
+    wait_until(lambda: view_of(executor, future).has_begun, "the job to run")
+
+    first.kill()
+    gate.touch()
+    assert executor.store.workers() == []
+    start(lease=600.0)
+
+    assert future.result(30) == "let go"
+    assert (view_of(executor, future).attempt, view_of(executor, future).crashes) == (2, 1)
 
 
 def test_a_folder_that_is_away_for_a_while_costs_nothing(

@@ -8,6 +8,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from lightwork.model import Attempt, ErrorInfo, Lane, NewJob, Policy, State, WorkerInfo
 from lightwork.store.contract import Store
+from lightwork.store.views import JobView
 
 # Where all jobs of these tests wait, unless they say otherwise.
 LANES = [Lane("default", "jobs:work")]
@@ -33,6 +34,19 @@ def registered(store: Store, *, name: str = "worker", lease: float = 60.0) -> uu
 def claim_one(store: Store, worker_id: uuid.UUID) -> Attempt:
     (attempt,) = store.claim(worker_id, lanes=LANES, limit=1)
     return attempt
+
+
+def begin_one(store: Store, worker_id: uuid.UUID) -> Attempt:
+    """Claim a job and say that its attempt has begun."""
+    attempt = claim_one(store, worker_id)
+    store.ack(worker_id, [], begun=[attempt])
+    return attempt
+
+
+def view_of(store: Store, job_id: uuid.UUID) -> JobView:
+    view = store.job(job_id)
+    assert view is not None
+    return view
 
 
 def state_of(store: Store, job_id: uuid.UUID) -> State:

@@ -9,6 +9,7 @@ from lightwork.model import State, WorkerInfo
 from lightwork.store.contract import Store
 from store.steps import (
     LANES,
+    begin_one,
     claim_one,
     end_lease,
     execute,
@@ -97,7 +98,7 @@ def test_rescue_makes_the_jobs_of_a_lost_worker_ready(store: Store) -> None:
 
 def test_rescued_attempt_is_kept_as_lost(store: Store) -> None:
     job_id, worker = submitted(store), registered(store)
-    claim_one(store, worker)
+    begin_one(store, worker)
 
     rescue_from(store, worker)
 
@@ -128,7 +129,7 @@ def test_job_lost_too_often_fails(store: Store) -> None:
 
     for _ in range(2):
         worker = registered(store)
-        claim_one(store, worker)
+        begin_one(store, worker)
         rescue_from(store, worker)
 
     outcome = store.outcomes([job_id])[job_id]

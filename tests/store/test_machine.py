@@ -27,6 +27,7 @@ from lightwork.lifecycle import (
     AttemptEnd,
     Cancelled,
     Failed,
+    Forfeited,
     Lost,
     Quarantined,
     Released,
@@ -34,8 +35,9 @@ from lightwork.lifecycle import (
     Succeeded,
 )
 from lightwork.model import Attempt, State
+from lightwork.retry import SUSPECT_LOSSES
 from lightwork.store.sqlstore import SqlStore
-from store.steps import ERROR, end_lease, make_due, new_job, registered
+from store.steps import ERROR, end_lease, make_due, new_job, registered, view_of
 
 MAX_CRASHES = 2
 TASKS = ("jobs:work", "mail:send", "mail:sort")
@@ -47,6 +49,7 @@ AFTER: dict[type[AttemptEnd], tuple[State, int, int]] = {
     Released: (State.READY, 0, 0),
     Lost: (State.READY, 0, 1),
     Quarantined: (State.FAILED, 0, 1),
+    Forfeited: (State.READY, 0, 0),
 }
 ENDS = [
     Succeeded(b"result"),
@@ -68,8 +71,21 @@ class Job:
     attempt: int = 0
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
+    has_begun: bool = False
     worker: uuid.UUID | None = None
     is_unwanted: bool = False
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.losses >= SUSPECT_LOSSES
+
+    def lose(self) -> None:
+        if not self.has_begun:
+            self.losses += 1
+            self.end(Forfeited)
+        else:
+            self.end(Quarantined if self.crashes + 1 >= MAX_CRASHES else Lost)
 
     def end(self, kind: type[AttemptEnd]) -> None:
         self.state, failures, crashes = AFTER[kind]
@@ -124,22 +140,28 @@ class Histories(RuleBasedStateMachine):
     @rule(
         target=claimed,
         worker=workers,
-        limit=st.integers(1, 3),
+        limit=st.integers(0, 2),
+        ahead=st.integers(0, 2),
         known=st.sets(st.sampled_from(TASKS), min_size=1),
     )
-    def claim(self, worker: uuid.UUID, limit: int, known: set[str]) -> Any:
+    def claim(self, worker: uuid.UUID, limit: int, ahead: int, known: set[str]) -> Any:
         ready = [(key, job) for key, job in self.model.items() if job.state == State.READY]
         lanes = self.store.lanes(["default"])
         assert {lane.task for lane in lanes} == {job.task for _key, job in ready}
         ready = [(key, job) for key, job in ready if job.task in known]
         ready.sort(key=lambda item: (-item[1].priority, item[1].order))
-        expected = ready[:limit] if worker in self.live else []
+        waits = [job.is_suspect for _, job in ready[limit:]]
+        more = waits.index(True) if True in waits else len(waits)
+        expected = ready[: limit + min(more, ahead)] if worker in self.live else []
         attempts = self.store.claim(
-            worker, lanes=[lane for lane in lanes if lane.task in known], limit=limit
+            worker,
+            lanes=[lane for lane in lanes if lane.task in known],
+            limit=limit,
+            ahead=ahead,
         )
         for _key, job in expected:
             job.state, job.worker, job.attempt = State.RUNNING, worker, job.attempt + 1
-            job.is_unwanted = False
+            job.is_unwanted, job.has_begun = False, job.is_suspect
         assert [(a.job_id, a.number, a.failures, a.crashes) for a in attempts] == [
             (key, job.attempt, job.failures, job.crashes) for key, job in expected
         ]
@@ -165,6 +187,14 @@ class Histories(RuleBasedStateMachine):
                 refused.append(attempt)
         assert self.store.ack(acker, pairs) == refused
 
+    @rule(one=claimed)
+    def begin(self, one: tuple[uuid.UUID, Attempt]) -> None:
+        owner, attempt = one
+        job = self.model[attempt.job_id]
+        if (job.attempt, job.worker) == (attempt.number, owner):
+            job.has_begun = True
+        assert self.store.ack(owner, [], begun=[attempt]) == []
+
     @rule(worker=workers)
     def lose(self, worker: uuid.UUID) -> None:
         end_lease(self.store, worker)
@@ -179,7 +209,7 @@ class Histories(RuleBasedStateMachine):
             if job.state == State.RUNNING and job.worker not in self.live
         }
         for job in lost.values():
-            job.end(Quarantined if job.crashes + 1 >= MAX_CRASHES else Lost)
+            job.lose()
         rescued = self.store.rescue()
         assert {r.job_id: (r.number, r.state_after) for r in rescued} == {
             key: (job.attempt, job.state) for key, job in lost.items()
@@ -214,7 +244,7 @@ class Histories(RuleBasedStateMachine):
     def retry(self, key: uuid.UUID) -> None:
         job = self.model[key]
         if job.state in {State.FAILED, State.CANCELLED}:
-            job.state, job.failures, job.crashes = State.READY, 0, 0
+            job.state, job.failures, job.crashes, job.losses = State.READY, 0, 0, 0
             job.is_unwanted = False
         assert self.store.retry([key]) == {key: job.state}
 
@@ -224,6 +254,15 @@ class Histories(RuleBasedStateMachine):
         assert set(self.store.outcomes(self.model)) == {
             key for key, job in self.model.items() if job.state.is_final
         }
+        for key, job in self.model.items():
+            view = view_of(self.store, key)
+            assert (view.attempt, view.failures, view.crashes, view.losses) == (
+                job.attempt,
+                job.failures,
+                job.crashes,
+                job.losses,
+            )
+            assert view.has_begun == (job.state == State.RUNNING and job.has_begun)
 
 
 def test_random_histories_agree_with_the_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -119,6 +120,32 @@ def test_upgrade_that_fails_leaves_nothing_behind(url: str, path: Path) -> None:
         open_store(url)
 
     assert set(objects(path)) == {"other", "job_finished"}
+
+
+def test_jobs_of_before_the_fifth_revision_are_blamed_as_they_were(path: Path, url: str) -> None:
+    migrate.upgrade(url)
+    with writing_engine(path).connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.downgrade(config, "0004")
+            for number, (state, policy) in enumerate(
+                [("running", ""), ("ready", '{"retries":1,"idempotent":false}'), ("ready", "")]
+            ):
+                connection.exec_driver_sql(
+                    "INSERT INTO job (id, task, queue, priority, state, payload, policy, created_at)"
+                    " VALUES (?, 't:t', 'default', 0, ?, x'', ?, 0)",
+                    (bytes([number]) * 16, state, policy),
+                )
+
+    migrate.upgrade(url)
+
+    raw = sqlite3.connect(path)
+    rows = raw.execute("SELECT begun, idempotent FROM job ORDER BY seq").fetchall()
+    raw.close()
+    assert rows == [(1, 1), (0, 0), (0, 1)]
 
 
 def test_store_opened_again_keeps_its_jobs(url: str) -> None:

@@ -139,6 +139,7 @@ RECURRING = {
     "claim": sql.CLAIM,
     "lanes": sql.LANES,
     "best of lanes": sql.best_of(4),
+    "suspects of a lane": sql.ANY_SUSPECT,
     "cancel requests": sql.CANCEL_REQUESTS,
     "promote": sql.PROMOTE,
     "next due": sql.NEXT_DUE_IN,
@@ -206,7 +207,7 @@ def test_many_jobs_of_unknown_tasks_cost_a_claim_nothing(
     worker = registered(file_store)
 
     def claim(connection: Connection) -> None:
-        assert len(claiming.claim(connection, worker, lanes, 1)) == 1
+        assert len(claiming.claim(connection, worker, lanes, 1, 0)) == 1
 
     def look(connection: Connection) -> None:
         claiming.lanes(connection, ["default"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightwork.description import describe_error
-from lightwork.lifecycle import Failed, Lost, Quarantined, Released, Retried
+from lightwork.lifecycle import Failed, Forfeited, Lost, Quarantined, Retried
 from lightwork.model import Backoff, ErrorInfo, Policy
 from lightwork.retry import after_failure, after_loss, delay_before, may_retry
 
@@ -142,8 +142,8 @@ def test_an_exit_raised_by_a_task_is_a_failure_like_any_other(error: BaseExcepti
         (Policy(), 9, True, Quarantined(ERROR)),
         (Policy(max_crashes=1), 0, True, Quarantined(ERROR)),
         (Policy(idempotent=False), 0, True, Quarantined(ERROR)),
-        (Policy(idempotent=False), 0, False, Released()),
-        (Policy(), 9, False, Released()),
+        (Policy(idempotent=False), 0, False, Forfeited()),
+        (Policy(), 9, False, Forfeited()),
     ],
 )
 def test_a_loss_ends_the_attempt(

@@ -2,7 +2,16 @@
 
 import pytest
 
-from lightwork.work.pace import HELD_MAX, claim_limit, held_target, next_batch, next_mean
+from lightwork.work.pace import (
+    HELD_MAX,
+    LATE_SECONDS,
+    QUIET_SECONDS,
+    claim_limit,
+    held_target,
+    next_batch,
+    next_mean,
+    patience,
+)
 
 
 def test_a_worker_that_knows_nothing_claims_one_job_a_slot() -> None:
@@ -57,3 +66,16 @@ def test_batches_of_a_chore_follow_what_the_last_took(
     limit: int, seconds: float, following: int
 ) -> None:
     assert next_batch(limit, seconds) == following
+
+
+def test_a_worker_whose_jobs_do_not_end_claims_nothing_ahead() -> None:
+    assert claim_limit(2, 2, 0.0001, QUIET_SECONDS) == 0
+    assert claim_limit(2, 1, 0.0001, QUIET_SECONDS) == 1
+
+
+def test_what_waits_is_handed_back_at_once_where_nothing_ends() -> None:
+    assert patience(QUIET_SECONDS) == 0.0
+
+
+def test_what_waits_is_kept_a_while_where_jobs_end() -> None:
+    assert patience(QUIET_SECONDS / 2) == LATE_SECONDS

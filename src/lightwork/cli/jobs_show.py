@@ -92,10 +92,10 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
         yield "of", origin
     yield "arguments", arguments_text(view.id, payload, view.payload_size)
     yield "queue", f"{view.queue}, priority {view.priority}"
-    yield (
-        "attempt",
-        f"{view.attempt} ({_count(view.failures, 'failure')}, {_count(view.crashes, 'crash')})",
-    )
+    counts = f"{_count(view.failures, 'failure')}, {_count(view.crashes, 'crash')}"
+    if view.losses:
+        counts += f", {view.losses} lost before they had begun"
+    yield "attempt", f"{view.attempt} ({counts})"
     yield from _instants(view)
     if view.worker is not None:
         yield "worker", str(view.worker)

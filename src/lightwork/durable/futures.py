@@ -110,6 +110,10 @@ class _KeptCall:
         """Whether a worker has claimed it."""
         return self._owner.is_running(self._future.job_id)
 
+    def has_begun(self) -> bool:
+        """Whether the store knows that its attempt has begun."""
+        return self._owner.has_begun(self._future.job_id)
+
 
 class JobFutures:
     """The futures of one executor, and how each is ended.
@@ -235,6 +239,11 @@ class JobFutures:
     def is_running(self, job_id: UUID) -> bool:
         """Whether a worker has claimed the job."""
         return self._store.states([job_id]).get(job_id) is State.RUNNING
+
+    def has_begun(self, job_id: UUID) -> bool:
+        """Whether the attempt of the job is known to have begun."""
+        view = self._store.job(job_id)
+        return view is not None and view.has_begun
 
     def cancel(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
         """Cancel the job of a future; see Future.cancel for the modes."""

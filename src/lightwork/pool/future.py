@@ -49,6 +49,9 @@ class Withdrawable(Protocol):
     def is_running(self) -> bool:
         """Whether the call has been given to a child."""
 
+    def has_begun(self) -> bool:
+        """Whether the function is known to have begun; see Future.has_begun."""
+
 
 class Future(futures.Future[T], Generic[T]):
     """Result of a call, now or later; also awaitable."""
@@ -97,6 +100,16 @@ class Future(futures.Future[T], Generic[T]):
         if call is None or self.done():
             return super().running()
         return call.is_running()
+
+    def has_begun(self) -> bool:
+        """Whether the function itself is known to have begun, and is not done.
+
+        `running()` says less: a child may hold calls that wait behind the one it runs.
+        """
+        call = self._call
+        if call is None or self.done():
+            return super().running()
+        return call.has_begun()
 
     def set_exception(self, exception: BaseException | None) -> None:
         """End it with an exception, whatever its class makes of attributes and truth."""

@@ -123,6 +123,11 @@ class Call:
         """Whether a child was given the call."""
         return self.link is not None
 
+    def has_begun(self) -> bool:
+        """Whether its child has left word that it has begun."""
+        link = self.link
+        return link is not None and link.has_begun(self.seq)
+
     def part(self, at: int, seq: int) -> "Call":
         """Return a new call for the items of this bundle from `at` on, which this one gives up."""
         rest = Call(seq, self.function, self.body, self.options, self._withdraw)
@@ -310,6 +315,13 @@ class ChildLink:
         """Return the number of the call that runs (0: none) and for how many seconds."""
         seq = self.page.words[STARTED]
         return seq, (time.monotonic_ns() - self.page.words[STARTED_NS]) * 1e-9
+
+    def has_begun(self, seq: int) -> bool:
+        """Whether a call that the child was given has begun; may be asked without the lock."""
+        # Closed meanwhile: what became of its calls is told elsewhere.
+        with contextlib.suppress(ValueError):
+            return seq in self.begun or self.page.words[STARTED] == seq
+        return False
 
     def ask_to_stop(self, seq: int) -> None:
         """Let the call see that it is cancelled."""

@@ -267,6 +267,10 @@ class _ParkedCall:
         """Tell that it does not run now."""
         return False
 
+    def has_begun(self) -> bool:
+        """Tell that this attempt has not begun."""
+        return False
+
 
 def broken_pool(error: BaseException) -> ThreadPoolError:
     """Return what is said about a pool whose initializer failed."""

@@ -101,6 +101,10 @@ class _Call:
         """Whether the call has begun."""
         return self.is_begun
 
+    def has_begun(self) -> bool:
+        """Whether its coroutine has begun."""
+        return self.is_begun
+
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start its task; in the loop's thread."""
         name = threading.current_thread().name

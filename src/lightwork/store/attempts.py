@@ -89,6 +89,16 @@ def end_attempts(connection: Connection, endings: Sequence[Ending]) -> list[bool
     return [_record(connection, [ending]) for ending in endings]
 
 
+def note_begun(connection: Connection, worker_id: uuid.UUID, attempts: Iterable[Attempt]) -> None:
+    """Record that attempts have begun, where they are still this worker's."""
+    values = [
+        {"b_seq": attempt.seq, "b_number": attempt.number, "b_worker": worker_id.bytes}
+        for attempt in attempts
+    ]
+    if values:
+        execute_many(connection, sql.NOTE_BEGUN, values)
+
+
 def report_progress(
     connection: Connection, worker_id: uuid.UUID, reports: Iterable[tuple[Attempt, Progress]]
 ) -> None:

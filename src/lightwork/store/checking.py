@@ -26,8 +26,8 @@ _FORBIDDEN: Final[tuple[tuple[str, ColumnElement[bool]], ...]] = (
     ("have not ended, but an end is recorded", and_(not_(_FINAL), job.c.finished_at.is_not(None))),
     ("are scheduled for no time", and_(in_state(State.SCHEDULED), job.c.due_at.is_(None))),
     ("have succeeded without a result", and_(in_state(State.SUCCEEDED), job.c.result.is_(None))),
-    ("have a negative counter", or_(job.c.attempt < 0, job.c.failures < 0, job.c.crashes < 0)),
-    ("failed or crashed more often than they were attempted", job.c.failures + job.c.crashes > job.c.attempt),
+    ("have a negative counter", or_(job.c.attempt < 0, job.c.failures < 0, job.c.crashes < 0, job.c.losses < 0)),
+    ("failed or crashed more often than they were attempted", job.c.failures + job.c.crashes + job.c.losses > job.c.attempt),
 )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ batch holds the write lock for milliseconds. No row can block a batch: what is
 selected is either changed or was changed by somebody else.
 """
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -17,9 +18,11 @@ from lightwork.store import tallying
 from lightwork.store.attempts import Ending, end_attempts
 from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
+from lightwork.store.life import Life
 from lightwork.store.rows import AnyRow, CorruptRow, check_numbers, milliseconds, policy_of, text_of
 from lightwork.store.tables import id_of
 from lightwork.store.views import Rescued
+from lightwork.store.workers import end_leases
 
 
 def promote(connection: Connection, limit: int) -> int:
@@ -33,9 +36,9 @@ def next_due_in(connection: Connection) -> float | None:
     return None if left is None else max(left / 1000, 0.0)
 
 
-def rescue(connection: Connection, limit: int) -> list[Rescued]:
-    """Declare workers dead whose lease ran out, and end the attempts of the dead."""
-    connection.execute(sql.END_LEASES)
+def rescue(connection: Connection, limit: int, life: Callable[[uuid.UUID], Life]) -> list[Rescued]:
+    """Declare workers dead that are, and end the attempts of the dead."""
+    end_leases(connection, life)
     rows = connection.execute(sql.ABANDONED, {"b_limit": limit}).all()
     endings = [_ending(row) for row in rows]
     accepted = end_attempts(connection, endings)
@@ -90,8 +93,9 @@ def _end_of_lost(row: AnyRow, error: ErrorInfo) -> AttemptEnd:
         policy = policy_of(row.policy, row.queue, row.priority)
     except CorruptRow:
         return Quarantined(error)
-    # Whether its call had begun is unknown here, so it is taken to have.
-    return after_loss(policy, row.crashes, error, started=True)
+    # What may not run twice begins with its claim, whatever a foreign program has written.
+    is_begun = bool(row.begun) or not policy.idempotent
+    return after_loss(policy, row.crashes, error, started=is_begun)
 
 
 def _states_after(connection: Connection, seqs: Sequence[int]) -> dict[int, State]:

@@ -2,11 +2,16 @@
 
 A worker names the lanes whose tasks it knows, and nothing else is looked at: who
 knows no task `mail:send` neither takes nor passes over the jobs of it.
+
+A claim takes jobs that begin at once, and more that will wait at the worker. Which
+jobs are never among these, and why, says retry.py. The claim ahead ends before the
+first of them, whatever queue comes next: it is the next that gets a free slot.
 """
 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
@@ -36,17 +41,20 @@ def lanes(connection: Connection, queues: Iterable[str]) -> list[Lane]:
 
 
 def claim(
-    connection: Connection, worker_id: uuid.UUID, lanes: Iterable[Lane], limit: int
+    connection: Connection, worker_id: uuid.UUID, lanes: Iterable[Lane], limit: int, ahead: int
 ) -> list[Attempt]:
     """Take ready jobs queue by queue; a damaged one fails and holds up nobody."""
     claimed: list[Attempt] = []
     for queue, tasks in _by_queue(lanes):
-        left = limit - len(claimed)
-        while left > 0:
-            taken, damaged = _claim_from(connection, worker_id, queue, tasks, left)
-            claimed += taken
-            # Whoever gets fewer than asked for takes it that nothing more is ready.
-            left = damaged
+        source = _Source(connection, worker_id, queue, tasks)
+        claimed += source.claim(limit - len(claimed), begins=True)
+        more = limit + ahead - len(claimed)
+        if len(claimed) >= limit and more > 0:
+            plain = source.count_before_suspect(more)
+            claimed += source.claim(plain, begins=False)
+            if plain < more:
+                # Nothing goes ahead of that one, from other queues neither.
+                break
     return claimed
 
 
@@ -57,32 +65,60 @@ def _by_queue(lanes: Iterable[Lane]) -> Iterable[tuple[str, list[str]]]:
     return [(queue, list(tasks)) for queue, tasks in queues.items()]
 
 
-def _claim_from(
-    connection: Connection, worker_id: uuid.UUID, queue: str, tasks: Sequence[str], limit: int
-) -> tuple[list[Attempt], int]:
-    """Return the attempts, and how many rows were damaged and failed instead."""
-    rows = list(_taken(connection, worker_id, queue, tasks, limit))
-    # RETURNING has no order of its own. Sorting is stable: by seq within a priority.
-    rows.sort(key=attrgetter("seq"))
-    rows.sort(key=lambda row: number_of(row.priority), reverse=True)
-    claimed: list[Attempt] = []
-    for row in rows:
-        try:
-            claimed.append(attempt_of(row))
-        except CorruptRow as error:
-            end_attempts(connection, [_corrupt(row, worker_id, error)])
-    return claimed, len(rows) - len(claimed)
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where one worker claims from: a queue, and the tasks in it that it knows."""
 
+    connection: Connection
+    worker_id: uuid.UUID
+    queue: str
+    tasks: Sequence[str]
 
-def _taken(
-    connection: Connection, worker_id: uuid.UUID, queue: str, tasks: Sequence[str], limit: int
-) -> Iterator[AnyRow]:
-    if len(tasks) == 1:
-        values = {"b_worker": worker_id, "b_queue": queue, "b_task": tasks[0], "b_limit": limit}
-        yield from connection.execute(sql.CLAIM, values)
-        return
-    for seqs in padded_chunks(_best(connection, queue, tasks, limit)):
-        yield from connection.execute(sql.CLAIM_CHOSEN, {"b_worker": worker_id, "b_seqs": seqs})
+    def claim(self, limit: int, *, begins: bool) -> list[Attempt]:
+        """Take so many jobs; `begins`: a slot is free for each."""
+        claimed: list[Attempt] = []
+        left = limit
+        while left > 0:
+            taken, damaged = self._claim_once(left, begins=begins)
+            claimed += taken
+            # Whoever gets fewer than asked for takes it that nothing more is ready.
+            left = damaged
+        return claimed
+
+    def count_before_suspect(self, limit: int) -> int:
+        """Return how many of the next jobs come before the first that is never claimed ahead."""
+        if len(self.tasks) == 1:
+            window = {"b_queue": self.queue, "b_task": self.tasks[0], "b_limit": limit}
+            if self.connection.scalar(sql.ANY_SUSPECT, window) is None:
+                return limit
+        seqs = _best(self.connection, self.queue, self.tasks, limit)
+        suspects: set[int] = set()
+        for chunk in padded_chunks(seqs):
+            suspects.update(self.connection.scalars(sql.SUSPECTS_AMONG, {"b_seqs": chunk}))
+        return next((place for place, seq in enumerate(seqs) if seq in suspects), limit)
+
+    def _claim_once(self, limit: int, *, begins: bool) -> tuple[list[Attempt], int]:
+        """Return the attempts, and how many rows were damaged and failed instead."""
+        rows = list(self._taken(limit, begins=begins))
+        # RETURNING has no order of its own. Sorting is stable: by seq within a priority.
+        rows.sort(key=attrgetter("seq"))
+        rows.sort(key=lambda row: number_of(row.priority), reverse=True)
+        claimed: list[Attempt] = []
+        for row in rows:
+            try:
+                claimed.append(attempt_of(row))
+            except CorruptRow as error:
+                end_attempts(self.connection, [_corrupt(row, self.worker_id, error)])
+        return claimed, len(rows) - len(claimed)
+
+    def _taken(self, limit: int, *, begins: bool) -> Iterator[AnyRow]:
+        values = {"b_worker": self.worker_id, "b_begins": int(begins)}
+        if len(self.tasks) == 1:
+            one = {"b_queue": self.queue, "b_task": self.tasks[0], "b_limit": limit}
+            yield from self.connection.execute(sql.CLAIM, values | one)
+            return
+        for seqs in padded_chunks(_best(self.connection, self.queue, self.tasks, limit)):
+            yield from self.connection.execute(sql.CLAIM_CHOSEN, values | {"b_seqs": seqs})
 
 
 def _best(connection: Connection, queue: str, tasks: Sequence[str], limit: int) -> list[int]:

@@ -62,18 +62,40 @@ class Store(Protocol):
 
     # Attempts, as a worker sees them.
 
-    def register(self, worker: WorkerInfo, *, lease: float) -> None:
+    def register(self, worker: WorkerInfo, *, lease: float, is_here: bool = False) -> None:
         """Make a worker known and give it a lease of so many seconds.
+
+        Args:
+            worker: Who it is.
+            lease: For how long it may act without a renewal.
+            is_here: It runs in this process. Where the store can tell whether a process
+                lives, it is rescued as soon as that has ended, and renewals need no lock.
 
         Raises:
             UsageError: This id was used before; an incarnation never returns.
         """
 
     def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
-        """Extend a lease that has not run out; False: it has, and stays so."""
+        """Extend a lease that has not run out; False: it has, and stays so.
+
+        Counts only if it returns while the worker still trusts its lease.
+        """
+
+    def leave(self, worker_id: uuid.UUID) -> None:
+        """Let others rescue what a worker of this process holds: it will not act again.
+
+        Touches no database. Whoever can, signs off instead.
+        """
 
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release without blame whatever it still holds."""
+
+    def release_others(self, worker_id: uuid.UUID, *, held: Sequence[Attempt]) -> int:
+        """Release without blame what this worker holds apart from these; return how many.
+
+        For a worker that may have claimed more than it knows of: the answer to its claim
+        was lost.
+        """
 
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows, for whoever asks why a job waits."""
@@ -85,18 +107,36 @@ class Store(Protocol):
         code of a user: so it is asked between this and the claim, outside of both.
         """
 
-    def claim(self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int) -> list[Attempt]:
-        """Take up to `limit` ready jobs of these lanes.
+    def claim(
+        self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int, ahead: int = 0
+    ) -> list[Attempt]:
+        """Take ready jobs of these lanes.
 
         Queues in the order in which they are first named; within a queue the highest
         priority first, then the oldest, whatever lane it is in. Jobs of other lanes cost
         nothing. Returns nothing when the worker's lease has run out.
+
+        Args:
+            worker_id: Who takes them.
+            lanes: From where.
+            limit: How many can begin at once.
+            ahead: How many more to take that will wait there; ends before the first job
+                that may not run twice or is suspected of taking its workers down. Of
+                these the claim itself says that they have begun.
         """
 
     def ack(
-        self, worker_id: uuid.UUID, ends: Sequence[tuple[Attempt, AttemptEnd]]
+        self,
+        worker_id: uuid.UUID,
+        ends: Sequence[tuple[Attempt, AttemptEnd]],
+        *,
+        begun: Sequence[Attempt] = (),
     ) -> list[Attempt]:
-        """Record how attempts ended; return those refused because they are no longer ours."""
+        """Record how attempts ended; return those refused because they are no longer ours.
+
+        Also records which others are known to have begun, silently skipping what is not
+        ours: from then on they are blamed if this worker dies.
+        """
 
     def report_progress(
         self, worker_id: uuid.UUID, reports: Sequence[tuple[Attempt, Progress]]
@@ -112,7 +152,11 @@ class Store(Protocol):
         """Make scheduled jobs ready whose time has come; return how many."""
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
-        """End the attempts of workers whose lease ran out."""
+        """End the attempts of workers whose lease ran out.
+
+        One that had begun counts a crash of its job, and the last one allowed fails it;
+        one that is not known to have begun is not blamed.
+        """
 
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due; None: none is scheduled."""

@@ -160,4 +160,5 @@ def _parameters(new: NewJob) -> dict[str, Any]:
         "b_payload": new.payload,
         "b_policy": policy_text(policy),
         "b_delay": delay or None,
+        "b_idempotent": int(policy.idempotent),
     }

@@ -14,7 +14,7 @@ from lightwork.errors import SchemaMismatch
 from lightwork.store.tables import metadata
 
 # Oldest first; the files of migrations/versions carry the same words.
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 VERSION_TABLE: Final = "lightwork_version"
 
 

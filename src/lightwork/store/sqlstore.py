@@ -6,6 +6,7 @@ through the file's one writer thread, reads through connections of their own, ea
 in one transaction and so on one snapshot.
 """
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from lightwork.store import (
 from lightwork.store.contract import Store
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
+from lightwork.store.living import Living
 from lightwork.store.sqlite_file import SqliteFile, gate, open_file
 from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
 
@@ -58,6 +60,7 @@ class SqlStore:
         self._url = sqlite_url(path)
         self._where = str(path)
         self._file: SqliteFile | None = open_file(path, create=create)
+        self._living = Living(path.with_name(path.name + "-workers"))
 
     @property
     def url(self) -> str:
@@ -104,17 +107,34 @@ class SqlStore:
         ids = list(job_ids)
         return self._write(lambda connection: jobs.retry(connection, ids))
 
-    def register(self, worker: WorkerInfo, *, lease: float) -> None:
+    def register(self, worker: WorkerInfo, *, lease: float, is_here: bool = False) -> None:
         """Make a worker known and give it a lease of so many seconds."""
-        self._write(lambda connection: workers.register(connection, worker, lease))
+        if is_here:
+            self._living.begin(worker.id, lease)
+        try:
+            self._write(lambda connection: workers.register(connection, worker, lease))
+        except BaseException:
+            self._living.end(worker.id)
+            raise
 
     def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
         """Extend a lease that has not run out."""
+        if self._living.knows(worker_id):
+            return self._living.renew(worker_id, lease, self._usable().writer)
         return self._write(lambda connection: workers.renew(connection, worker_id, lease))
+
+    def leave(self, worker_id: uuid.UUID) -> None:
+        """Let others rescue what a worker of this process holds: it will not act again."""
+        self._living.end(worker_id, is_dead=True)
 
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release whatever it still holds."""
         self._write(lambda connection: workers.sign_off(connection, worker_id))
+        self._living.end(worker_id)
+
+    def release_others(self, worker_id: uuid.UUID, *, held: Sequence[Attempt]) -> int:
+        """Release what this worker holds apart from these."""
+        return self._write(lambda connection: workers.release_others(connection, worker_id, held))
 
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows."""
@@ -124,17 +144,30 @@ class SqlStore:
         """Return the lanes of these queues that have ready jobs."""
         return self._read(lambda connection: claiming.lanes(connection, queues))
 
-    def claim(self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int) -> list[Attempt]:
-        """Take up to `limit` ready jobs of these lanes."""
-        return self._write(lambda connection: claiming.claim(connection, worker_id, lanes, limit))
+    def claim(
+        self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int, ahead: int = 0
+    ) -> list[Attempt]:
+        """Take up to `limit` ready jobs of these lanes to begin, and some ahead."""
+        return self._write(
+            lambda connection: claiming.claim(connection, worker_id, lanes, limit, ahead)
+        )
 
     def ack(
-        self, worker_id: uuid.UUID, ends: Sequence[tuple[Attempt, AttemptEnd]]
+        self,
+        worker_id: uuid.UUID,
+        ends: Sequence[tuple[Attempt, AttemptEnd]],
+        *,
+        begun: Sequence[Attempt] = (),
     ) -> list[Attempt]:
-        """Record how attempts ended; return those refused."""
+        """Record how attempts ended and which have begun; return the ends refused."""
         worker = worker_id.bytes
         endings = [attempts.ending_of(worker, attempt, end) for attempt, end in ends]
-        accepted = self._write(lambda connection: attempts.end_attempts(connection, endings))
+
+        def write(connection: Connection) -> list[bool]:
+            attempts.note_begun(connection, worker_id, begun)
+            return attempts.end_attempts(connection, endings)
+
+        accepted = self._write(write)
         return [
             attempt for (attempt, _end), is_ours in zip(ends, accepted, strict=True) if not is_ours
         ]
@@ -155,7 +188,7 @@ class SqlStore:
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
         """End the attempts of workers whose lease ran out."""
-        return self._write(lambda connection: chores.rescue(connection, limit))
+        return self._write(lambda connection: chores.rescue(connection, limit, self._living.life))
 
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due."""
@@ -202,11 +235,17 @@ class SqlStore:
 
     def workers(self, *, include_dead: bool = False) -> list[WorkerView]:
         """Return workers, latest first."""
-        return self._read(lambda connection: looking.workers(connection, include_dead=include_dead))
+        # The files are ahead of the rows, which may wait for whoever holds the database.
+        found = self._read(lambda connection: looking.workers(connection, include_dead=True))
+        views = [self._living.corrected(view) for view in found]
+        return [view for view in views if include_dead or view.is_live]
 
     def summary(self) -> Summary:
         """Return counts by state and queue."""
-        return self._read(looking.summary)
+        live = self.workers()
+        slots = sum(worker.slots for worker in live)
+        summary = self._read(looking.summary)
+        return dataclasses.replace(summary, live_workers=len(live), slots=slots)
 
     def check(self) -> list[str]:
         """Return what is wrong with the stored data."""

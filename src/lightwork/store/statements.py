@@ -29,16 +29,19 @@ from sqlalchemy import (
     BigInteger,
     CompoundSelect,
     Insert,
+    Integer,
     Select,
     String,
     Update,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
     insert,
     literal_column,
+    not_,
     null,
     or_,
     select,
@@ -57,6 +60,7 @@ from lightwork.lifecycle import (
     Claimed,
     Event,
     Failed,
+    Forfeited,
     Lost,
     Promoted,
     Quarantined,
@@ -68,6 +72,7 @@ from lightwork.lifecycle import (
     step,
 )
 from lightwork.model import FINAL_STATES, State
+from lightwork.retry import SUSPECT_LOSSES
 from lightwork.store.clock_sql import db_now
 from lightwork.store.tables import Id, attempt, in_state, job, tally, worker
 
@@ -80,6 +85,7 @@ BY_ID: Final = job.c.id.in_(bindparam("b_ids", expanding=True, type_=Id))
 # and a claim need not convert what it hands on unchanged.
 RAW_ID: Final = type_coerce(job.c.id, NullType).label("id")
 RAW_WORKER: Final = type_coerce(job.c.worker, NullType).label("worker")
+RAW_WORKER_ID: Final = type_coerce(worker.c.id, NullType)
 RAW_STATE: Final = type_coerce(job.c.state, NullType).label("state")
 _RAW_PAYLOAD: Final = type_coerce(job.c.payload, NullType).label("payload")
 _SEQ: Final = job.c.seq == bindparam("b_seq")
@@ -110,6 +116,7 @@ def insert_new(dialect: str) -> Insert:
         "created_at": NOW,
         # NULL where there is no delay.
         "due_at": NOW + bindparam("b_delay", type_=BigInteger),
+        "idempotent": bindparam("b_idempotent"),
     }
     if dialect == "postgresql":
         return postgresql.insert(job).values(new).on_conflict_do_nothing(index_elements=["id"])
@@ -157,9 +164,12 @@ def best_of(count: int) -> CompoundSelect[Any]:
 WORKER_IS_LIVE: Final = exists().where(
     worker.c.id == _WORKER, worker.c.state == "up", worker.c.lease_until > NOW
 )
+# Only claimed into a free slot, and begun by the claim: see retry.py.
+IS_SUSPECT: Final = or_(job.c.idempotent == 0, job.c.losses >= SUSPECT_LOSSES)
 _CLAIMED: Final[Mapping[str, Any]] = {
     "state": _after(Claimed),
     "attempt": job.c.attempt + 1,
+    "begun": case((IS_SUSPECT, 1), else_=0),
     "worker": _WORKER,
     "started_at": NOW,
     "cancel_requested": 0,
@@ -186,8 +196,13 @@ def _claim(eligible: Select[Any]) -> ReturningUpdate[Any]:
     """Take the eligible jobs; whoever holds a lock on one has taken it."""
     locked = eligible.where(_READY, WORKER_IS_LIVE).with_for_update(skip_locked=True)
     seqs = locked.cte("eligible").c.seq
+    # The rule of claims ahead stands here too: no lock is held since the look for suspects.
+    may_begin = or_(bindparam("b_begins", type_=Integer) == 1, not_(IS_SUSPECT))
     return (
-        update(job).where(job.c.seq.in_(select(seqs)), _READY).values(_CLAIMED).returning(*_TAKEN)
+        update(job)
+        .where(job.c.seq.in_(select(seqs)), _READY, may_begin)
+        .values(_CLAIMED)
+        .returning(*_TAKEN)
     )
 
 
@@ -201,6 +216,19 @@ CLAIM: Final = _claim(
 # From several: those that best_of has chosen.
 CLAIM_CHOSEN: Final = _claim(
     select(job.c.seq).where(job.c.seq.in_(bindparam("b_seqs", expanding=True)))
+)
+# Asked before a claim ahead, which must not pass a suspect by: that one would wait for
+# ever for a slot that is free.
+_next: Final = (
+    select(case((IS_SUSPECT, 1), else_=0).label("is_suspect"))
+    .where(_READY, _QUEUE, job.c.task == bindparam("b_task"))
+    .order_by(job.c.priority.desc(), job.c.seq)
+    .limit(bindparam("b_limit"))
+    .subquery()
+)
+ANY_SUSPECT: Final = select(_next.c.is_suspect).where(_next.c.is_suspect == 1).limit(1)
+SUSPECTS_AMONG: Final = select(job.c.seq).where(
+    job.c.seq.in_(bindparam("b_seqs", expanding=True)), IS_SUSPECT
 )
 
 # End of an attempt. The worker is compared null-safely: rescue also ends the attempts
@@ -219,6 +247,7 @@ _ERROR: Final[Mapping[str, Any]] = {
 }
 _FAILURE: Final = {"failures": job.c.failures + 1}
 _CRASH: Final = {"crashes": job.c.crashes + 1}
+_LOSS: Final = {"losses": job.c.losses + 1}
 _FINISHED: Final = {"finished_at": NOW}
 
 
@@ -235,6 +264,7 @@ END: Final[Mapping[type[AttemptEnd], Update]] = {
     Cancelled: _end(Cancelled, _FINISHED),
     Retried: _end(Retried, _FAILURE, {"due_at": NOW + bindparam("b_delay", type_=BigInteger)}),
     Lost: _end(Lost, _CRASH),
+    Forfeited: _end(Forfeited, _LOSS),
     Released: _end(Released),
 }
 KEEP_ATTEMPT: Final = insert(attempt).from_select(
@@ -251,6 +281,7 @@ KEEP_ATTEMPT: Final = insert(attempt).from_select(
         bindparam("b_traceback", type_=String),
     ).where(_SEQ),
 )
+NOTE_BEGUN: Final = update(job).where(*OURS).values(begun=1)
 REPORT_PROGRESS: Final = (
     update(job)
     .where(*OURS)
@@ -300,6 +331,7 @@ RESUBMIT: Final = (
         state=_after(Resubmitted),
         failures=0,
         crashes=0,
+        losses=0,
         cancel_requested=0,
         due_at=null(),
         finished_at=null(),
@@ -332,11 +364,14 @@ _FAR: Final = 10 * 365 * 86_400_000
 NEXT_DUE_IN: Final = select(func.min(job.c.due_at) - NOW).where(
     in_state(State.SCHEDULED), job.c.due_at < NOW + 100 * _FAR
 )
+NOT_DEAD: Final = select(RAW_WORKER_ID).where(worker.c.state != "dead")
+# Of those that are known to live nobody ends the lease.
 END_LEASES: Final = (
     update(worker)
     .where(
         worker.c.state != "dead",
         or_(worker.c.lease_until < NOW, worker.c.lease_until > NOW + _FAR),
+        worker.c.id.not_in(bindparam("b_living", expanding=True, type_=Id)),
     )
     .values(state="dead")
 )
@@ -353,6 +388,7 @@ def _running_with(condition: ColumnElement[bool]) -> Select[Any]:
             job.c.queue,
             job.c.priority,
             job.c.crashes,
+            job.c.begun,
             RAW_WORKER,
             worker.c.name.label("worker_name"),
         )
@@ -403,11 +439,13 @@ PUBLISH_TASKS: Final = (
     .values(tasks=bindparam("b_tasks"))
 )
 IS_KNOWN: Final = select(worker.c.id).where(worker.c.id == _WORKER)
-RENEW: Final = (
+# Of a worker whose file says that it lives (life.py): its lease is over when somebody says so.
+RENEW_LIVING: Final = (
     update(worker)
-    .where(worker.c.id == _WORKER, worker.c.state != "dead", worker.c.lease_until > NOW)
+    .where(worker.c.id == _WORKER, worker.c.state != "dead")
     .values(heartbeat_at=NOW, lease_until=NOW + bindparam("b_lease", type_=BigInteger))
 )
+RENEW: Final = RENEW_LIVING.where(worker.c.lease_until > NOW)
 SIGN_OFF: Final = (
     update(worker).where(worker.c.id == _WORKER, worker.c.state != "dead").values(state="dead")
 )

@@ -132,6 +132,12 @@ job = Table(
     Column("progress_done", Float, nullable=False, server_default=text("0")),
     Column("progress_total", Float, nullable=False, server_default=text("0")),
     Column("progress_note", String(1000), nullable=False, server_default=text("''")),
+    # Of a running job: 1 once its attempt is known to have begun.
+    Column("begun", Integer, nullable=False, server_default=text("0")),
+    # Attempts whose worker died before they had begun.
+    Column("losses", Integer, nullable=False, server_default=text("0")),
+    # 0 if the policy says that it may not run twice: such a job is never claimed ahead.
+    Column("idempotent", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("id", name="job_id"),
     CheckConstraint(f"state IN ({', '.join(repr(str(s)) for s in State)})", name="job_state"),
     sqlite_autoincrement=True,

@@ -20,7 +20,9 @@ class JobView:
     Attributes:
         seq: The store's own order of submission.
         attempt: Number of the last attempt; 0: none yet.
-        worker: Incarnation that runs it now; None: nobody.
+        losses: Attempts whose worker died before they had begun.
+        worker: Incarnation that holds it now; None: nobody.
+        has_begun: Whether the attempt that is held now is known to have begun.
         error: Why it failed; None unless it did.
     """
 
@@ -33,12 +35,14 @@ class JobView:
     attempt: int
     failures: int
     crashes: int
+    losses: int
     policy: Policy
     created_at: datetime
     due_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     worker: uuid.UUID | None
+    has_begun: bool
     cancel_requested: bool
     payload_size: int
     result_size: int

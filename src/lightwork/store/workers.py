@@ -5,19 +5,22 @@ declared dead stays dead and must register under a new id.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
 
 from lightwork.errors import UsageError
 from lightwork.lifecycle import Released
-from lightwork.model import WorkerInfo
+from lightwork.model import Attempt, WorkerInfo
 from lightwork.store import statements as sql
 from lightwork.store.attempts import Ending, end_attempts
+from lightwork.store.life import Life
 from lightwork.store.rows import milliseconds, storable
 
 _BATCH = 1000
+# Far more than a worker ever holds.
+_MOST_HELD = 100_000
 
 
 def register(connection: Connection, worker: WorkerInfo, lease: float) -> None:
@@ -46,10 +49,35 @@ def publish_tasks(connection: Connection, worker_id: uuid.UUID, tasks: Sequence[
     connection.execute(sql.PUBLISH_TASKS, values)
 
 
-def renew(connection: Connection, worker_id: uuid.UUID, lease: float) -> bool:
-    """Extend a live lease; False: there is none."""
+def renew(
+    connection: Connection, worker_id: uuid.UUID, lease: float, *, is_living: bool = False
+) -> bool:
+    """Extend a live lease; False: there is none.
+
+    Args:
+        connection: In a transaction.
+        worker_id: Whose.
+        lease: Seconds.
+        is_living: It is known to live, so only who was declared dead is refused.
+    """
     values = {"b_worker": worker_id, "b_lease": milliseconds(lease)}
-    return connection.execute(sql.RENEW, values).rowcount == 1
+    statement = sql.RENEW_LIVING if is_living else sql.RENEW
+    return connection.execute(statement, values).rowcount == 1
+
+
+def end_leases(connection: Connection, life: Callable[[uuid.UUID], Life]) -> None:
+    """Declare workers dead that are, or whose lease ran out."""
+    living: list[uuid.UUID] = []
+    for stored in connection.scalars(sql.NOT_DEAD).all():
+        if not isinstance(stored, bytes) or len(stored) != 16:
+            continue
+        worker_id = uuid.UUID(bytes=stored)
+        match life(worker_id):
+            case Life.ALIVE:
+                living.append(worker_id)
+            case Life.DEAD | Life.LATE:
+                connection.execute(sql.SIGN_OFF, {"b_worker": worker_id})
+    connection.execute(sql.END_LEASES, {"b_living": living})
 
 
 def sign_off(connection: Connection, worker_id: uuid.UUID) -> None:
@@ -59,8 +87,19 @@ def sign_off(connection: Connection, worker_id: uuid.UUID) -> None:
         pass
 
 
-def _held_by(connection: Connection, worker_id: uuid.UUID) -> list[Ending]:
-    found = connection.execute(sql.HELD_BY, {"b_worker": worker_id, "b_limit": _BATCH})
+def release_others(connection: Connection, worker_id: uuid.UUID, held: Iterable[Attempt]) -> int:
+    """Release what a live worker is said to hold and knows nothing of; return how many."""
+    known = {(attempt.seq, attempt.number) for attempt in held}
+    others = [
+        ending
+        for ending in _held_by(connection, worker_id, _MOST_HELD)
+        if (ending.seq, ending.number) not in known
+    ]
+    return sum(end_attempts(connection, others))
+
+
+def _held_by(connection: Connection, worker_id: uuid.UUID, limit: int = _BATCH) -> list[Ending]:
+    found = connection.execute(sql.HELD_BY, {"b_worker": worker_id, "b_limit": limit})
     return [
         Ending(
             seq=row.seq, number=row.attempt, worker=worker_id.bytes, queue=row.queue, end=Released()

@@ -123,6 +123,12 @@ class Writer:
             turn.promise.cancel()
             raise
 
+    def post_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+        """Do the same without waiting; the promise is kept when it is committed."""
+        turn = _Turn(write)
+        self._append(turn)
+        return turn.promise
+
     def close(self, *, patience: float = PATIENCE) -> None:
         """Write what was posted, then end the thread; idempotent."""
         with self._posted:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from lightwork.clock import monotonic
 from lightwork.errors import PoolError
 from lightwork.lifecycle import AttemptEnd
 from lightwork.model import Attempt, Progress
@@ -26,7 +27,10 @@ from lightwork.work.runner import Runner
 class _Held:
     attempt: Attempt
     future: Future[Any]
+    claimed_at: float
     stopped: Stopped = Stopped.NO
+    # The worker was told that it has begun.
+    is_told: bool = False
 
 
 class HeldAttempts:
@@ -41,6 +45,8 @@ class HeldAttempts:
         self._finished: deque[_Held] = deque()
         self._lock = threading.Lock()  # guards _progress
         self._progress: dict[int, tuple[Attempt, Progress]] = {}
+        # When an attempt ended last, or the first of those held was started.
+        self._moved_at = 0.0
         # Why the pool runs no more calls; None: it does.
         self.broken: PoolError | None = None
 
@@ -53,6 +59,9 @@ class HeldAttempts:
         Raises:
             RuntimeError: The pool takes no more calls.
         """
+        now = monotonic()
+        if not self._held:
+            self._moved_at = now
         options = CallOptions(
             timeout=attempt.policy.timeout,
             max_memory=attempt.policy.max_memory,
@@ -60,7 +69,7 @@ class HeldAttempts:
             on_progress=lambda progress: self._note_progress(attempt, progress),
         )
         args = (attempt.job_id, attempt.number, attempt.payload)
-        held = _Held(attempt, self._executor.start_call(runner, args, {}, options))
+        held = _Held(attempt, self._executor.start_call(runner, args, {}, options), now)
         self._held[attempt.seq] = held
         held.future.add_done_callback(lambda _: self._note_finished(held))
 
@@ -72,6 +81,27 @@ class HeldAttempts:
             self._held.pop(held.attempt.seq, None)
             ends.append((held.attempt, *self._end_of(held)))
         return ends
+
+    def attempts(self) -> list[Attempt]:
+        """Return the attempts that are held."""
+        return [held.attempt for held in self._held.values()]
+
+    def take_begun(self) -> list[Attempt]:
+        """Return the attempts that are known to have begun since this was asked last."""
+        begun = [
+            held for held in self._held.values() if not held.is_told and held.future.has_begun()
+        ]
+        for held in begun:
+            held.is_told = True
+        return [held.attempt for held in begun]
+
+    def are_all_told(self) -> bool:
+        """Whether every attempt was told to have begun."""
+        return all(held.is_told for held in self._held.values())
+
+    def quiet_seconds(self, now: float) -> float:
+        """Return for how long attempts have been held and none has ended."""
+        return now - self._moved_at if self._held else 0.0
 
     def take_progress(self) -> list[tuple[Attempt, Progress]]:
         """Return the last report of each attempt that has reported since."""
@@ -92,6 +122,21 @@ class HeldAttempts:
         for held in list(self._held.values()):
             self._stop(held, Stopped.HANDED_BACK, "no")
 
+    def hand_back_late(self, most: int, since: float) -> int:
+        """Withdraw calls that have waited since this instant; return how many.
+
+        Args:
+            most: How many at most, the last ones first.
+            since: A monotonic instant.
+        """
+        count = 0
+        for held in reversed(list(self._held.values())):
+            if count >= most:
+                break
+            if held.claimed_at <= since:
+                count += self._stop(held, Stopped.HANDED_BACK, "no")
+        return count
+
     def interrupt(self) -> None:
         """Kill what runs: the grace period is over."""
         for held in list(self._held.values()):
@@ -103,15 +148,18 @@ class HeldAttempts:
             if (held.attempt.job_id, held.attempt.number) == (job_id, number):
                 self._stop(held, Stopped.CANCELLED, "kill" if kill else "ask")
 
-    def _stop(self, held: _Held, why: Stopped, running: CancelMode) -> None:
+    def _stop(self, held: _Held, why: Stopped, running: CancelMode) -> bool:
         if held.future.done():
             # Its end is decided; what was handed back must not become interrupted.
-            return
+            return False
         before, held.stopped = held.stopped, why
         if not held.future.cancel(running=running):
             held.stopped = before
+            return False
+        return True
 
     def _note_finished(self, held: _Held) -> None:
+        self._moved_at = monotonic()
         self._finished.append(held)
         self._wake()
 

@@ -112,6 +112,10 @@ class Lease:
                     return False
                 self._stop.wait(min(self._ttl / 20, 1.0))
             else:
+                if not self.is_trusted():
+                    # It came too late: others may have been told that it is over.
+                    log.warning("lease_late worker=%s", self._worker_id)
+                    return False
                 self._trusted_until = trusted_until(sent_at, self._ttl)
                 return True
         return True

@@ -4,7 +4,9 @@ One loop, one thread; the pool's and the heartbeat's threads only wake it:
 
     ┌─▶ lease trusted?  ── no ──▶ kill the children, forget everything held,
     │        │ yes                go on under a new incarnation
-    │   ack what has finished          one transaction for all of it
+    │   ack what has finished,         one transaction for all of it
+    │   tell what has begun
+    │   hand back what waits behind long jobs
     │   promote, rescue, cancels       when it is their time
     │   claim what the slots can run   one transaction, of tasks known here
     └── sleep until something happens
@@ -15,6 +17,10 @@ recorded or refused; while the store is out of reach the ends are kept and tried
 again, and once the lease is no longer trusted they are dropped, because then
 others may run the jobs. Every write names the attempt number, so even a write
 that should not have been sent changes nothing that is not ours.
+
+What has begun the store learns ten times a second, with the ends where there are any:
+a job that ends sooner costs no write for it. Only such a job is blamed if this worker
+dies. What waits behind a long job goes back to the store (pace.py).
 
 Stopping: claim nothing more, hand back what has not begun without using it up,
 let running jobs finish for the grace period, then kill them and hand them back
@@ -42,10 +48,11 @@ from lightwork.pool.executor import Executor
 from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
 from lightwork.work.chores import Chores
+from lightwork.work.ending import Stopped, end_of_stopped
 from lightwork.work.held import HeldAttempts
 from lightwork.work.lanes import KnownLanes
 from lightwork.work.lease import Lease
-from lightwork.work.pace import claim_limit, next_mean
+from lightwork.work.pace import claim_limit, free_slots, next_mean, patience
 from lightwork.work.runner import Runner, make_runner
 from lightwork.work.settings import WorkerSettings
 from lightwork.work.wakeup import StoreWatch
@@ -58,6 +65,7 @@ FOREVER: Final = float("inf")
 _IDLE_SECONDS: Final = 1.0
 _CANCEL_SECONDS: Final = 0.2
 _PROGRESS_SECONDS: Final = 0.25
+_BEGUN_SECONDS: Final = 0.1
 _STORE_RETRY_SECONDS: Final = 0.5
 _INTERRUPT_SECONDS: Final = 0.1
 
@@ -108,10 +116,18 @@ class WorkerLoop:
         self._unrecorded: Ends = []
         # Of these, and not written yet.
         self._last_progress: list[tuple[Attempt, Progress]] = []
+        # An answer was lost: the store may say that we hold what we know nothing of.
+        self._is_unsure = False
+        # Attempts of which the store does not know yet that they have begun.
+        self._begun: list[Attempt] = []
+        # The last claim got fewer jobs than it asked for ...
         self._is_drained = False
+        # ... and fewer than slots were free: no job is ready at all.
+        self._is_bare = False
         self._look_again_at = 0.0
         self._cancels_at = 0.0
         self._progress_at = 0.0
+        self._begun_at = 0.0
         self._chores = Chores(store, settings.lease)
         self._watch = StoreWatch(store, self._wake_up)
         self._lanes = KnownLanes(store, settings.queues, catalog)
@@ -168,11 +184,13 @@ class WorkerLoop:
                 return
             self._note_stop()
             self._record()
+            self._make_sure()
             self._look_after_running()
             if self._may_claim():
                 self._chores_and_claim()
         except StoreUnavailable as error:
             log.warning("store_unavailable error=%s", error)
+            self._is_unsure = True
             self._wake.wait(_STORE_RETRY_SECONDS)
             return
         self._sleep()
@@ -182,9 +200,11 @@ class WorkerLoop:
             self._is_drained = False
         # What we write ourselves is a change too. So while all slots are busy a change
         # is no reason to look for more: that can wait until one is free.
-        if len(self._held) < self._slots and self._watch.take_changed():
+        held = len(self._held)
+        if held < self._slots and (self._watch.take_changed() or not self._is_bare):
             self._is_drained = False
-        limit = claim_limit(self._slots, len(self._held), self._mean_seconds)
+        quiet = self._held.quiet_seconds(monotonic())
+        limit = claim_limit(self._slots, held, self._mean_seconds, quiet)
         if limit and (not self._is_drained or monotonic() >= self._look_again_at):
             self._claim(limit)
         elif monotonic() >= self._look_again_at:
@@ -195,8 +215,14 @@ class WorkerLoop:
 
     def _claim(self, limit: int) -> None:
         lanes = self._lanes.current()
+        free = free_slots(self._slots, len(self._held), limit)
         # Where nothing waits for us the lock for writing is left to others.
-        attempts = self._store.claim(self._info.id, lanes=lanes, limit=limit) if lanes else []
+        attempts = (
+            self._store.claim(self._info.id, lanes=lanes, limit=free, ahead=limit - free)
+            if lanes
+            else []
+        )
+        self._is_bare = len(attempts) < free
         if len(attempts) < limit:
             # Of lanes that are not fresh it may only mean that the work is elsewhere now.
             self._is_drained = self._lanes.are_fresh
@@ -253,14 +279,15 @@ class WorkerLoop:
                 self._chores.expect_due(end.delay)
         if self._held.broken is not None:
             self._give_up(self._held.broken)
-        if not self._unrecorded:
+        self._look_at_begun()
+        if not self._unrecorded and not self._begun:
             return
-        if self._on_ending is not None:
+        if self._on_ending is not None and self._unrecorded:
             # Before: once they are recorded, anybody may be the first to hear of them.
             self._on_ending(self._unrecorded)
         self._record_last_progress()
-        refused = self._store.ack(self._info.id, self._unrecorded)
-        ends, self._unrecorded = self._unrecorded, []
+        refused = self._store.ack(self._info.id, self._unrecorded, begun=self._begun)
+        ends, self._unrecorded, self._begun = self._unrecorded, [], []
         if refused:
             keys = set(map(_key, refused))
             ends = [end for end in ends if _key(end[0]) not in keys]
@@ -273,6 +300,26 @@ class WorkerLoop:
         if self._last_progress:
             self._store.report_progress(self._info.id, self._last_progress)
             self._last_progress = []
+
+    def _make_sure(self) -> None:
+        if self._is_unsure:
+            others = self._store.release_others(self._info.id, held=self._held.attempts())
+            self._is_unsure = False
+            if others:
+                log.warning("jobs_released_unseen jobs=%d", others)
+
+    def _look_at_begun(self) -> None:
+        """Note which attempts have begun; let go of those that would wait for long."""
+        now = monotonic()
+        if not len(self._held):
+            self._begun_at = now + _BEGUN_SECONDS
+        if now < self._begun_at:
+            return
+        self._begun_at = now + _BEGUN_SECONDS
+        self._begun += self._held.take_begun()
+        since = now - patience(self._held.quiet_seconds(now))
+        if more := self._held.hand_back_late(len(self._held) - self._slots, since):
+            log.debug("jobs_handed_back jobs=%d", more)
 
     def _look_after_running(self) -> None:
         now = monotonic()
@@ -300,6 +347,8 @@ class WorkerLoop:
                 until = min(until, self._look_again_at)
         if len(self._held):
             until = min(until, self._cancels_at)
+            if not self._held.are_all_told():
+                until = min(until, self._begun_at)
         if self._stops_asked:
             until = min(until, self._grace_until)
         # Bounded: whatever woke nobody is found a second later.
@@ -312,7 +361,7 @@ class WorkerLoop:
         is_empty = not len(self._held) and not self._unrecorded
         if self._stops_asked:
             return is_empty
-        return self._settings.burst and is_empty and self._is_drained
+        return self._settings.burst and is_empty and self._is_drained and self._is_bare
 
     # --- beginning, losing the lease, stopping
 
@@ -327,7 +376,7 @@ class WorkerLoop:
             tasks=self._lanes.tasks(),
         )
         sent_at = monotonic()
-        self._store.register(self._info, lease=self._settings.lease)
+        self._store.register(self._info, lease=self._settings.lease, is_here=True)
         executor = self._executor = self._make_executor()
         executor.begin()
         self._held = HeldAttempts(executor, wake=self._wake_up)
@@ -350,13 +399,28 @@ class WorkerLoop:
         log.warning("worker_lease_lost worker=%s held=%d", self._info.id, len(self._held))
         self._lease.give_up()
         self._executor.kill_workers()
-        # Not acked and not released: the attempts are no longer ours to end.
-        self._unrecorded, self._last_progress = [], []
+        self._give_back()
+        self._last_progress = []
+        self._store.leave(self._info.id)
         self._held = HeldAttempts(self._executor, wake=self._wake_up)
         if self._stops_asked:
             return
         self._begin_incarnation()
         self._is_drained = False
+
+    def _give_back(self) -> None:
+        """Say how the attempts of a lost lease have ended, for which their jobs are not to blame.
+
+        Their children are dead. Whoever has rescued them meanwhile was faster, and then
+        this changes nothing: the attempt number or the worker is another.
+        """
+        for attempt in self._held.attempts():
+            self._unrecorded.append((attempt, end_of_stopped(attempt, Stopped.INTERRUPTED)))
+        self._held = HeldAttempts(self._executor, wake=self._wake_up)
+        self._begun = []
+        if self._unrecorded:
+            self._store.ack(self._info.id, self._unrecorded)
+            self._unrecorded = []
 
     def _note_stop(self) -> None:
         if not self._stops_asked:
@@ -382,6 +446,7 @@ class WorkerLoop:
         except StoreError as error:
             # Its lease will run out, and others rescue what it held.
             log.warning("worker_not_signed_off worker=%s error=%s", self._info.id, error)
+        self._store.leave(self._info.id)
         self._watch.stop()
         log.info("worker_stopped worker=%s", self._info.id)
 

@@ -1,0 +1,247 @@
+"""What a worker has claimed ahead: told apart from what has begun, and handed back in time."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from lightwork.codec import Codec, Subject
+from lightwork.errors import StoreUnavailable
+from lightwork.model import Attempt, NewJob, State
+from lightwork.store.contract import Store
+from lightwork.store.sqlstore import open_store
+from lightwork.store.views import JobView
+from lightwork.tasks import Task, make_policy, task
+from lightwork.work.ids import new_job_id
+from lightwork.work.service import Worker
+from waiting import wait_until
+
+pytestmark = pytest.mark.process
+
+CODEC = Codec()
+ran: list[int] = []
+entered = threading.Event()
+leave = threading.Event()
+others: list[Store] = []
+
+
+@task
+def note(n: int) -> int:
+    ran.append(n)
+    return n
+
+
+@task
+def block() -> None:
+    entered.set()
+    leave.wait(60)
+
+
+@task
+def wait_for_another(job_id: str) -> None:
+    """Wait for another job, as a parent does that has submitted it."""
+    entered.set()
+    (store,) = others
+    wait_for(store, uuid.UUID(job_id), State.SUCCEEDED)
+
+
+@task
+def wait_for_file(path: str) -> None:
+    while not Path(path).exists():
+        threading.Event().wait(0.005)
+
+
+TASKS = (note, block, wait_for_another, wait_for_file)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    ran.clear()
+    entered.clear()
+    leave.clear()
+    yield
+    leave.set()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path}/work.db")
+    others.append(opened)
+    yield opened
+    others.clear()
+    opened.close()
+
+
+@pytest.fixture
+def make(store: Store) -> Iterator[Callable[..., Worker]]:
+    made: list[Worker] = []
+
+    def worker(**options: Any) -> Worker:
+        options.setdefault("executor", "threads:1")
+        made.append(Worker(store, tasks=TASKS, **options))
+        return made[-1]
+
+    yield worker
+    leave.set()
+    for one in made:
+        one.stop()
+        one.stop()
+        one.wait()
+
+
+def new(fn: Task[..., Any], *args: Any, **policy: Any) -> NewJob:
+    job_id = new_job_id()
+    payload = CODEC.encode_call(Subject(job_id, fn.name), args, {}, fn=fn.fn)
+    return NewJob(id=job_id, task=fn.name, payload=payload, policy=make_policy(fn.policy, **policy))
+
+
+def submit(store: Store, fn: Task[..., Any], *args: Any, **policy: Any) -> uuid.UUID:
+    job = new(fn, *args, **policy)
+    store.submit([job])
+    return job.id
+
+
+def view_of(store: Store, job_id: uuid.UUID) -> JobView:
+    view = store.job(job_id)
+    assert view is not None
+    return view
+
+
+def wait_for(store: Store, job_id: uuid.UUID, *states: State) -> None:
+    wait_until(lambda: store.states([job_id])[job_id] in states, f"{states}")
+
+
+def hurried(store: Store, make: Callable[..., Worker], **options: Any) -> Worker:
+    """Return a worker that has found jobs to be short, and so claims far ahead."""
+    worker = make(**options)
+    worker.start()
+    jobs = [new(note, number) for number in range(200)]
+    store.submit(jobs)
+    wait_until(
+        lambda: set(store.states(job.id for job in jobs).values()) == {State.SUCCEEDED},
+        "short jobs",
+    )
+    return worker
+
+
+def test_jobs_behind_a_long_one_go_to_an_idle_worker(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    hurried(store, make)
+    long, *short = [new(block), *(new(note, number) for number in range(300))]
+    store.submit([long, *short])
+    assert entered.wait(20)
+    # Claimed once at least; perhaps they have come back already.
+    wait_until(lambda: view_of(store, short[-1].id).attempt, "a claim ahead")
+
+    make().start()
+
+    wait_until(
+        lambda: set(store.states(job.id for job in short).values()) == {State.SUCCEEDED},
+        "the jobs behind the long one",
+    )
+    views = [view_of(store, job.id) for job in short]
+    assert store.states([long.id]) == {long.id: State.RUNNING}
+    assert {(view.failures, view.crashes, view.losses) for view in views} == {(0, 0, 0)}
+
+
+def test_a_job_may_wait_for_another_where_a_second_worker_is_idle(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    hurried(store, make)
+    child = new(note, 7)
+    parent = new(wait_for_another, str(child.id))
+    store.submit([parent, child])
+    assert entered.wait(20)
+    # The worker of the one has claimed the other too, behind it.
+    wait_until(lambda: view_of(store, child.id).attempt, "a claim ahead")
+
+    make().start()
+
+    wait_for(store, parent.id, State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("executor", ["threads:1", "processes:1"])
+def test_the_store_learns_which_of_the_claimed_jobs_has_begun(
+    store: Store, make: Callable[..., Worker], tmp_path: Path, executor: str
+) -> None:
+    gate = tmp_path / "gate"
+    worker = make(executor=executor)
+    worker._loop._slots = 3  # claims two more than it can run
+    jobs = [submit(store, wait_for_file, str(gate)) for _ in range(3)]
+    worker.start()
+
+    wait_until(lambda: view_of(store, jobs[0]).has_begun, "the first job to be begun")
+    views = [view_of(store, job_id) for job_id in jobs]
+    gate.touch()
+
+    assert [(view.state, view.has_begun) for view in views] == [
+        (State.RUNNING, True),
+        (State.RUNNING, False),
+        (State.RUNNING, False),
+    ]
+    wait_for(store, jobs[-1], State.SUCCEEDED)
+
+
+def test_a_burst_ends_only_when_jobs_that_need_a_free_slot_have_run(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    store.submit([new(note, number, idempotent=number % 3 > 0) for number in range(60)])
+
+    make(burst=True).run()
+
+    assert sorted(ran) == list(range(60))
+
+
+def test_jobs_that_may_not_run_twice_are_held_one_for_each_slot(
+    store: Store, make: Callable[..., Worker]
+) -> None:
+    hurried(store, make)
+    long, waiting = new(block, idempotent=False), new(note, 2, idempotent=False)
+    store.submit([long, waiting])
+    assert entered.wait(20)
+
+    leave.set()
+    wait_for(store, waiting.id, State.SUCCEEDED)
+
+    # Never handed back, so never taken before its slot was free.
+    assert view_of(store, waiting.id).attempt == 1
+    started = view_of(store, waiting.id).started_at
+    ended = view_of(store, long.id).finished_at
+    assert started is not None
+    assert ended is not None
+    assert started >= ended
+
+
+class _LosesAnAnswer:
+    """A store whose first claim is made, and its answer lost on the way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._is_first = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def claim(self, *args: Any, **options: Any) -> list[Attempt]:
+        claimed = self._store.claim(*args, **options)
+        if claimed and self._is_first:
+            self._is_first = False
+            raise StoreUnavailable("the connection was lost during the commit")
+        return claimed
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_what_a_claim_took_whose_answer_was_lost_is_claimed_again(
+    store: Store, idempotent: bool
+) -> None:
+    store.submit([new(note, number, idempotent=idempotent) for number in range(5)])
+    losing = cast("Store", _LosesAnAnswer(store))
+
+    Worker(losing, executor="threads:1", tasks=TASKS, burst=True).run()
+
+    assert sorted(ran) == list(range(5))
+    assert {(view.crashes, view.losses) for view in store.jobs()} == {(0, 0)}
