@@ -21,7 +21,7 @@ from lightwork.cli.output import (
     draw_bar,
     first_line,
     is_terminal,
-    plain,
+    plain_view,
     print_json,
     printable,
     seconds_since,
@@ -119,7 +119,7 @@ def list_jobs(
         workers = store.workers() if any(view.state is State.READY for view in found) else []
     if json:
         for view in found:
-            print_json(plain(view) | {"arguments": arguments[view.seq]})
+            print_json(plain_view(view) | {"arguments": arguments[view.seq]})
     elif quiet:
         for view in found:
             click.echo(str(view.id))

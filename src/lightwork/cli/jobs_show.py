@@ -15,7 +15,7 @@ from lightwork.cli.output import (
     STATE_COLOURS,
     first_line,
     make_console,
-    plain,
+    plain_view,
     print_json,
     printable,
     seconds_since,
@@ -74,7 +74,7 @@ def _document(
     from lightwork.cli.arguments import argument_fields, arguments_text
     from lightwork.cli.outcome import result_fields
 
-    document: dict[str, Any] = plain(view) | {"attempts": plain(attempts)}
+    document: dict[str, Any] = plain_view(view) | {"attempts": list(map(plain_view, attempts))}
     document["arguments"] = arguments_text(view.id, payload, view.payload_size)
     document |= argument_fields(view.id, payload)
     if outcome is not None and outcome.state == "succeeded":

@@ -66,6 +66,17 @@ def plain(value: Any) -> Any:
     return found
 
 
+def plain_view(view: Any) -> dict[str, Any]:
+    """Return a view of a job or an attempt as JSON holds it.
+
+    Without the exception itself, which no store keeps: it is of this program alone.
+    """
+    found: dict[str, Any] = plain(view)
+    if error := found.get("error"):
+        error.pop("packed", None)
+    return found
+
+
 def print_json(document: Any) -> None:
     """Print one object on one line."""
     click.echo(json_line(document), file=answers())
