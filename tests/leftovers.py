@@ -35,6 +35,13 @@ _WHICH: Final = re.compile(r"\[\d+\]")
 
 
 @contextmanager
+def nothing_left_by(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail if the test leaves anything behind; one that uses what outlives it may."""
+    with contextlib.nullcontext() if _has_shared(request) else no_leftovers():
+        yield
+
+
+@contextmanager
 def no_leftovers() -> Iterator[None]:
     """Fail if the block leaves anything behind."""
     before = _held()
@@ -47,6 +54,13 @@ def no_leftovers() -> Iterator[None]:
         # What only a cycle of references keeps is let go of by the collector.
         gc.collect()
         time.sleep(_PAUSE)
+
+
+def _has_shared(request: pytest.FixtureRequest) -> bool:
+    """Whether it uses what outlives it, which may start threads and children when it needs them."""
+    fixtures = request.node._fixtureinfo.name2fixturedefs.values()
+    # Those of plugins have no place below the tests.
+    return any(found[-1].scope != "function" and found[-1].baseid for found in fixtures)
 
 
 def _new(before: Counter[str], threads: set[threading.Thread]) -> list[str]:

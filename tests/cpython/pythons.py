@@ -10,6 +10,8 @@ from typing import Final
 import cloudpickle
 
 SOURCES: Final = Path(__file__).parent.parent.parent / "src"
+# What several folders of tests share.
+TESTS: Final = Path(__file__).parent.parent
 # Of all that lightwork needs, pools need cloudpickle alone, which is plain Python; so is pytest.
 PACKAGES: Final = Path(cloudpickle.__file__).parent.parent
 
@@ -28,4 +30,5 @@ def interpreters() -> Iterator[str]:
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment in which another Python finds lightwork and what its pools need."""
-    return {**os.environ, "PYTHONPATH": f"{SOURCES}{os.pathsep}{PACKAGES}", **more}
+    path = os.pathsep.join(map(str, (SOURCES, TESTS, PACKAGES)))
+    return {**os.environ, "PYTHONPATH": path, **more}

@@ -5,17 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from leftovers import no_leftovers
+from leftovers import nothing_left_by
 from lightwork.durable.executor import DurableExecutor
 
 
 @pytest.fixture(autouse=True)
 def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "shared" in request.fixturenames:
-        # It outlives the test, and starts threads, children and connections when it needs them.
-        yield
-        return
-    with no_leftovers():
+    with nothing_left_by(request):
         yield
 
 

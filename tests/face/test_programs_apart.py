@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,9 @@ def run(*words: object, code: str = "", check: bool = True) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> SqlStore:
-    return SqlStore(url)
+def store(url: str) -> Iterator[SqlStore]:
+    with SqlStore(url) as opened:
+        yield opened
 
 
 def states(store: SqlStore) -> dict[str, State]:

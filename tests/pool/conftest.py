@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import busy
 import pytest
 
-from leftovers import no_leftovers
+from leftovers import nothing_left_by
 from lightwork.pool.process import ProcessExecutor
 
 
 @pytest.fixture(autouse=True)
-def leftovers() -> Iterator[None]:
-    with no_leftovers():
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    with nothing_left_by(request):
         yield
 
 

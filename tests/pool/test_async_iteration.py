@@ -73,7 +73,7 @@ def test_an_error_is_raised_in_its_place(pool: Executor) -> None:
 
 
 def test_an_error_is_returned_on_request(pool: Executor) -> None:
-    async def main() -> list[float]:
+    async def main() -> list[float | BaseException]:
         return await gather(pool.map(async_map_calls.invert, [1, 0, 2], errors="return"))
 
     first, second, third = asyncio.run(main())

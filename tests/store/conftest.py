@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from leftovers import no_leftovers
+from leftovers import nothing_left_by
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 
 
 @pytest.fixture(autouse=True)
-def leftovers() -> Iterator[None]:
-    with no_leftovers():
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    with nothing_left_by(request):
         yield
 
 

@@ -1,22 +1,21 @@
 """DurableExecutor: what a program calls. The parts are in the files beside it."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, TypeVar, Unpack
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
-from lightwork.durable.futures import DurableFuture, JobFutures, WhenFailed
-from lightwork.durable.jobs import KeyedJobs, check_failed, check_task, new_job
+from lightwork.durable.futures import DurableFuture, JobFutures
+from lightwork.durable.jobs import KeyedJobs, check_task, new_job
 from lightwork.durable.mapping import KeptMap, map_jobs
 from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
 from lightwork.errors import JobNotFound, TaskNotFound
-from lightwork.model import Progress
 from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
-from lightwork.pool.executor import Executor, shown
+from lightwork.pool.executor import Executor
 from lightwork.pool.future import Future
 from lightwork.pool.inputs import Inputs, take_calls, take_inputs
-from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.map_options import MapOptions, WhenFailed, check_failed
 from lightwork.pool.results import Results
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
@@ -117,77 +116,27 @@ class DurableExecutor(Executor):
         jobs = [keyed.make(tuple(args), {}) for args in calls]
         return self._futures.submit(task, jobs, failed=failed)
 
-    def map(  # type: ignore[override] # adds a key
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-        key: str | None = None,
-        failed: WhenFailed = "return",
-        kwargs: Mapping[str, Any] | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
-    ) -> Results[T]:
-        """Make a job of each item and yield the results; see Executor.map.
-
-        `chunksize` has no effect: each item is a job with an outcome of its own. When this
-        returns, every job of an input that has a length is kept, unless there is a `buffersize`.
-        Closing or dropping an iterator in use cancels the jobs that have not begun,
-        like every map. With `key` they stay, and a program that was interrupted can
-        be started again: what has an outcome comes from the store, only the rest is run.
-        A failure is an outcome; once its bug is mended, `failed="retry"` runs those again.
-        """
-        options = self._map_options(
-            timeout=timeout,
-            chunksize=chunksize,
-            buffersize=buffersize,
-            ordered=ordered,
-            errors=errors,
-            kwargs=kwargs,
-            on_progress=on_progress,
-        )
-        inputs = take_inputs(iterables, is_lazy=buffersize is not None)
+    def _map_items(
+        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
+    ) -> Results[Any]:
+        inputs = take_inputs(iterables, is_lazy=options.buffersize is not None)
         if len(iterables) == 1:
             inputs = inputs._replace(items=zip(inputs.items, strict=True))
-        results = self._map_jobs(fn, inputs, options, key, failed)
-        return shown(results, fn, iterables) if progress else results
+        return self._map_jobs(fn, inputs, options)
 
-    def starmap(  # type: ignore[override] # adds a key
-        self,
-        fn: Callable[..., T],
-        calls: Iterable[Iterable[Any]],
-        *,
-        progress: bool = False,
-        key: str | None = None,
-        failed: WhenFailed = "return",
-        **options: Unpack[MapKeywords],
-    ) -> Results[T]:
-        """Make a job of the arguments of each call and yield the results; see `map`."""
-        inputs = take_calls(calls, is_lazy=options.get("buffersize") is not None)
-        results = self._map_jobs(fn, inputs, self._map_options(**options), key, failed)
-        return shown(results, fn, (calls,)) if progress else results
+    def _map_calls(
+        self, fn: Callable[..., Any], calls: Iterable[Iterable[Any]], options: MapOptions
+    ) -> Results[Any]:
+        inputs = take_calls(calls, is_lazy=options.buffersize is not None)
+        return self._map_jobs(fn, inputs, options)
 
-    def _map_jobs(
-        self,
-        fn: Callable[..., T],
-        inputs: Inputs,
-        options: MapOptions,
-        key: str | None,
-        failed: WhenFailed,
-    ) -> Results[T]:
-        check_failed(failed, key)
+    def _map_jobs(self, fn: Callable[..., T], inputs: Inputs, options: MapOptions) -> Results[T]:
         results, kept = map_jobs(
             self._futures,
             self._codec,
             self._task(fn),
             inputs,
             options=options,
-            key=key,
-            failed=failed,
             maps=self._maps(),
             is_closed=lambda: self._is_closed,
             check_running=self._check_running,

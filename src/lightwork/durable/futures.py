@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent import futures
 from concurrent.futures import CancelledError
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from lightwork.clock import monotonic
@@ -21,6 +21,7 @@ from lightwork.errors import StoreError
 from lightwork.lifecycle import Failed, Quarantined
 from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.pool.future import CancelMode, Future
+from lightwork.pool.map_options import WhenFailed
 from lightwork.pool.progress import Listener, tell
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
@@ -31,7 +32,6 @@ from lightwork.work.worker import Ends
 T = TypeVar("T")
 
 # Of a job that a key finds again: its error comes back, or it is run again.
-WhenFailed = Literal["return", "retry"]
 
 _NOTHING: Final = (0, b"")
 # Jobs whose progress is read at a time.

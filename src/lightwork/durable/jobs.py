@@ -36,18 +36,6 @@ def check_task(fn: Callable[..., T]) -> Task[..., T]:
     return fn
 
 
-def check_failed(failed: str, key: str | None) -> None:
-    """Raise unless `failed=` has a meaning.
-
-    Raises:
-        UsageError: It is another word, or without a key no job can have failed before.
-    """
-    if failed not in {"return", "retry"}:
-        raise UsageError(f'failed must be "return" or "retry"; seen: {failed!r}')
-    if failed == "retry" and key is None:
-        raise UsageError('failed="retry" runs again what failed under a key; give the same key=')
-
-
 def new_job(
     codec: Codec,
     task: Task[..., Any],

@@ -17,12 +17,12 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
-from lightwork.durable.futures import DurableFuture, JobFutures, WhenFailed
+from lightwork.durable.futures import DurableFuture, JobFutures
 from lightwork.durable.jobs import KeyedJobs
 from lightwork.errors import StoreError
 from lightwork.model import NewJob
 from lightwork.pool.inputs import Inputs
-from lightwork.pool.map_options import MapOptions
+from lightwork.pool.map_options import MapOptions, WhenFailed
 from lightwork.pool.open_maps import OpenMaps
 from lightwork.pool.progress import Listener
 from lightwork.pool.results import Results
@@ -125,16 +125,16 @@ def map_jobs(
     inputs: Inputs,
     *,
     options: MapOptions,
-    key: str | None,
-    failed: WhenFailed,
     maps: OpenMaps,
     is_closed: Callable[[], bool],
     check_running: Callable[[], None],
 ) -> tuple[Results[T], KeptMap]:
     """Make a job of each call and return the results; see DurableExecutor.map."""
-    keyed, kwargs = KeyedJobs(codec, task, key), dict(options.kwargs or {})
+    keyed, kwargs = KeyedJobs(codec, task, options.key), dict(options.kwargs or {})
     jobs = (keyed.make(args, kwargs) for args in inputs.items)
-    kept = KeptMap(futures, task, jobs, options.on_progress or task.on_progress, failed=failed)
+    kept = KeptMap(
+        futures, task, jobs, options.on_progress or task.on_progress, failed=options.failed
+    )
     taken, is_exhausted = 0, False
 
     def take(count: int) -> list[Any]:
@@ -144,7 +144,7 @@ def map_jobs(
         return items
 
     def abandon(unwanted: list[DurableFuture[Any]]) -> None:
-        if key is None and not is_closed():
+        if options.key is None and not is_closed():
             _cancel_unwanted(futures, unwanted, kept)
 
     token = object()

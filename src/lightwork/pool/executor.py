@@ -6,16 +6,15 @@ and `shutdown`; submit, map and the context managers are written once, here.
 
 import abc
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent import futures
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from lightwork.errors import UsageError
-from lightwork.model import Progress
 from lightwork.numeric import as_int
 from lightwork.pool.call import CallOptions, call_options
 from lightwork.pool.future import Future
-from lightwork.pool.map_options import MapKeywords, MapOptions
+from lightwork.pool.map_options import MapKeywords, MapOptions, check_names, without_progress
 from lightwork.pool.mapping import map_calls, starmap_calls
 from lightwork.pool.open_maps import OpenMaps
 from lightwork.pool.ref import Ref
@@ -125,14 +124,26 @@ class Executor(futures.Executor, abc.ABC):
         self,
         fn: Callable[..., Coroutine[Any, Any, T]],
         *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-        kwargs: Mapping[str, Any] | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
+        errors: Literal["return"],
+        **options: Unpack[MapKeywords],
+    ) -> Results[T | BaseException]: ...
+
+    @overload
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        errors: Literal["return"],
+        **options: Unpack[MapKeywords],
+    ) -> Results[T | BaseException]: ...
+
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        *iterables: Iterable[Any],
+        errors: Literal["raise"] = "raise",
+        **options: Unpack[MapKeywords],
     ) -> Results[T]: ...
 
     @overload
@@ -140,28 +151,16 @@ class Executor(futures.Executor, abc.ABC):
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
-        errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-        kwargs: Mapping[str, Any] | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
+        errors: Literal["raise"] = "raise",
+        **options: Unpack[MapKeywords],
     ) -> Results[T]: ...
 
     def map(
         self,
         fn: Callable[..., Any],
         *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | Literal["auto"] = "auto",
-        buffersize: int | None = None,
-        ordered: bool = True,
         errors: Literal["raise", "return"] = "raise",
-        progress: bool = False,
-        kwargs: Mapping[str, Any] | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[MapKeywords],
     ) -> Results[Any]:
         """Call `fn` with items taken from the iterables in parallel.
 
@@ -174,35 +173,42 @@ class Executor(futures.Executor, abc.ABC):
 
         The results are for `for` or, without blocking the event loop, for `async for`.
 
+        On a durable executor each item is a job. When this returns, every job of an input
+        that has a length is kept, unless there is a `buffersize`. With a `key` the jobs stay
+        when the results are left, and an interrupted program can be started again: what has
+        an outcome comes from the store, only the rest is run.
+
         Args:
             fn: Called once per item; a coroutine function is awaited, each item by itself.
             iterables: Zipped; may be endless. `itertools.repeat` and `count` leave a map whole.
-            timeout: Seconds after this call at which waiting raises TimeoutError.
-            chunksize: Items per call; "auto" adapts to their duration. A child that dies costs
-                all items of its call; with 1, and with "auto" where items take longer than
-                20 us, it costs only the item that ran.
-            buffersize: Upper bound of items taken but not yet yielded, where inputs or results
-                are large; None: automatic.
-            ordered: False yields results as they come.
             errors: "return" yields the exception of a failed item in its place.
-            progress: Show on standard error how many results there are: a bar on a
-                terminal, else a line now and then.
-            kwargs: Keyword arguments that every call gets.
-            on_progress: Called with what each item reports by `current().progress`, which names
-                the item; in whatever thread hears of it. Items then run one per call.
+            options: Any of these:
+
+                timeout: Seconds after this call at which waiting raises TimeoutError.
+                chunksize: Items per call; "auto" adapts to their duration. A child that dies
+                    costs all items of its call; with 1, and with "auto" where items take longer
+                    than 20 us, it costs only the item that ran. No effect on jobs.
+                buffersize: Upper bound of items taken but not yet yielded, where inputs or
+                    results are large; None: automatic.
+                ordered: False yields results as they come.
+                progress: Show on standard error how many results there are: a bar on a
+                    terminal, else a line now and then.
+                kwargs: Keyword arguments that every call gets.
+                on_progress: Called with what each item reports by `current().progress`, which
+                    names the item; in whatever thread hears of it. Items then run one per call.
+                key: The same key, task and arguments mean the same job, in every run. Without
+                    effect where jobs are not kept.
+                failed: "retry": jobs of the key that have failed before run again; "return":
+                    a failure is an outcome.
+
+        Raises:
+            UsageError: An option has a value that makes no sense.
+            RuntimeError: The executor was shut down.
         """
-        options = self._map_options(
-            timeout=timeout,
-            chunksize=chunksize,
-            buffersize=buffersize,
-            ordered=ordered,
-            errors=errors,
-            kwargs=kwargs,
-            on_progress=on_progress,
-        )
-        maps = self._maps()
-        results: Results[Any] = map_calls(self.start_call, fn, iterables, options, maps)
-        return shown(results, fn, iterables) if progress else results
+        check_names("map", options)
+        made = self._map_options(errors, options)
+        results = self._map_items(fn, iterables, made)
+        return shown(results, fn, iterables) if options.get("progress") else results
 
     @overload
     def starmap(
@@ -210,7 +216,27 @@ class Executor(futures.Executor, abc.ABC):
         fn: Callable[..., Coroutine[Any, Any, T]],
         calls: Iterable[Iterable[Any]],
         *,
-        progress: bool = False,
+        errors: Literal["return"],
+        **options: Unpack[MapKeywords],
+    ) -> Results[T | BaseException]: ...
+
+    @overload
+    def starmap(
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[Iterable[Any]],
+        *,
+        errors: Literal["return"],
+        **options: Unpack[MapKeywords],
+    ) -> Results[T | BaseException]: ...
+
+    @overload
+    def starmap(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        calls: Iterable[Iterable[Any]],
+        *,
+        errors: Literal["raise"] = "raise",
         **options: Unpack[MapKeywords],
     ) -> Results[T]: ...
 
@@ -220,7 +246,7 @@ class Executor(futures.Executor, abc.ABC):
         fn: Callable[..., T],
         calls: Iterable[Iterable[Any]],
         *,
-        progress: bool = False,
+        errors: Literal["raise"] = "raise",
         **options: Unpack[MapKeywords],
     ) -> Results[T]: ...
 
@@ -229,7 +255,7 @@ class Executor(futures.Executor, abc.ABC):
         fn: Callable[..., Any],
         calls: Iterable[Iterable[Any]],
         *,
-        progress: bool = False,
+        errors: Literal["raise", "return"] = "raise",
         **options: Unpack[MapKeywords],
     ) -> Results[Any]:
         """Call `fn(*arguments)` for the arguments of each call; otherwise like `map`.
@@ -237,17 +263,30 @@ class Executor(futures.Executor, abc.ABC):
         Args:
             fn: Called once for each.
             calls: Tuples of arguments; may be infinite like those of `map`.
-            progress: As for `map`.
+            errors: As for `map`.
             options: The other options of `map`.
         """
-        made, maps = self._map_options(**options), self._maps()
-        results = starmap_calls(self.start_call, fn, calls, made, maps)
-        return shown(results, fn, (calls,)) if progress else results
+        check_names("starmap", options)
+        made = self._map_options(errors, options)
+        results = self._map_calls(fn, calls, made)
+        return shown(results, fn, (calls,)) if options.get("progress") else results
 
-    def _map_options(self, **options: Unpack[MapKeywords]) -> MapOptions:
+    def _map_items(
+        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
+    ) -> Results[Any]:
+        return map_calls(self.start_call, fn, iterables, options, self._maps())
+
+    def _map_calls(
+        self, fn: Callable[..., Any], calls: Iterable[Iterable[Any]], options: MapOptions
+    ) -> Results[Any]:
+        return starmap_calls(self.start_call, fn, calls, options, self._maps())
+
+    def _map_options(self, errors: Literal["raise", "return"], keywords: MapKeywords) -> MapOptions:
+        options = without_progress(keywords)
         if not self._maps_ahead and options.get("chunksize", "auto") == "auto":
             options["chunksize"] = 1
         return MapOptions(
+            errors=errors,
             slots=self._max_workers,
             async_slots=self._async_slots,
             bundles=self._has_bundles,

@@ -2,23 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from lightwork.errors import UsageError
 from lightwork.model import Progress
 from lightwork.numeric import as_int, as_number
 
+WhenFailed = Literal["return", "retry"]
 
-class MapKeywords(TypedDict, total=False):
-    """What `map` and `starmap` take besides `progress`; see Executor.map for the meanings."""
 
+class _KeptKeywords(TypedDict, total=False):
     timeout: float | None
     chunksize: int | Literal["auto"]
     buffersize: int | None
     ordered: bool
-    errors: Literal["raise", "return"]
     kwargs: Mapping[str, Any] | None
     on_progress: Callable[[Progress], object] | None
+    key: str | None
+    failed: WhenFailed
+
+
+class MapKeywords(_KeptKeywords, total=False):
+    """What `map` and `starmap` take besides `errors`; see Executor.map for the meanings."""
+
+    progress: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class MapOptions:
     maps_ahead: bool = True
     kwargs: Mapping[str, Any] | None = None
     on_progress: Callable[[Progress], object] | None = None
+    key: str | None = None
+    failed: WhenFailed = "return"
 
     def __post_init__(self) -> None:
         if self.chunksize != "auto":
@@ -56,6 +65,7 @@ class MapOptions:
             raise UsageError(f"timeout must be seconds or None; seen: {self.timeout!r}")
         if not isinstance(self.kwargs, Mapping | None):
             raise UsageError(f"kwargs must be a dict of arguments; seen: {self.kwargs!r}")
+        check_failed(self.failed, self.key)
 
     def _take_count(self, name: str, expected: str) -> None:
         value = getattr(self, name)
@@ -63,3 +73,36 @@ class MapOptions:
         if number is None or number < 1:
             raise UsageError(f"{name} must be {expected}; seen: {value!r}")
         object.__setattr__(self, name, number)
+
+
+def check_failed(failed: str, key: str | None) -> None:
+    """Raise unless `failed=` has a meaning.
+
+    Raises:
+        UsageError: It is another word, or without a key no job can have failed before.
+    """
+    if failed not in {"return", "retry"}:
+        raise UsageError(f'failed must be "return" or "retry"; seen: {failed!r}')
+    if failed == "retry" and key is None:
+        raise UsageError('failed="retry" runs again what failed under a key; give the same key=')
+
+
+def without_progress(keywords: MapKeywords) -> _KeptKeywords:
+    """Return a copy of what MapOptions takes: how results are shown is not its business."""
+    options = keywords.copy()
+    options.pop("progress", None)
+    return cast("_KeptKeywords", options)
+
+
+def check_names(method: str, options: Mapping[str, Any]) -> None:
+    """Raise unless these are options of a map.
+
+    Raises:
+        TypeError: One is not, in the words of Python.
+    """
+    known = MapKeywords.__annotations__.keys()
+    if unknown := sorted(options.keys() - known):
+        raise TypeError(
+            f"{method}() got an unexpected keyword argument {unknown[0]!r}; "
+            f"expected errors, {', '.join(known)}"
+        )
