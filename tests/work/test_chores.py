@@ -3,8 +3,11 @@
 import logging
 import secrets
 import sqlite3
+import subprocess
+import sys
 import threading
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,37 @@ def test_where_nothing_is_due_promoting_does_not_wait_for_those_who_write(tmp_pa
         writer.close()
         promoting.join()
         store.close()
+
+
+HOLDER = """
+import sys, uuid
+from lightwork.model import WorkerInfo
+from lightwork.store.sqlstore import open_store
+store = open_store(sys.argv[1])
+worker = uuid.uuid4()
+info = WorkerInfo(id=worker, name="ada", host="h", pid=1, slots=9, queues=("default",))
+store.register(info, lease=3600.0, is_here=True)
+store.claim(worker, lanes=store.lanes(["default"]), limit=9)
+print("at work", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_that_is_at_work_hears_of_a_death_long_before_the_lease_ends(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/work.db"
+    with closing(open_store(url)) as store:
+        store.submit([NewJob(id=new_job_id(), task="m:f", payload=b"\x01")])
+        command = [sys.executable, "-c", HOLDER, url]
+        with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "at work\n"
+            chores = Chores(store, 3600.0)
+            assert chores.do_due() == []
+
+            holder.kill()
+
+        wait_until(chores.do_due, "the job of the dead is rescued")
+        assert not store.has_dead()
+    assert list((tmp_path / "work.db-workers").iterdir()) == []

@@ -158,6 +158,12 @@ class Store(Protocol):
         one that is not known to have begun is not blamed.
         """
 
+    def has_dead(self) -> bool:
+        """Whether a worker is known to have died whom nobody has declared dead yet.
+
+        Cheap: asks no database. False where only the end of a lease can tell.
+        """
+
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due; None: none is scheduled."""
 

@@ -8,7 +8,7 @@ hours while somebody else holds the database; the lease does not.
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store import workers
-from lightwork.store.life import Life, Sign, life_of
+from lightwork.store.life import Life, Sign, dead_in, forget, life_of
 from lightwork.store.views import WorkerView
 from lightwork.store.writer import Writer
 
@@ -73,6 +73,15 @@ class Living:
     def life(self, worker_id: UUID) -> Life:
         """Tell whether a worker of any process lives."""
         return life_of(self._folder, worker_id)
+
+    def dead(self) -> list[UUID]:
+        """Return workers of any process that have died and are not buried."""
+        return dead_in(self._folder)
+
+    def bury(self, dead: Iterable[UUID]) -> None:
+        """Remove the files of workers whose death is in the database."""
+        for worker_id in dead:
+            forget(self._folder, worker_id)
 
     def corrected(self, view: WorkerView) -> WorkerView:
         """Return a worker's view with what its file says."""

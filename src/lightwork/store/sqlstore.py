@@ -188,7 +188,17 @@ class SqlStore:
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
         """End the attempts of workers whose lease ran out."""
-        return self._write(lambda connection: chores.rescue(connection, limit, self._living.life))
+        dead = self._living.dead()
+        rescued = self._write(
+            lambda connection: chores.rescue(connection, limit, self._living.life)
+        )
+        # Only now: were we killed before that, nobody else would be told.
+        self._living.bury(dead)
+        return rescued
+
+    def has_dead(self) -> bool:
+        """Whether a worker has died whom nobody has declared dead yet."""
+        return bool(self._living.dead())
 
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due."""

@@ -21,6 +21,9 @@ _PROMOTE_SOONEST: Final = 0.005
 # How long one turn may promote, while the worker's loop waits.
 _PROMOTE_LONGEST: Final = 0.1
 _PROMOTE_BATCH: Final = 500
+_RESCUE_BATCH: Final = 500
+# How soon a death is noticed that can be told without the database.
+_DEATH_SECONDS: Final = 0.5
 # What the wall clock may gain or lose between two looks without having been set.
 _JUMP_SECONDS: Final = 1.0
 
@@ -33,6 +36,7 @@ class Chores:
         self._rescue_seconds = ttl / 3
         self._promote_at = 0.0
         self._rescue_at = 0.0
+        self._look_at = 0.0
         self._wall_ahead = 0.0
 
     def expect_due(self, delay: float) -> None:
@@ -41,13 +45,17 @@ class Chores:
 
     def next_at(self) -> float:
         """Return the instant of the next chore."""
-        return min(self._promote_at, self._rescue_at)
+        return min(self._promote_at, self._rescue_at, self._look_at)
 
     def do_due(self) -> list[Rescued]:
         """Do what is due; return the attempts that were rescued."""
         now = monotonic()
         if now >= self._promote_at:
             self._promote(now)
+        if now >= self._look_at:
+            self._look_at = now + _DEATH_SECONDS
+            if self._store.has_dead():
+                self._rescue_at = now
         if now >= self._rescue_at:
             return self._rescue(now)
         return []
@@ -72,7 +80,10 @@ class Chores:
     def _rescue(self, now: float) -> list[Rescued]:
         self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)
         self._align_clock()
-        rescued = self._store.rescue()
+        rescued = self._store.rescue(limit=_RESCUE_BATCH)
+        if len(rescued) == _RESCUE_BATCH:
+            # There may be more: next turn, so that others write in between.
+            self._rescue_at = now
         if rescued:
             # One line however many: a dead worker may have held ten thousand.
             dead = {one.worker for one in rescued}
