@@ -67,6 +67,22 @@ def test_type_checkers_understand_what_the_readme_shows(
 
 
 @pytest.mark.process
+def test_the_program_can_be_pasted_into_a_prompt(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-i"],
+        input=blocks("python")[0] + "\n",
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "Error" not in done.stderr
+    assert done.stdout.split() == ["400", str(sum(n * n for n in range(1000)))]
+
+
+@pytest.mark.process
 def test_the_program_prints_what_it_computes(folder: Path) -> None:
     printed = run(folder, sys.executable, "script.py")
 
