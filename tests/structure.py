@@ -53,7 +53,7 @@ LATE_IMPORTS: Final = {
     ("pool/endings.py", "_log_failure"): "logging: only for a finalizer that fails",
     ("pool/inherit.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
     ("pool/pickling.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
-    ("pool/by_value.py", "reducer_override"): "msgspec: only for Structs of __main__",
+    ("by_value.py", "reducer_override"): "msgspec: only for Structs of __main__",
     ("pool/show.py", "_with_bar"): "rich: only for progress=True on a terminal",
     ("work/runner.py", "_is_being_cancelled"): "asyncio: only for coroutine functions",
     ("store/schema.py", "upgrade"): "Alembic: only when a schema is made or changed",

@@ -62,6 +62,9 @@ def row(value: Row) -> Row: return check(value)
 @lw.task
 def order(value: Order) -> Order: return check(value)
 
+@lw.task
+def unannotated(value): return value, check(value)
+
 def check(value):
     assert type(value) is type(next(known for known in VALUES if type(known) is type(value)))
     if type(value) is Point:
@@ -81,6 +84,11 @@ TASKS = [point, slim, color, rights, row, order]
 
 if __name__ == "__main__":
     where, options = sys.argv[1], {"workers": 1} if "://" in sys.argv[1] else {}
+    if options and sys.argv[2:]:
+        with lw.executor(where, authkey=sys.argv[2].encode(), **options) as ex:
+            for value in VALUES:
+                found = ex.submit(unannotated, value).result(60)
+                assert found == (value, value) and type(found[0]) is type(value), found
     with lw.executor(where, **options) as ex:
         for task, value in zip(TASKS, VALUES):
             for found in (ex.submit(task, value).result(60), *ex.map(task, [value], timeout=60)):
@@ -97,17 +105,27 @@ if __name__ == "__main__":
 @pytest.mark.process
 @pytest.mark.parametrize("where", ["inline", "threads:1", "processes:1", "store"])
 def test_classes_of_the_script_arrive_as_themselves(tmp_path: Path, where: str) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
     url = f"sqlite:///{tmp_path}/work.db" if where == "store" else where
 
+    assert run(tmp_path, url) == ("all of them\n", "")
+
+
+@pytest.mark.process
+def test_classes_of_the_script_arrive_as_themselves_in_signed_pickles(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/work.db"
+
+    assert run(tmp_path, url, "k" * 32) == ("all of them\n", "")
+
+
+def run(tmp_path: Path, *arguments: str) -> tuple[str, str]:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script), url],
+        [sys.executable, "-W", "error", str(script), *arguments],
         env=dict(os.environ),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-
-    assert (done.stdout, done.stderr) == ("all of them\n", "")
+    return done.stdout, done.stderr

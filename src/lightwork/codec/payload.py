@@ -21,8 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import cloudpickle
-
+from lightwork.by_value import dump_by_value
 from lightwork.codec.hints import CallHints, call_hints
 from lightwork.codec.plain import SCALARS, NotPlain, Reader, Writer, decode, encode, is_simple
 from lightwork.codec.signing import SIGNATURE_SIZE, Purpose, Subject, check_authkey, sign
@@ -310,7 +309,7 @@ def _pickled(value: Any, refusal: NotPlain) -> bytes:
         return data
     try:
         # What lives in __main__ here is not in the __main__ of a worker.
-        return bytes(cloudpickle.dumps(value, protocol=5))
+        return dump_by_value(value)
     except Exception as error:
         raise PayloadError(
             f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}, "

@@ -125,7 +125,7 @@ def _dump_by_value(
     value: object, is_part: Callable[[pickle.PickleBuffer], object] | None = None
 ) -> bytes:
     # 12 ms to import, and most programs never need it.
-    from lightwork.pool.by_value import dump_by_value  # noqa: PLC0415 - see above
+    from lightwork.by_value import dump_by_value  # noqa: PLC0415 - see above
 
     return dump_by_value(value, is_part)
 

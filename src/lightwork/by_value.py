@@ -77,7 +77,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Return how the value is pickled, if not in the usual way."""
         # First what costs nothing: asked for every object, all of which are pickled at each submit.
         if isinstance(value, type) and _is_struct(value) and not _should_pickle_by_reference(value):
-            from lightwork.pool.struct_by_value import reduce_struct  # noqa: PLC0415 - see above
+            from lightwork.struct_by_value import reduce_struct  # noqa: PLC0415 - see above
 
             return reduce_struct(value)
         return _override(self, value)
