@@ -17,6 +17,7 @@ from chaos.conftest import WorkerProcess, is_alive
 from chaos.tasks import take, wait_for
 from lightwork.durable.executor import DurableExecutor
 from lightwork.durable.futures import DurableFuture
+from lightwork.errors import StoreUnavailable
 from lightwork.model import State
 from lightwork.pool.future import Future
 from lightwork.store.views import JobView
@@ -239,14 +240,23 @@ def test_a_folder_that_is_away_for_a_while_costs_nothing(
 ) -> None:
     worker = start()
     assert executor.submit(take, 1).result(20) == 1
+    waiting = executor.submit(take.options(delay=0.5), 2)
     away = tmp_path.with_name(tmp_path.name + "-away")
 
     tmp_path.rename(away)
-    jobs = executor.submit_many(take, [(1,)] * 50)
-    away.rename(tmp_path)
+    try:
+        with pytest.raises(StoreUnavailable, match="moved away"):
+            executor.submit(take, 3)
+        log = away / worker.log.name
+        wait_until(lambda: "worker_lease_lost" in log.read_text(), "the lease to run out")
+    finally:
+        away.rename(tmp_path)
 
-    assert [job.result(20) for job in jobs] == [1] * 50
+    assert waiting.result(20) == 2
+    assert executor.submit(take, 4).result(20) == 4
     assert worker.process.poll() is None
+    # What was refused is not there.
+    assert executor.store.summary().states[State.SUCCEEDED] == 3
     assert executor.store.check() == []
 
 

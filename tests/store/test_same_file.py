@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lightwork.errors import StoreError
+from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store.engine import sqlite_url
 from lightwork.store.sqlstore import SqlStore
 from store.steps import new_job, submitted
@@ -136,6 +136,40 @@ def test_whoever_reads_or_waits_hears_that_the_file_is_gone(
         store.states([job_id])
     with pytest.raises(StoreError, match="while it was open here"):
         store.wait_for_change(seen, 60.0)
+
+
+FOR_GOOD = [delete, replace, delete_wal, delete_index_of_wal, empty_folder]
+
+
+@pytest.mark.parametrize("lose", FOR_GOOD)
+def test_what_will_not_come_back_is_not_waited_for(
+    store: SqlStore, path: Path, lose: Callable[[Path], None]
+) -> None:
+    submitted(store)
+    lose(path)
+
+    with pytest.raises(StoreError) as failure:
+        store.submit([new_job()])
+
+    assert type(failure.value) is StoreError
+
+
+def test_file_that_is_away_and_comes_back_is_used_again(store: SqlStore, path: Path) -> None:
+    before = submitted(store)
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+
+    with pytest.raises(StoreUnavailable, match="moved away"):
+        store.submit([new_job()])
+    with pytest.raises(StoreUnavailable, match="moved away"):
+        store.states([before])
+    away.rename(path.parent)
+
+    # What was refused was not written either.
+    assert [job.id for job in store.jobs()] == [before]
+    assert store.submit([new_job()]) == [True]
+    assert store.check() == []
+    assert count(path) == 2
 
 
 def test_deleted_file_does_not_come_back_empty(store: SqlStore, path: Path) -> None:

@@ -24,7 +24,11 @@ _SQLITE: Final[Mapping[str, tuple[type[StoreError], str]]] = {
     "SQLITE_PROTOCOL": (StoreUnavailable, "too many processes opened it at once; try again"),
     "SQLITE_READONLY": (StoreError, "it is read-only; let this user write the file and its folder"),
     "SQLITE_PERM": (StoreError, "access is denied; let this user write the file and its folder"),
-    "SQLITE_CANTOPEN": (StoreError, "it cannot be opened; check that its folder may be written"),
+    # Also where this process has no descriptor left, or the file is away for a moment.
+    "SQLITE_CANTOPEN": (
+        StoreUnavailable,
+        "it cannot be opened; check that its folder may be written, and how many files are open",
+    ),
     "SQLITE_CORRUPT": (StoreError, "the file is damaged; restore a copy or try `sqlite3 .recover`"),
     "SQLITE_NOTADB": (StoreError, "the file is not a SQLite database; name another file"),
     "SQLITE_TOOBIG": (

@@ -69,11 +69,16 @@ class ForkGate:
 
 def open_inodes() -> set[tuple[int, int]]:
     """Return device and inode of each file that this process has open."""
-    found = set()
+    return {identity for identity, _status in open_files()}
+
+
+def open_files() -> list[tuple[tuple[int, int], os.stat_result]]:
+    """Return device and inode of each descriptor of this process, and all that is known of it."""
+    found = []
     with contextlib.suppress(FileNotFoundError):
         for entry in Path("/proc/self/fd").iterdir():
             # The descriptor of the listing itself is closed meanwhile.
             with contextlib.suppress(OSError):
                 status = os.fstat(int(entry.name))
-                found.add((status.st_dev, status.st_ino))
+                found.append(((status.st_dev, status.st_ino), status))
     return found

@@ -11,7 +11,8 @@ and commits once (group commit): the more callers, the less each pays.
 
 Invariants
 - A caller gets its result only after the commit that contains it, and after a look
-  whether the file that was written is still the one at the path.
+  whether the file that was written is still the one at the path. There is one before
+  the commit as well.
 - Closures are taken only once the database is ours. One whose caller gave up
   before that never runs; one that was taken is waited for, so that a caller
   always knows whether its write happened.
@@ -69,7 +70,7 @@ class Writer:
     """Runs posted closures in transactions, many in one commit.
 
     Args:
-        check: Raises if what was committed does not last.
+        check: Raises if what is committed does not last.
         wal: Looked after once callers have their results.
     """
 
@@ -212,6 +213,9 @@ class Writer:
             for turn in turns
         ]
         try:
+            # Before: what cannot be acknowledged is not written either. After: what happens
+            # during the commit counts too.
+            self._check()
             connection.commit()
             self._check()
         except BaseException as error:
