@@ -459,3 +459,15 @@ def test_an_id_that_was_never_submitted_is_not_found(shared: DurableExecutor) ->
 def test_a_text_that_is_no_id_is_refused(shared: DurableExecutor) -> None:
     with pytest.raises(UsageError, match="UUID"):
         shared.future("job-17")
+
+
+def test_the_future_of_a_job_that_was_pruned_ends(kept: DurableExecutor, tmp_path: Path) -> None:
+    future, other = kept.submit(square, 1), kept.submit(square, 2)
+
+    with sqlite3.connect(tmp_path / "work.db") as rows:
+        rows.execute("delete from job where id = ?", (id_of(future).bytes,))
+    rows.close()
+
+    with pytest.raises(JobNotFound):
+        future.result(20)
+    assert not other.done()

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from lightwork.errors import StoreUnavailable
+from lightwork.errors import JobNotFound, StoreUnavailable
 from lightwork.model import JobOutcome, State
 from lightwork.store.contract import Store
 from lightwork.work.outcomes import OutcomeWatch
@@ -19,6 +19,8 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.known: dict[uuid.UUID, JobOutcome] = {}
+        self.pruned: set[uuid.UUID] = set()
+        self.safe_url = "store"
         self.failures = 0
         self.looks = 0
         self._changes = 0
@@ -39,6 +41,9 @@ class Outcomes:
             self.failures -= 1
             raise StoreUnavailable("out of reach")
         return {job_id: self.known[job_id] for job_id in job_ids if job_id in self.known}
+
+    def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+        return {job_id: State.READY for job_id in job_ids if job_id not in self.pruned}
 
     def wait_for_change(self, seen: int, timeout: float) -> int:
         with self._changed:
@@ -266,3 +271,32 @@ def test_nothing_is_looked_up_while_nobody_waits(
         store.add()
 
     assert store.looks <= looks + 1
+
+
+def test_a_job_that_is_gone_ends_the_wait_for_it(store: Outcomes, watch: OutcomeWatch) -> None:
+    gone, there, heard, silent = uuid.uuid4(), uuid.uuid4(), Heard(), Heard()
+    watch.wait_for(gone, heard)
+    watch.wait_for(there, silent)
+
+    store.pruned.add(gone)
+
+    assert heard.came.wait(20)
+    (error,) = heard.all
+    assert isinstance(error, JobNotFound)
+    assert error.job_id == str(gone)
+    assert (silent.all, watch.waiting()) == ([], [there])
+
+
+def test_a_job_that_is_just_being_kept_is_not_missed(store: Outcomes, watch: OutcomeWatch) -> None:
+    job_id, other, heard, heard_other = uuid.uuid4(), uuid.uuid4(), Heard(), Heard()
+    store.pruned |= {job_id, other}
+    with watch.submitting([job_id]):
+        watch.wait_for(job_id, heard)
+        watch.wait_for(other, heard_other)
+        # Both were looked for by now.
+        assert heard_other.came.wait(20)
+        store.pruned.discard(job_id)
+    store.add(job_id)
+
+    assert heard.came.wait(20)
+    assert heard.all == [outcome(job_id)]

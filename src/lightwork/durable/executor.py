@@ -1,5 +1,6 @@
 """DurableExecutor: what a program calls. The parts are in the files beside it."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -9,7 +10,7 @@ from lightwork.durable.futures import DurableFuture, JobFutures
 from lightwork.durable.jobs import KeyedJobs, check_task, new_job
 from lightwork.durable.mapping import KeptMap, map_jobs
 from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
-from lightwork.errors import JobNotFound, TaskNotFound
+from lightwork.errors import StoreError, TaskNotFound
 from lightwork.pool.at_exit import OpenExecutors
 from lightwork.pool.call import CallOptions
 from lightwork.pool.executor import Executor
@@ -23,11 +24,11 @@ from lightwork.tasks import Task
 from lightwork.work.catalog import Catalog
 from lightwork.work.ids import parse_job_id
 from lightwork.work.keys import find_authkey
-from lightwork.work.outcomes import OutcomeWatch
+from lightwork.work.outcomes import OutcomeWatch, job_not_found
 
 T = TypeVar("T")
 
-_open_executors: Final = OpenExecutors()
+_open_executors: Final[OpenExecutors["DurableExecutor"]] = OpenExecutors()
 
 
 class DurableExecutor(Executor):
@@ -59,6 +60,8 @@ class DurableExecutor(Executor):
         self._codec = Codec(authkey=find_authkey(authkey))
         self._catalog = Catalog(imported=True)
         self._is_closed = self._is_ended = False
+        # Why it cannot be used, in a child that inherited it.
+        self._forked: StoreError | None = None
         # Maps of more jobs than have futures.
         self._kept_maps: list[KeptMap] = []
         self.store: Store = open_store(url)
@@ -89,6 +92,20 @@ class DurableExecutor(Executor):
         (future,) = self._futures.submit(task, [job], [] if heard is None else [heard])
         return future
 
+    async def start_call_async(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Do the same; the job is kept when this returns. Cancelled before that, it is not."""
+        task = self._task(fn)
+        job = new_job(self._codec, task, args, kwargs)
+        heard = options.on_progress
+        made = await self._futures.submit_async(task, [job], [] if heard is None else [heard])
+        return made[0]
+
     def submit_many(
         self,
         fn: Callable[..., T],
@@ -115,6 +132,21 @@ class DurableExecutor(Executor):
         keyed = KeyedJobs(self._codec, task, key)
         jobs = [keyed.make(tuple(args), {}) for args in calls]
         return self._futures.submit(task, jobs, failed=failed)
+
+    async def submit_many_async(
+        self,
+        fn: Callable[..., T],
+        calls: Iterable[tuple[Any, ...]],
+        *,
+        key: str | None = None,
+        failed: WhenFailed = "return",
+    ) -> list[DurableFuture[T]]:
+        """Do the same without holding up the event loop, but for making bytes of the arguments."""
+        check_failed(failed, key)
+        task = self._task(fn)
+        keyed = KeyedJobs(self._codec, task, key)
+        jobs = [keyed.make(tuple(args), {}) for args in calls]
+        return await self._futures.submit_async(task, jobs, failed=failed)
 
     def _map_items(
         self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
@@ -156,11 +188,7 @@ class DurableExecutor(Executor):
         """
         view = self.store.job(parse_job_id(job_id))
         if view is None:
-            raise JobNotFound(
-                f"no job {job_id} in {self.store.safe_url}; it was never submitted there, "
-                "or it has been pruned",
-                job_id=str(job_id),
-            )
+            raise job_not_found(job_id, self.store.safe_url)
         try:
             task = self._catalog.find(view.task)
         except TaskNotFound:
@@ -188,6 +216,8 @@ class DurableExecutor(Executor):
         store. Futures that have no outcome then are left as they are; `future(job_id)`
         of a new executor finds their jobs again.
         """
+        if self._forked is not None:
+            return
         self._is_closed = True
         try:
             if cancel_futures:
@@ -207,7 +237,8 @@ class DurableExecutor(Executor):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         # After an error, Ctrl-C above all, nobody wants to wait; nothing is lost.
         self.shutdown(wait=kind is None)
-        self._check_read(kind)
+        if self._forked is None:
+            self._check_read(kind)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.store.safe_url}{self._worker}>"
@@ -226,8 +257,28 @@ class DurableExecutor(Executor):
         self._watch.close()
         self.store.close()
 
+    def _be_forked(self) -> None:
+        """End all futures in a child that inherited them: their outcomes come to the parent."""
+        self._is_closed = self._is_ended = True
+        self._forked = StoreError(
+            f"this executor of {self.store.safe_url} was made before this process was forked; make "
+            "another one here, whose future(job_id) finds the jobs again"
+        )
+        self._worker.be_forked()
+        self._futures.be_forked(self._forked)
+
     def _task(self, fn: Callable[..., T]) -> Task[..., T]:
+        if self._forked is not None:
+            raise self._forked
         if self._is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         self._worker.check_alive()
         return check_task(fn)
+
+
+def _be_forked() -> None:
+    for executor in _open_executors.all():
+        executor._be_forked()
+
+
+os.register_at_fork(after_in_child=_be_forked)

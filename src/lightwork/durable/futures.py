@@ -8,9 +8,10 @@ the store, the worker in this program, or a cancel), and by nobody else.
 import asyncio
 import functools
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.map_options import WhenFailed
 from lightwork.pool.progress import Listener, tell
+from lightwork.pool.wakening import Wakening
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
 from lightwork.work.outcomes import OutcomeWatch, job_failed
@@ -36,6 +38,8 @@ T = TypeVar("T")
 _NOTHING: Final = (0, b"")
 # Jobs whose progress is read at a time.
 _ASKED: Final = 500
+# Seconds for which a loop may stand still, so that `cancel` mostly knows what it says.
+_MOMENT: Final = 0.02
 _WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
 
 
@@ -87,8 +91,24 @@ class DurableFuture(Future[T]):
         self._progress = self._find_progress(self.job_id) or self._progress
         return self._progress
 
+    async def cancel_async(self, *, running: CancelMode = "no") -> bool:
+        """Cancel the job without holding up the event loop.
+
+        In a coroutine `cancel` itself waits only for a moment, and False may mean: not yet.
+        """
+        call = self._call
+        if not isinstance(call, _KeptCall) or self.done():
+            return self.cancel(running=running)
+        return await call.withdraw_async(running)
+
     def _subject(self) -> str:
         return f"job {self.job_id}"
+
+    def _be_forked(self) -> None:
+        # Its lock may have been held by a thread that does not exist here, and those who
+        # are to be told are the parent's.
+        self._condition = Wakening()  # type: ignore[assignment]
+        self._done_callbacks = []
 
 
 def _nothing() -> None:
@@ -105,6 +125,10 @@ class _KeptCall:
     def withdraw(self, mode: CancelMode) -> bool:
         """Cancel the job in the store."""
         return self._owner.cancel(self._future, mode)
+
+    async def withdraw_async(self, mode: CancelMode) -> bool:
+        """Do the same without holding up the event loop."""
+        return await self._owner.cancel_async(self._future, mode)
 
     def is_running(self) -> bool:
         """Whether a worker has claimed it."""
@@ -145,6 +169,7 @@ class JobFutures:
         self._errors: dict[UUID, tuple[int, bytes]] = {}
         # Who is told of progress, and of what they were told last; changed as a whole.
         self._listening: dict[DurableFuture[Any], Listener] = {}
+        self._is_forked = False
         watch.on_look = self._tell_progress
 
     def submit(
@@ -166,18 +191,58 @@ class JobFutures:
         if failed == "retry":
             # First: a future would hear at once of the outcome that is to be forgotten.
             self._retry_failed(jobs)
-        made = [self.make(Subject(job.id, job.task), task) for job in jobs]
-        self._listening.update(zip(made, listeners, strict=False))
-        try:
+        with self._made(task, jobs, listeners) as made:
             new = self._store.submit(jobs)
-        except BaseException:
-            self.forget([job.id for job in jobs])
-            for future in made if listeners else ():
-                self._listening.pop(future, None)
-            raise
         if not all(new):
             self._watch.look_now()
         return made
+
+    async def submit_async(
+        self,
+        task: Task[..., Any],
+        jobs: Sequence[NewJob],
+        listeners: Sequence[Listener] = (),
+        *,
+        failed: WhenFailed = "return",
+    ) -> list[DurableFuture[Any]]:
+        """Do the same without holding up the event loop."""
+        if failed == "retry":
+            await asyncio.to_thread(self._retry_failed, jobs)
+        with self._made(task, jobs, listeners) as made:
+            written = self._store.submit_nowait(jobs)
+            try:
+                new = await asyncio.wrap_future(written)
+            except asyncio.CancelledError:
+                if not written.cancel():
+                    # Too late, and nobody will have the futures.
+                    written.add_done_callback(functools.partial(self._take_back, jobs))
+                raise
+        if not all(new):
+            self._watch.look_now()
+        return made
+
+    def _take_back(self, jobs: Sequence[NewJob], written: futures.Future[list[bool]]) -> None:
+        # In the thread that writes, which must not wait for itself.
+        with suppress(StoreError):
+            kept = zip(jobs, written.result(), strict=True)
+            new = [job.id for job, is_new in kept if is_new]
+            self._store.cancel_nowait(new, running="no")
+
+    @contextmanager
+    def _made(
+        self, task: Task[..., Any], jobs: Sequence[NewJob], listeners: Sequence[Listener]
+    ) -> Iterator[list[DurableFuture[Any]]]:
+        """Make the futures of jobs that the block keeps; unmake them if it raises."""
+        with self._watch.submitting(job.id for job in jobs):
+            made = [self.make(Subject(job.id, job.task), task) for job in jobs]
+            self._listening.update(zip(made, listeners, strict=False))
+            try:
+                yield made
+            except BaseException:
+                self.forget([job.id for job in jobs])
+                for future in made if listeners else ():
+                    self._listening.pop(future, None)
+                raise
 
     def _retry_failed(self, jobs: Sequence[NewJob]) -> None:
         states = self._store.states([job.id for job in jobs])
@@ -247,6 +312,8 @@ class JobFutures:
 
     def cancel(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
         """Cancel the job of a future; see Future.cancel for the modes."""
+        if asyncio._get_running_loop() is not None:
+            return self._cancel_in_loop(future, mode)
         if mode == "no" and future.running():
             return False
         state = self._store.cancel([future.job_id], kill=mode == "kill").get(future.job_id)
@@ -257,17 +324,63 @@ class JobFutures:
         futures.wait([future])
         return True
 
+    def _cancel_in_loop(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
+        # asyncio calls cancel() when a wait is cancelled; the loop may not wait for the store.
+        asked = self._ask_cancel([future.job_id], mode)
+        try:
+            state = asked.result(_MOMENT).get(future.job_id)
+        except TimeoutError:
+            return False
+        if state is State.CANCELLED:
+            self._note_cancelled([future.job_id])
+            futures.wait([future], _MOMENT)
+        return state is State.CANCELLED
+
+    async def cancel_async(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
+        """Do the same as `cancel` without holding up the event loop."""
+        asked = await asyncio.wrap_future(self._ask_cancel([future.job_id], mode))
+        if asked.get(future.job_id) is not State.CANCELLED:
+            return False
+        # It is on its way.
+        await asyncio.wait([asyncio.wrap_future(future)])
+        return True
+
+    def _ask_cancel(
+        self, job_ids: Iterable[UUID], mode: CancelMode
+    ) -> futures.Future[dict[UUID, State]]:
+        def tell(asked: futures.Future[dict[UUID, State]]) -> None:
+            # In the thread that writes: not where code of users may run.
+            if not asked.cancelled() and asked.exception() is None:
+                states = asked.result().items()
+                self._watch.tell(
+                    _cancelled(one for one, state in states if state is State.CANCELLED)
+                )
+
+        asked = self._store.cancel_nowait(job_ids, running=mode)
+        asked.add_done_callback(tell)
+        return asked
+
+    def be_forked(self, error: StoreError) -> None:
+        """End all futures in a forked child, but call nobody: who waits is in the parent."""
+        self._is_forked = True
+        self._listening = {}
+        self._watch.be_forked(error)
+
     def cancel_waiting(self, job_ids: Iterable[UUID]) -> None:
-        """Cancel those that have not begun; those that run are not even asked."""
+        """Cancel those that have not begun; those that run are not even asked.
+
+        In a coroutine they are cancelled soon, and nobody waits for it.
+        """
+        if asyncio._get_running_loop() is not None:
+            self._ask_cancel(job_ids, "no")
+            return
         states = self._store.states(list(job_ids)).items()
         waiting = [job_id for job_id, state in states if state in _WAITING]
         cancelled = self._store.cancel(waiting).items()
         self._note_cancelled([job_id for job_id, state in cancelled if state is State.CANCELLED])
 
     def _note_cancelled(self, job_ids: Iterable[UUID]) -> None:
-        self._watch.deliver(
-            JobOutcome(job_id=job_id, state=State.CANCELLED, attempt=0) for job_id in job_ids
-        )
+        self._watch.deliver(_cancelled(job_ids))
 
     def _find_progress(self, job_id: UUID) -> Progress | None:
         try:
@@ -297,6 +410,8 @@ class JobFutures:
         outcome: JobOutcome | BaseException,
     ) -> None:
         self._elsewhere.discard(future.job_id)
+        if self._is_forked:
+            future._be_forked()
         raised = self._errors.pop(future.job_id, _NOTHING)
         if future in self._listening:
             self._tell_one(future, self._find_progress(future.job_id))
@@ -321,3 +436,7 @@ class JobFutures:
 
     def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
         return self._codec.decode_result(subject, outcome.result, fn=fn)
+
+
+def _cancelled(job_ids: Iterable[UUID]) -> list[JobOutcome]:
+    return [JobOutcome(job_id=one, state=State.CANCELLED, attempt=0) for one in job_ids]

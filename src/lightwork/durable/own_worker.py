@@ -49,6 +49,8 @@ class OwnWorker:
         self._failure: BaseException | None = None
         # Runs users' callbacks, for which the worker must not wait.
         self._delivery: Delivery | None = None
+        # The parent's, in a forked child; kept, for what is let go of is ended.
+        self._inherited: Worker | None = None
 
     def start(self, store: Store, authkey: bytes, on_ending: Callable[[Ends], None]) -> None:
         """Begin to claim; returns when it is at work, or has failed.
@@ -102,6 +104,10 @@ class OwnWorker:
                 f"the worker of this executor has ended: {self._failure}; "
                 "its jobs are in the store, open another executor to go on with them"
             ) from self._failure
+
+    def be_forked(self) -> None:
+        """Forget it in a forked child: it is the parent's."""
+        self._inherited, self._worker, self._delivery = self._worker, None, None
 
     def stop(self) -> None:
         """Stop it at once; what it holds is handed back. Idempotent."""

@@ -10,32 +10,37 @@ import sys
 import threading
 import weakref
 from concurrent import futures
+from typing import Generic, TypeVar
+
+E = TypeVar("E", bound=futures.Executor)
 
 
-class OpenExecutors:
+class OpenExecutors(Generic[E]):
     """Executors of one kind that are in use."""
 
     def __init__(self) -> None:
         # Weak: an executor that nobody holds ends by itself. No WeakSet, which cannot
         # be walked through while another thread adds to it.
-        self._executors: weakref.WeakValueDictionary[int, futures.Executor] = (
-            weakref.WeakValueDictionary()
-        )
+        self._executors: weakref.WeakValueDictionary[int, E] = weakref.WeakValueDictionary()
         threading._register_atexit(self.finish_all)  # type: ignore[attr-defined]
 
-    def add(self, executor: futures.Executor) -> None:
+    def add(self, executor: E) -> None:
         """Shut this one down at the end, if it still exists then."""
         self._executors[id(executor)] = executor
 
-    def remove(self, executor: futures.Executor) -> None:
+    def remove(self, executor: E) -> None:
         """Forget one that was shut down."""
         self._executors.pop(id(executor), None)
 
+    def all(self) -> list[E]:
+        """Return those that still exist."""
+        found = (reference() for reference in self._executors.valuerefs())
+        return [executor for executor in found if executor is not None]
+
     def finish_all(self) -> None:
         """Shut down all that are left."""
-        for reference in self._executors.valuerefs():
-            if (executor := reference()) is not None:
-                _finish(executor)
+        for executor in self.all():
+            _finish(executor)
 
 
 def _finish(executor: futures.Executor) -> None:

@@ -90,6 +90,16 @@ class Executor(futures.Executor, abc.ABC):
     ) -> Future[T]:
         """Take one call with explicit options; used by submit, map and workers."""
 
+    async def start_call_async(
+        self,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+    ) -> Future[T]:
+        """Do the same without holding up the event loop; here nothing ever waits."""
+        return self.start_call(fn, args, kwargs, options)
+
     def put(self, value: T) -> Ref[T]:
         """Pin an object for many calls: pass the reference, and call its `get` inside of `fn`.
 
@@ -118,6 +128,24 @@ class Executor(futures.Executor, abc.ABC):
         if self._open_maps is not None:
             self._open_maps.check_open()
         return self.start_call(fn, args, kwargs, call_options(fn, "submit"))
+
+    @overload
+    async def submit_async(
+        self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    async def submit_async(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    async def submit_async(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        """Submit without holding up the event loop, at every reach; see `submit`."""
+        if self._open_maps is not None:
+            self._open_maps.check_open()
+        return await self.start_call_async(fn, args, kwargs, call_options(fn, "submit"))
 
     @overload
     def map(
@@ -176,7 +204,8 @@ class Executor(futures.Executor, abc.ABC):
         On a durable executor each item is a job. When this returns, every job of an input
         that has a length is kept, unless there is a `buffersize`. With a `key` the jobs stay
         when the results are left, and an interrupted program can be started again: what has
-        an outcome comes from the store, only the rest is run.
+        an outcome comes from the store, only the rest is run. So many writes may
+        hold up an event loop: `results = await asyncio.to_thread(executor.map, fn, items)`.
 
         Args:
             fn: Called once per item; a coroutine function is awaited, each item by itself.

@@ -94,6 +94,10 @@ class Future(futures.Future[T], Generic[T]):
             return super().cancel()
         return call.withdraw(running)
 
+    async def cancel_async(self, *, running: CancelMode = "no") -> bool:
+        """Do the same without holding up the event loop, at every reach."""
+        return self.cancel(running=running)
+
     def running(self) -> bool:
         """Whether the call has been given to a thread or child and is not done."""
         call = self._call

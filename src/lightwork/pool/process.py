@@ -49,7 +49,7 @@ class _Here:
 
 
 _here = _Here()
-_open_executors = OpenExecutors()
+_open_executors: OpenExecutors[Executor] = OpenExecutors()
 
 
 class ProcessExecutor(Executor):

@@ -8,18 +8,22 @@ transaction. `tests/store/test_conformance*.py` are this file in executable form
 Any method may raise StoreUnavailable (the same call may succeed later; it has
 changed nothing, unless the connection was lost during the commit: submit again
 with the same ids to find out) and StoreError (it will not succeed).
-Methods may be called from any thread.
+Methods may be called from any thread; in one that runs an event loop nothing waits for
+the lock for longer than a second (StoreUnavailable), for the whole loop would wait.
 """
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection
 
 from lightwork.lifecycle import AttemptEnd
 from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
 from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
+
+WhenRunning = Literal["no", "ask", "kill"]
 
 
 class Store(Protocol):
@@ -38,6 +42,12 @@ class Store(Protocol):
     def submit(self, jobs: Sequence[NewJob]) -> list[bool]:
         """Keep jobs, all or none; False for each whose id the store knew already."""
 
+    def submit_nowait(self, jobs: Sequence[NewJob]) -> Future[list[bool]]:
+        """Do the same without waiting: they are kept once the future is done.
+
+        A future that can be cancelled has kept nothing and never will.
+        """
+
     def submit_on(self, connection: Connection, jobs: Sequence[NewJob]) -> list[bool]:
         """Do the same in the caller's transaction: the jobs exist if and only if it commits."""
 
@@ -55,6 +65,16 @@ class Store(Protocol):
 
         A running job stays running until its worker has stopped it; final ones stay as
         they are; unknown ids are missing from the result.
+        """
+
+    def cancel_nowait(
+        self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning
+    ) -> Future[dict[uuid.UUID, State]]:
+        """Cancel waiting jobs without waiting; the future has the states after.
+
+        Args:
+            job_ids: Which.
+            running: What is done to those that run: nothing, or as `cancel` says.
         """
 
     def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:

@@ -15,6 +15,7 @@ from lightwork.store import statements as sql
 from lightwork.store import tallying
 from lightwork.store.bulk import change_each, execute_many
 from lightwork.store.chunks import padded_chunks
+from lightwork.store.contract import WhenRunning
 from lightwork.store.rows import AnyRow, milliseconds, outcome_of, policy_text
 from lightwork.store.sqlite_clock import equip
 from lightwork.store.tables import CANCEL_ASK, CANCEL_KILL, in_state, job
@@ -88,15 +89,15 @@ def progress(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.
 
 
 def cancel(
-    connection: Connection, job_ids: Iterable[uuid.UUID], *, kill: bool
+    connection: Connection, job_ids: Iterable[uuid.UUID], *, running: WhenRunning
 ) -> dict[uuid.UUID, State]:
-    """Cancel what waits, ask for the end of what runs."""
+    """Cancel what waits; ask for the end of what runs unless that is to be left alone."""
     found = list(_by_id(connection, sql.LOCK_BY_ID, job_ids))
     cancel_waiting(connection, [row for row in found if row.state in sql.WAITING])
-    running = [row for row in found if row.state == State.RUNNING]
-    if running:
-        how = {"b_how": CANCEL_KILL if kill else CANCEL_ASK}
-        change_each(connection, sql.REQUEST_CANCEL, [_key(row) | how for row in running])
+    asked = [row for row in found if row.state == State.RUNNING]
+    if asked and running != "no":
+        how = {"b_how": CANCEL_KILL if running == "kill" else CANCEL_ASK}
+        change_each(connection, sql.REQUEST_CANCEL, [_key(row) | how for row in asked])
     return {row.id: State.CANCELLED if row.state in sql.WAITING else row.state for row in found}
 
 

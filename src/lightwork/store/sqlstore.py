@@ -9,6 +9,7 @@ in one transaction and so on one snapshot.
 import dataclasses
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -27,7 +28,7 @@ from lightwork.store import (
     sqlite_clock,
     workers,
 )
-from lightwork.store.contract import Store
+from lightwork.store.contract import Store, WhenRunning
 from lightwork.store.driver_errors import driver_errors
 from lightwork.store.engine import sqlite_path, sqlite_url
 from lightwork.store.living import Living
@@ -81,6 +82,10 @@ class SqlStore:
         """Keep jobs, all or none; False for each whose id was known."""
         return self._write(lambda connection: jobs.submit(connection, jobs_))
 
+    def submit_nowait(self, jobs_: Sequence[NewJob]) -> Future[list[bool]]:
+        """Do the same without waiting."""
+        return self._usable().writer.post_soon(lambda connection: jobs.submit(connection, jobs_))
+
     def submit_on(self, connection: Connection, jobs_: Sequence[NewJob]) -> list[bool]:
         """Do the same in the caller's transaction, whose driver errors pass as they are."""
         return jobs.submit_among_others(connection, jobs_)
@@ -100,7 +105,17 @@ class SqlStore:
     def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
         """Cancel waiting jobs, ask for the end of running ones."""
         ids = list(job_ids)
-        return self._write(lambda connection: jobs.cancel(connection, ids, kill=kill))
+        how: WhenRunning = "kill" if kill else "ask"
+        return self._write(lambda connection: jobs.cancel(connection, ids, running=how))
+
+    def cancel_nowait(
+        self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning
+    ) -> Future[dict[uuid.UUID, State]]:
+        """Do the same without waiting; running jobs may be left alone."""
+        ids = list(job_ids)
+        return self._usable().writer.post_soon(
+            lambda connection: jobs.cancel(connection, ids, running=running)
+        )
 
     def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
         """Make failed and cancelled jobs ready again."""

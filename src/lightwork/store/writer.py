@@ -30,6 +30,7 @@ Failure handling
 the connection.
 """
 
+import asyncio
 import sqlite3
 import threading
 from collections import deque
@@ -52,6 +53,12 @@ T = TypeVar("T")
 MAX_BATCH: Final = 256
 # Longer than SQLite's own busy time-out of 30 s, so that its words arrive first.
 PATIENCE: Final = 60.0
+# Where a whole event loop stands still meanwhile.
+LOOP_PATIENCE: Final = 1.0
+_ADVICE: Final = (
+    ". Nobody waits for longer in a thread that runs an event loop: `await "
+    "executor.submit_async(...)`, or what else has such a form, lets the loop go on"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,17 +105,23 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._posted = threading.Condition()
 
-    def post(self, write: Callable[[Connection], T], *, patience: float = PATIENCE) -> T:
+    def post(self, write: Callable[[Connection], T], *, patience: float | None = None) -> T:
         """Run `write` in a transaction and return its result once that is committed.
 
         Args:
             write: Speaks to the connection and nothing else; may run twice.
-            patience: Seconds to wait for the database before giving up.
+            patience: Seconds to wait for the database before giving up; None: PATIENCE, and
+                LOOP_PATIENCE in a thread that runs an event loop.
 
         Raises:
             StoreUnavailable: The database stayed locked; `write` has not run and will not.
         """
         turn = _Turn(write)
+        advice = ""
+        if patience is None:
+            patience = PATIENCE
+            if asyncio._get_running_loop() is not None:
+                patience, advice = LOOP_PATIENCE, _ADVICE
         self._append(turn)
         try:
             return cast("T", turn.promise.result(patience))
@@ -118,7 +131,7 @@ class Writer:
                 return cast("T", turn.promise.result())
             raise StoreUnavailable(
                 f"store {self._where}: could not be written for {patience:g} s; the lock was last "
-                f"taken by process {self._lock.last_holder()}; if that hangs, end it"
+                f"taken by process {self._lock.last_holder()}; if that hangs, end it{advice}"
             ) from None
         except BaseException:
             turn.promise.cancel()

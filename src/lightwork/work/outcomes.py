@@ -8,19 +8,21 @@ the end:
   looked up, since they finish first, and so many of the others in turn;
 - once a second the same without any sign of change.
 
-So a lost wake-up costs a second, never a result.
+So a lost wake-up costs a second, never a result. Once a second it is also asked
+whether the jobs still exist: one that was pruned has no outcome that could come.
 """
 
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
 from lightwork.clock import monotonic
-from lightwork.errors import JobFailed, StoreError
+from lightwork.errors import JobFailed, JobNotFound, StoreError
 from lightwork.model import ErrorInfo, JobOutcome
 from lightwork.pool.log_failure import log_failure
 from lightwork.pool.remote import unpack_exception
@@ -57,6 +59,9 @@ class OutcomeWatch:
         self._is_closed = False
         self._failure: BaseException | None = None
         self._offset = 0
+        # Jobs that are just being kept.
+        self._submitting: list[AbstractSet[UUID]] = []
+        self._told: list[JobOutcome] = []
         self._idle = threading.Condition(self._lock)
         self._new = threading.Event()
         # Called whenever the thread looks, if anybody wants to see more than outcomes.
@@ -64,6 +69,7 @@ class OutcomeWatch:
         # Used by the thread alone.
         self._credit = _CREDIT_MAX
         self._credited_at = monotonic()
+        self._missed_at = 0.0
 
     def wait_for(self, job_id: UUID, deliver: Deliver) -> None:
         """Call `deliver` once with the outcome of the job, in some thread."""
@@ -76,6 +82,24 @@ class OutcomeWatch:
                 self._start_thread()
         if failure is not None:
             deliver(failure)
+
+    @contextmanager
+    def submitting(self, job_ids: Iterable[UUID]) -> Iterator[None]:
+        """Inside of the block the store need not know these jobs, although they are waited for."""
+        ids = frozenset(job_ids)
+        with self._lock:
+            self._submitting.append(ids)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._submitting.remove(ids)
+
+    def tell(self, outcomes: Iterable[JobOutcome]) -> None:
+        """Have outcomes passed on by the thread here: for those who must not run users' code."""
+        with self._lock:
+            self._told.extend(outcomes)
+        self._new.set()
 
     def look_now(self) -> None:
         """Look for outcomes that were there before anybody waited for them."""
@@ -113,6 +137,14 @@ class OutcomeWatch:
         """Return the jobs whose outcome is waited for."""
         with self._lock:
             return list(self._waiting)
+
+    def be_forked(self, error: BaseException) -> None:
+        """Tell all who wait in a forked child, where nothing of this is served, why."""
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+        self._new = threading.Event()
+        self._thread, self._is_closed = None, True
+        self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """Tell all who wait, or will, that no outcome will come, and why."""
@@ -156,7 +188,9 @@ class OutcomeWatch:
                 if self._is_closed:
                     return
                 job_ids = self._next_job_ids()
+                told, self._told = self._told, []
             try:
+                self.deliver(told)
                 pause = self._look(job_ids) if job_ids else _IDLE_SECONDS
                 if not self._new.wait(pause) and job_ids:
                     seen = self._wait_for_change(seen)
@@ -191,12 +225,44 @@ class OutcomeWatch:
         started = monotonic()
         if self.on_look is not None:
             self.on_look()
-        self.deliver(self._store.outcomes(job_ids).values())
+        found = self._store.outcomes(job_ids)
+        self.deliver(found.values())
+        if started >= self._missed_at:
+            self._missed_at = started + _WAIT_SECONDS
+            self._miss([job_id for job_id in job_ids if job_id not in found])
         now = monotonic()
         earned = (now - self._credited_at) * _BUSY_SHARE
         self._credit = min(self._credit + earned, _CREDIT_MAX) - (now - started)
         self._credited_at = now
         return min(max(-self._credit / _BUSY_SHARE, 0.0), _IDLE_SECONDS)
+
+    def _miss(self, job_ids: Iterable[UUID]) -> None:
+        """End the wait for those jobs that the store does not know any more."""
+        with self._lock:
+            asked = {
+                job_id: list(self._waiting.get(job_id, ()))
+                for job_id in job_ids
+                if not any(job_id in jobs for jobs in self._submitting)
+            }
+        gone = asked.keys() - self._store.states(asked).keys()
+        with self._lock:
+            for job_id in gone:
+                # Submitted again under the same id meanwhile: who waits for that stays.
+                left = [one for one in self._waiting.pop(job_id, ()) if one not in asked[job_id]]
+                if left:
+                    self._waiting[job_id] = left
+            self._idle.notify_all()
+        for job_id in gone:
+            for deliver in asked[job_id]:
+                _deliver_one(deliver, job_not_found(job_id, self._store.safe_url))
+
+
+def job_not_found(job_id: UUID | str, url: str) -> JobNotFound:
+    """Return the error of a job that a store does not know."""
+    return JobNotFound(
+        f"no job {job_id} in {url}; it was never submitted there, or it has been pruned",
+        job_id=str(job_id),
+    )
 
 
 def _deliver_one(deliver: Deliver, outcome: JobOutcome | BaseException) -> None:
