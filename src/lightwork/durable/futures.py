@@ -118,9 +118,25 @@ def _nothing() -> None:
 class _KeptCall:
     """The job behind a future, as cancel() and running() ask for it."""
 
-    def __init__(self, owner: "JobFutures", future: DurableFuture[Any]) -> None:
+    # There is one for each future, of which there may be many thousands: what each costs is
+    # mostly what the collector has to look at, so no closure and no cells.
+    __slots__ = ("_fn", "_future", "_owner", "_subject")
+
+    def __init__(
+        self,
+        owner: "JobFutures",
+        future: DurableFuture[Any],
+        subject: Subject,
+        fn: Callable[..., Any] | None,
+    ) -> None:
         self._owner = owner
         self._future = future
+        self._subject = subject
+        self._fn = fn
+
+    def settle(self, outcome: JobOutcome | BaseException) -> None:
+        """End the future with the outcome of the job."""
+        self._owner._settle(self._future, self._subject, self._fn, outcome)
 
     def withdraw(self, mode: CancelMode) -> bool:
         """Cancel the job in the store."""
@@ -170,6 +186,8 @@ class JobFutures:
         # Who is told of progress, and of what they were told last; changed as a whole.
         self._listening: dict[DurableFuture[Any], Listener] = {}
         self._is_forked = False
+        # One object for all futures.
+        self._finds_progress = self._find_progress
         watch.on_look = self._tell_progress
 
     def submit(
@@ -276,13 +294,13 @@ class JobFutures:
             task: Its task; None: unknown here, so results are read as plain data.
         """
         job_id = subject.job_id
-        future: DurableFuture[Any] = DurableFuture(job_id, self._find_progress)
-        future._call = _KeptCall(self, future)
+        future: DurableFuture[Any] = DurableFuture(job_id, self._finds_progress)
+        call = _KeptCall(self, future, subject, None if task is None else task.fn)
+        future._call = call
         if task is None or not self._is_served_here(task):
             self._elsewhere.add(job_id)
             future.tell_why = functools.partial(self._patience.tell, job_id)
-        fn = None if task is None else task.fn
-        self._watch.wait_for(job_id, lambda outcome: self._settle(future, subject, fn, outcome))
+        self._watch.wait_for(job_id, call.settle)
         return future
 
     def keep_errors(self, ends: Ends) -> None:
