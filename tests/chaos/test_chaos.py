@@ -248,7 +248,7 @@ def test_a_folder_that_is_away_for_a_while_costs_nothing(
         with pytest.raises(StoreUnavailable, match="moved away"):
             executor.submit(take, 3)
         log = away / worker.log.name
-        wait_until(lambda: "worker_lease_lost" in log.read_text(), "the lease to run out")
+        wait_until(lambda: "store_unavailable" in log.read_text(), "the worker to notice")
     finally:
         away.rename(tmp_path)
 
