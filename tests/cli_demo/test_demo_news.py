@@ -91,7 +91,7 @@ def test_a_rescue_tells_the_worker_its_silence_and_its_jobs(
 
     (news,) = told
     assert news.text == (
-        "the lease of demo-2 (pid 4711) ran out, 2.1 s after its last heartbeat; "
+        "demo-2 (pid 4711) was found dead, 2.1 s after its last heartbeat; "
         "rescued: 5 jobs (a.py, b.py, c.py and 2 more)"
     )
 

@@ -10,7 +10,7 @@ import pytest
 from lightwork.lifecycle import Succeeded
 from lightwork.model import State
 from lightwork.store.sqlstore import SqlStore
-from store.steps import claim_one, end_lease, new_job, registered, state_of, submitted
+from store.steps import begin_one, claim_one, end_lease, new_job, registered, state_of, submitted
 
 TEXT = "'abc'"
 NO_UTF8 = "CAST(X'61FF62' AS TEXT)"
@@ -158,7 +158,8 @@ def full(store: SqlStore) -> SqlStore:
     """A store with a row in each table, nothing wrong."""
     job_id = submitted(store)
     dead = registered(store)
-    claim_one(store, dead)
+    # Only what had begun leaves an attempt behind.
+    begin_one(store, dead)
     end_lease(store, dead)
     store.rescue()
     store.cancel([job_id])

@@ -25,6 +25,8 @@ from lightwork.store.same_file import SameFile
 
 SHORTEST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.020
+# How late whoever waits hears that the file is gone.
+_SAME_SECONDS: Final = 0.1
 _PART_OF_IDLE_TIME: Final = 1 / 50
 
 
@@ -51,6 +53,8 @@ class Watch:
         self._seen = version_of(connection)
         self._changed_at = monotonic()
         self._commits = 0
+        # Looked at so seldom, because it costs as much as all else here.
+        self._same_until = 0.0
         self._woken = threading.Condition()
 
     def changes(self) -> int:
@@ -58,11 +62,23 @@ class Watch:
         with self._gate, self._lock:
             if self._connection is None:
                 raise StoreError(f"store {self._where} was closed; open it again")
-            with self._same, driver_errors(self._where):
-                version = version_of(self._connection)
+            version = self._version(self._connection)
             if version != self._seen:
                 self._seen, self._changed_at = version, monotonic()
             return version
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        now = monotonic()
+        if now < self._same_until:
+            try:
+                return version_of(connection)
+            except sqlite3.Error:
+                # Of a file that is gone SQLite says this and that.
+                self._same.check()
+        with self._same, driver_errors(self._where):
+            version = version_of(connection)
+        self._same_until = now + _SAME_SECONDS
+        return version
 
     def notify(self) -> None:
         """Wake those who wait: this process has committed."""

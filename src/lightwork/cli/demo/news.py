@@ -102,10 +102,10 @@ def _rescue_text(group: list[LostAttempt], snapshot: Snapshot) -> str:
     worker = snapshot.workers.get(group[0].worker) if group[0].worker else None
     jobs = say_jobs([lost.file for lost in group])
     if worker is None:
-        return f"a worker's lease ran out; rescued: {jobs}"
+        return f"a worker was found dead; rescued: {jobs}"
     silent = group[0].ended_at / 1000 - worker.heartbeat_at.timestamp()
     return (
-        f"the lease of {worker.name} (pid {worker.pid}) ran out, {silent:.1f} s after its last "
+        f"{worker.name} (pid {worker.pid}) was found dead, {silent:.1f} s after its last "
         f"heartbeat; rescued: {jobs}"
     )
 
