@@ -126,6 +126,15 @@ def wait_for(path: str) -> str:
 
 
 @task
+def fail_first(path: str) -> int:
+    """Fail; run again, wait until the file is there."""
+    if current().attempt == 1:
+        raise ValueError("first")
+    wait_for(path)
+    return current().attempt
+
+
+@task
 def run_until_asked(path: str) -> str:
     """Run until nobody wants the result any more."""
     Path(path).touch()

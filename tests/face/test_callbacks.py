@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from face.jobs import sleep, square, wait_for
+from face.jobs import fail_first, sleep, square, wait_for
 from lightwork.durable.executor import DurableExecutor
 from lightwork.model import State
 from waiting import wait_until
@@ -61,3 +61,32 @@ def test_a_callback_that_exits_does_not_end_the_worker(shared: DurableExecutor) 
 
     assert first.result(20) == 0.05
     assert shared.submit(square, 3).result(20) == 9
+
+
+def test_a_late_word_of_a_failed_attempt_does_not_end_the_future_of_the_next(
+    url: str, tmp_path: Path
+) -> None:
+    go, leave, is_said = tmp_path / "go", threading.Event(), threading.Event()
+    held = threading.Semaphore(0)
+
+    def wait_for_leave(_: object) -> None:
+        held.release()
+        leave.wait(60)
+
+    with DurableExecutor(url, workers=1) as executor:
+        try:
+            # What the worker says stays behind this; what the store says does not.
+            executor._worker._give(lambda: wait_for_leave(None))
+            assert held.acquire(timeout=60)
+            (first,) = executor.submit_many(fail_first, [(str(go),)], key="k")
+            assert first.exception(60) is not None
+
+            (second,) = executor.submit_many(fail_first, [(str(go),)], key="k", failed="retry")
+            leave.set()
+            executor._worker._give(is_said.set)
+            assert is_said.wait(60)
+            go.touch()
+        finally:
+            leave.set()
+
+        assert second.result(60) == 2

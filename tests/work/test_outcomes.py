@@ -126,7 +126,7 @@ def test_what_a_worker_here_tells_is_delivered_at_once(watch: OutcomeWatch, job:
     heard = Heard()
     watch.wait_for(job, heard)
 
-    watch.deliver([outcome(job)])
+    watch.deliver([outcome(job)], mark=watch.mark())
 
     assert heard.all == [outcome(job)]
 
@@ -137,11 +137,45 @@ def test_an_outcome_told_twice_is_delivered_once(
     heard = Heard()
     watch.wait_for(job, heard)
 
-    watch.deliver([outcome(job), outcome(job)])
+    watch.deliver([outcome(job), outcome(job)], mark=watch.mark())
     store.add(job)
-    watch.deliver([outcome(job)])
+    watch.deliver([outcome(job)], mark=watch.mark())
 
     assert len(heard.all) == 1
+
+
+def test_late_news_is_not_for_those_who_began_to_wait_after_it(
+    store: Outcomes, watch: OutcomeWatch, job: uuid.UUID
+) -> None:
+    first, second = Heard(), Heard()
+    watch.wait_for(job, first)
+    mark = watch.mark()
+    failed = JobOutcome(job_id=job, state=State.FAILED, attempt=1)
+    # It is retried, and waited for again, before the news is there.
+    watch.wait_for(job, second)
+
+    watch.deliver([failed], mark=mark)
+    watch.tell([failed], mark=mark)
+    store.add_silently(job)
+
+    assert first.all == [failed]
+    assert second.came.wait(20)
+    assert second.all == [outcome(job)]
+
+
+def test_what_late_news_was_about_is_looked_up_at_once(
+    store: Outcomes, watch: OutcomeWatch, job: uuid.UUID
+) -> None:
+    mark, heard = watch.mark(), Heard()
+    for other in [uuid.uuid4() for _ in range(2000)]:
+        watch.wait_for(other, Heard())
+    watch.wait_for(job, heard)
+    store.add_silently(job)
+
+    watch.deliver([outcome(job)], mark=mark)
+
+    # Far sooner than its turn among so many.
+    assert heard.came.wait(0.9)
 
 
 def test_two_who_wait_for_one_job_both_hear(watch: OutcomeWatch, job: uuid.UUID) -> None:
@@ -149,7 +183,7 @@ def test_two_who_wait_for_one_job_both_hear(watch: OutcomeWatch, job: uuid.UUID)
     watch.wait_for(job, first)
     watch.wait_for(job, second)
 
-    watch.deliver([outcome(job)])
+    watch.deliver([outcome(job)], mark=watch.mark())
 
     assert first.all == second.all == [outcome(job)]
 
@@ -162,7 +196,7 @@ def test_one_who_fails_at_the_news_keeps_it_from_nobody(watch: OutcomeWatch) -> 
     watch.wait_for(bad, leave)
     watch.wait_for(good, heard)
 
-    watch.deliver([outcome(bad), outcome(good)])
+    watch.deliver([outcome(bad), outcome(good)], mark=watch.mark())
 
     assert heard.all == [outcome(good)]
 
@@ -173,7 +207,7 @@ def test_forgetting_one_of_two_leaves_the_other(watch: OutcomeWatch, job: uuid.U
     watch.wait_for(job, second)
 
     watch.forget([job])
-    watch.deliver([outcome(job)])
+    watch.deliver([outcome(job)], mark=watch.mark())
 
     assert (len(first.all), len(second.all)) == (1, 0)
 
@@ -226,9 +260,9 @@ def test_join_returns_when_the_last_outcome_is_there(watch: OutcomeWatch) -> Non
         watch.wait_for(job, Heard())
     is_joined = joined(watch, set())
 
-    watch.deliver([outcome(jobs[0])])
+    watch.deliver([outcome(jobs[0])], mark=watch.mark())
     was_joined = is_joined()
-    watch.deliver([outcome(jobs[1])])
+    watch.deliver([outcome(jobs[1])], mark=watch.mark())
 
     wait_until(is_joined, "the end of join")
     assert not was_joined

@@ -283,7 +283,9 @@ class JobFutures:
         """Return futures of jobs that are kept, many of which may have their outcome."""
         made = [self.make(subject, task) for subject in subjects]
         self._listening.update(zip(made, listeners, strict=False))
-        self._watch.deliver(self._store.outcomes([one.job_id for one in subjects]).values())
+        mark = self._watch.mark()
+        known = self._store.outcomes([one.job_id for one in subjects])
+        self._watch.deliver(known.values(), mark=mark)
         return made
 
     def make(self, subject: Subject, task: Task[..., Any] | None) -> DurableFuture[Any]:
@@ -334,23 +336,25 @@ class JobFutures:
             return self._cancel_in_loop(future, mode)
         if mode == "no" and future.running():
             return False
+        mark = self._watch.mark()
         state = self._store.cancel([future.job_id], kill=mode == "kill").get(future.job_id)
         if state is not State.CANCELLED:
             return False
-        self._note_cancelled([future.job_id])
+        self._note_cancelled([future.job_id], mark)
         # Whoever else heard of it first may still be about to say so.
         futures.wait([future])
         return True
 
     def _cancel_in_loop(self, future: DurableFuture[Any], mode: CancelMode) -> bool:
         # asyncio calls cancel() when a wait is cancelled; the loop may not wait for the store.
+        mark = self._watch.mark()
         asked = self._ask_cancel([future.job_id], mode)
         try:
             state = asked.result(_MOMENT).get(future.job_id)
         except TimeoutError:
             return False
         if state is State.CANCELLED:
-            self._note_cancelled([future.job_id])
+            self._note_cancelled([future.job_id], mark)
             futures.wait([future], _MOMENT)
         return state is State.CANCELLED
 
@@ -366,12 +370,14 @@ class JobFutures:
     def _ask_cancel(
         self, job_ids: Iterable[UUID], mode: CancelMode
     ) -> futures.Future[dict[UUID, State]]:
+        mark = self._watch.mark()
+
         def tell(asked: futures.Future[dict[UUID, State]]) -> None:
             # In the thread that writes: not where code of users may run.
             if not asked.cancelled() and asked.exception() is None:
                 states = asked.result().items()
                 self._watch.tell(
-                    _cancelled(one for one, state in states if state is State.CANCELLED)
+                    _cancelled(one for one, state in states if state is State.CANCELLED), mark=mark
                 )
 
         asked = self._store.cancel_nowait(job_ids, running=mode)
@@ -394,11 +400,13 @@ class JobFutures:
             return
         states = self._store.states(list(job_ids)).items()
         waiting = [job_id for job_id, state in states if state in _WAITING]
+        mark = self._watch.mark()
         cancelled = self._store.cancel(waiting).items()
-        self._note_cancelled([job_id for job_id, state in cancelled if state is State.CANCELLED])
+        gone = [job_id for job_id, state in cancelled if state is State.CANCELLED]
+        self._note_cancelled(gone, mark)
 
-    def _note_cancelled(self, job_ids: Iterable[UUID]) -> None:
-        self._watch.deliver(_cancelled(job_ids))
+    def _note_cancelled(self, job_ids: Iterable[UUID], mark: int) -> None:
+        self._watch.deliver(_cancelled(job_ids), mark=mark)
 
     def _find_progress(self, job_id: UUID) -> Progress | None:
         try:

@@ -47,6 +47,8 @@ class OwnWorker:
         self._worker: Worker | None = None
         # What ended it, if anything did.
         self._failure: BaseException | None = None
+        # Of the ends that are being recorded; used by the worker's thread alone.
+        self._mark = 0
         # Runs users' callbacks, for which the worker must not wait.
         self._delivery: Delivery | None = None
         # The parent's, in a forked child; kept, for what is let go of is ended.
@@ -64,7 +66,7 @@ class OwnWorker:
             executor=self._where,
             authkey=authkey,
             imported=True,
-            on_ending=on_ending,
+            on_ending=lambda ends: self._note_ending(ends, on_ending),
             on_recorded=self._note_recorded,
             on_failed=self._note_failed,
             **self._options,
@@ -119,8 +121,14 @@ class OwnWorker:
         if self._delivery is not None:
             self._delivery.close()
 
+    def _note_ending(self, ends: Ends, on_ending: Callable[[Ends], None]) -> None:
+        # Whoever waits for a job that is retried once this is recorded begins after it.
+        self._mark = self._watch.mark()
+        on_ending(ends)
+
     def _note_recorded(self, ends: Ends) -> None:
-        self._give(lambda: self._watch.deliver(_outcomes(ends)))
+        mark = self._mark
+        self._give(lambda: self._watch.deliver(_outcomes(ends), mark=mark))
 
     def _note_failed(self, error: BaseException) -> None:
         log.error("worker_failed error=%s", error)

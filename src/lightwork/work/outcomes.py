@@ -10,6 +10,10 @@ the end:
 
 So a lost wake-up costs a second, never a result. Once a second it is also asked
 whether the jobs still exist: one that was pruned has no outcome that could come.
+
+News may be late, and its job ready again meanwhile: it was retried, and somebody waits
+for what comes of that. So whoever brings news takes a mark before it looks, or writes;
+those who began to wait later do not hear of it. They hear what the store says then.
 """
 
 import itertools
@@ -18,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from lightwork.clock import monotonic
@@ -31,6 +35,14 @@ from lightwork.store.contract import Store
 log = logging.getLogger(__name__)
 
 Deliver = Callable[[JobOutcome | BaseException], None]
+
+
+class _Wait(NamedTuple):
+    """Somebody who waits; the numbers grow."""
+
+    number: int
+    deliver: Deliver
+
 
 # Looked up at a time, from the front and again from the rest in turn.
 _LOOKED_UP: Final = 500
@@ -54,14 +66,18 @@ class OutcomeWatch:
         self._lock = threading.RLock()
         # Guarded by _lock.
         # A job may have several futures here; mostly it has one.
-        self._waiting: dict[UUID, list[Deliver]] = {}
+        self._waiting: dict[UUID, list[_Wait]] = {}
+        # How often somebody began to wait.
+        self._mark = 0
+        # Of these there was news that some who wait must not take: looked up next.
+        self._doubted: list[UUID] = []
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._failure: BaseException | None = None
         self._offset = 0
         # Jobs that are just being kept.
         self._submitting: list[AbstractSet[UUID]] = []
-        self._told: list[JobOutcome] = []
+        self._told: list[tuple[int, list[JobOutcome]]] = []
         self._idle = threading.Condition(self._lock)
         self._new = threading.Event()
         # Called whenever the thread looks, if anybody wants to see more than outcomes.
@@ -78,7 +94,8 @@ class OutcomeWatch:
             if failure is None:
                 if not self._waiting:
                     self._new.set()
-                self._waiting.setdefault(job_id, []).append(deliver)
+                self._mark += 1
+                self._waiting.setdefault(job_id, []).append(_Wait(self._mark, deliver))
                 self._start_thread()
         if failure is not None:
             deliver(failure)
@@ -95,10 +112,14 @@ class OutcomeWatch:
             with self._lock:
                 self._submitting.remove(ids)
 
-    def tell(self, outcomes: Iterable[JobOutcome]) -> None:
+    def mark(self) -> int:
+        """Return a mark of now: outcomes recorded or read after it concern all who wait already."""
+        return self._mark
+
+    def tell(self, outcomes: Iterable[JobOutcome], *, mark: int) -> None:
         """Have outcomes passed on by the thread here: for those who must not run users' code."""
         with self._lock:
-            self._told.extend(outcomes)
+            self._told.append((mark, list(outcomes)))
         self._new.set()
 
     def look_now(self) -> None:
@@ -116,14 +137,27 @@ class OutcomeWatch:
                     self._waiting.pop(job_id, None)
             self._idle.notify_all()
 
-    def deliver(self, outcomes: Iterable[JobOutcome]) -> None:
-        """Pass on outcomes that somebody knows of."""
+    def deliver(self, outcomes: Iterable[JobOutcome], *, mark: int) -> None:
+        """Pass on outcomes that somebody knows of.
+
+        Args:
+            outcomes: What was recorded, or read in the store.
+            mark: Taken before that; see `mark`.
+        """
+        taken: list[tuple[Deliver, JobOutcome]] = []
         with self._lock:
-            taken = [
-                (deliver, outcome)
-                for outcome in outcomes
-                for deliver in self._waiting.pop(outcome.job_id, ())
-            ]
+            for outcome in outcomes:
+                waits = self._waiting.pop(outcome.job_id, None)
+                if waits is None:
+                    continue
+                if waits[-1].number > mark:
+                    # In the order in which they began.
+                    self._waiting[outcome.job_id] = [one for one in waits if one.number > mark]
+                    self._doubted.append(outcome.job_id)
+                    waits = [one for one in waits if one.number <= mark]
+                taken += [(one.deliver, outcome) for one in waits]
+            if self._doubted:
+                self._new.set()
             self._idle.notify_all()
         for deliver, outcome in taken:
             _deliver_one(deliver, outcome)
@@ -150,11 +184,11 @@ class OutcomeWatch:
         """Tell all who wait, or will, that no outcome will come, and why."""
         with self._lock:
             self._failure = error
-            delivers = list(itertools.chain.from_iterable(self._waiting.values()))
+            waits = list(itertools.chain.from_iterable(self._waiting.values()))
             self._waiting.clear()
             self._idle.notify_all()
-        for deliver in delivers:
-            _deliver_one(deliver, error)
+        for one in waits:
+            _deliver_one(one.deliver, error)
 
     def join(self, *, apart_from: AbstractSet[UUID]) -> None:
         """Return when nobody waits for anything but these."""
@@ -190,7 +224,8 @@ class OutcomeWatch:
                 job_ids = self._next_job_ids()
                 told, self._told = self._told, []
             try:
-                self.deliver(told)
+                for mark, outcomes in told:
+                    self.deliver(outcomes, mark=mark)
                 pause = self._look(job_ids) if job_ids else _IDLE_SECONDS
                 if not self._new.wait(pause) and job_ids:
                     seen = self._wait_for_change(seen)
@@ -211,7 +246,8 @@ class OutcomeWatch:
         return now
 
     def _next_job_ids(self) -> list[UUID]:
-        first = list(itertools.islice(self._waiting, _LOOKED_UP))
+        doubted, self._doubted = self._doubted[:_LOOKED_UP], self._doubted[_LOOKED_UP:]
+        first = [*doubted, *itertools.islice(self._waiting, _LOOKED_UP)]
         if len(self._waiting) <= _LOOKED_UP:
             return first
         if self._offset + _LOOKED_UP >= len(self._waiting):
@@ -225,8 +261,9 @@ class OutcomeWatch:
         started = monotonic()
         if self.on_look is not None:
             self.on_look()
+        mark = self.mark()
         found = self._store.outcomes(job_ids)
-        self.deliver(found.values())
+        self.deliver(found.values(), mark=mark)
         if started >= self._missed_at:
             self._missed_at = started + _WAIT_SECONDS
             self._miss([job_id for job_id in job_ids if job_id not in found])
@@ -253,8 +290,8 @@ class OutcomeWatch:
                     self._waiting[job_id] = left
             self._idle.notify_all()
         for job_id in gone:
-            for deliver in asked[job_id]:
-                _deliver_one(deliver, job_not_found(job_id, self._store.safe_url))
+            for one in asked[job_id]:
+                _deliver_one(one.deliver, job_not_found(job_id, self._store.safe_url))
 
 
 def job_not_found(job_id: UUID | str, url: str) -> JobNotFound:
