@@ -1,22 +1,18 @@
 """A Ctrl-C inside of a call to an executor costs that call at most, never the executor.
 
-`interrupted_at` interrupts at one chosen step after the other: at each place where the
-interpreter runs signal handlers, which is after a call of C and at the beginning of a
-function. So every place is tried, where real signals hit one by chance.
+See `interrupts.py`.
 """
 
-import contextlib
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import calls
 import pytest
 
+from interrupts import interrupted_at
 from lightwork.pool.call import CallOptions
 from lightwork.pool.executor import Executor
 from lightwork.pool.process import ProcessExecutor
@@ -24,33 +20,12 @@ from lightwork.pool.thread import ThreadExecutor
 
 WAIT = 20
 LARGE = 200_000
-
-
-class Interrupter:
-    """Raises SIGINT at the chosen step of the act."""
-
-    def __init__(self, at: int) -> None:
-        self.steps, self.at = 0, at
-
-    def __call__(self, frame: FrameType, event: str, arg: object) -> None:
-        path = frame.f_code.co_filename
-        is_ours = "/lightwork/pool/" in path or "/concurrent/futures/" in path
-        if is_ours and event in {"call", "c_return"}:
-            self.steps += 1
-            if self.steps == self.at:
-                signal.raise_signal(signal.SIGINT)
-
-
-def interrupted_at(step: int, act: Callable[[], object]) -> bool:
-    """Do it, with an interrupt at this step; return whether there was such a step."""
-    interrupter = Interrupter(step)
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.setprofile(interrupter)
-        try:
-            act()
-        finally:
-            sys.setprofile(None)
-    return interrupter.steps >= step
+POOL = (
+    "/lightwork/pool/",
+    "/lightwork/uninterrupted.py",
+    "/lightwork/wakening.py",
+    "/concurrent/futures/",
+)
 
 
 @pytest.fixture
@@ -139,7 +114,7 @@ def run_interrupted(pool: Executor, act: Callable[[Executor], None]) -> int:
         # Half of the time the children are idle by then.
         if step % 2:
             beside.result(WAIT)
-        if not interrupted_at(step, lambda: act(pool)):
+        if not interrupted_at(step, lambda: act(pool), within=POOL):
             return step
         check(pool, beside)
         step += 1
@@ -176,7 +151,7 @@ def test_an_interrupt_at_any_step_of_the_first_submit_leaves_the_pool_usable(
     step, found = 1, True
     while found:
         with make(1) as pool:
-            found = interrupted_at(step, partial(submit_one, pool))
+            found = interrupted_at(step, partial(submit_one, pool), within=POOL)
             check(pool, pool.submit(calls.double, 7))
         # All would take long: a pool is made for each.
         step += 1 if make is ThreadExecutor else 3

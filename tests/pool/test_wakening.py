@@ -6,7 +6,7 @@ from concurrent import futures
 import pytest
 
 from lightwork.pool.future import Future
-from lightwork.pool.wakening import Wakening
+from lightwork.wakening import Wakening
 
 
 def test_a_future_has_all_that_one_of_the_standard_library_has() -> None:

@@ -24,9 +24,10 @@ from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.pool.future import CancelMode, Future
 from lightwork.pool.map_options import WhenFailed
 from lightwork.pool.progress import Listener, tell
-from lightwork.pool.wakening import Wakening
 from lightwork.store.contract import Store
 from lightwork.tasks import Task
+from lightwork.uninterrupted import Uninterrupted
+from lightwork.wakening import Wakening
 from lightwork.work.outcomes import OutcomeWatch, job_failed
 from lightwork.work.unserved import PATIENCE
 from lightwork.work.worker import Ends
@@ -251,15 +252,19 @@ class JobFutures:
         self, task: Task[..., Any], jobs: Sequence[NewJob], listeners: Sequence[Listener]
     ) -> Iterator[list[DurableFuture[Any]]]:
         """Make the futures of jobs that the block keeps; unmake them if it raises."""
+        made: list[DurableFuture[Any]] = []
         with self._watch.submitting(job.id for job in jobs):
-            made = [self.make(Subject(job.id, job.task), task) for job in jobs]
-            self._listening.update(zip(made, listeners, strict=False))
             try:
+                # A Ctrl-C is felt at the end of it, when all can be unmade.
+                with Uninterrupted():
+                    made.extend(self.make(Subject(job.id, job.task), task) for job in jobs)
+                    self._listening.update(zip(made, listeners, strict=False))
                 yield made
             except BaseException:
-                self.forget([job.id for job in jobs])
-                for future in made if listeners else ():
-                    self._listening.pop(future, None)
+                with Uninterrupted():
+                    self.forget([future.job_id for future in made])
+                    for future in made if listeners else ():
+                        self._listening.pop(future, None)
                 raise
 
     def _retry_failed(self, jobs: Sequence[NewJob]) -> None:

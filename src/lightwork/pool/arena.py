@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 from lightwork.pool.bulk import KEEP, Bulk, total_size, write_bulk
 from lightwork.pool.holes import Holes
-from lightwork.pool.uninterrupted import Uninterrupted
+from lightwork.uninterrupted import Uninterrupted
 
 
 class Extent:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from lightwork.clock import monotonic
 from lightwork.pool.log_failure import log_failure
+from lightwork.uninterrupted import Uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,11 @@ class Deadlines:
             self._armed[serial] = act
             heapq.heappush(self._heap, (monotonic() + seconds, serial))
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="lightwork-deadlines", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="lightwork-deadlines", daemon=True)
+                # Else a Ctrl-C, or a system without threads, would leave it to nobody.
+                with Uninterrupted():
+                    thread.start()
+                    self._thread = thread
             elif self._heap[0][1] == serial:
                 self._changed.notify()
         return serial

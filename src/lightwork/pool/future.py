@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeVar
 
 from lightwork.model import Progress
 from lightwork.pool.log_failure import log_failure
-from lightwork.pool.wakening import Wakening
+from lightwork.wakening import Wakening
 
 T = TypeVar("T")
 

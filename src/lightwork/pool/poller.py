@@ -8,7 +8,7 @@ import threading
 from typing import Final
 
 from lightwork.pool.gil import HAS_GIL
-from lightwork.pool.uninterrupted import Uninterrupted
+from lightwork.uninterrupted import Uninterrupted
 
 _READ: Final = select.EPOLLIN
 FOREVER: Final = float("inf")

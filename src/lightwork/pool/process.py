@@ -31,8 +31,8 @@ from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.poller import FOREVER
 from lightwork.pool.process_pool import ProcessPool
 from lightwork.pool.ref import Ref
-from lightwork.pool.uninterrupted import Uninterrupted
 from lightwork.tasks import parse_size
+from lightwork.uninterrupted import Uninterrupted
 
 T = TypeVar("T")
 

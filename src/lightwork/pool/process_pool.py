@@ -64,7 +64,7 @@ from lightwork.pool.ref import Ref
 from lightwork.pool.relog import relog
 from lightwork.pool.remote import unpack_exception
 from lightwork.pool.resolve import Decided, following_options, resolve
-from lightwork.pool.uninterrupted import Uninterrupted
+from lightwork.uninterrupted import Uninterrupted
 
 log = logging.getLogger(__name__)
 

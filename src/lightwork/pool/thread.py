@@ -55,7 +55,7 @@ from lightwork.pool.plan import ASYNC_CALLS
 from lightwork.pool.progress import reporter_for
 from lightwork.pool.thread_calls import Call, Calls, Place, broken_pool
 from lightwork.pool.thread_loop import ThreadLoop
-from lightwork.pool.uninterrupted import Uninterrupted
+from lightwork.uninterrupted import Uninterrupted
 
 T = TypeVar("T")
 

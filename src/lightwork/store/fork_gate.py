@@ -26,6 +26,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from lightwork.uninterrupted import Uninterrupted
+
 PATIENCE: Final = 5.0
 
 
@@ -36,13 +38,21 @@ class ForkGate:
         self.forget()
 
     def __enter__(self) -> None:
-        with self._changed:
-            while self._is_shut:
-                self._changed.wait()
-            self._inside += 1
+        is_inside = False
+        try:
+            # A Ctrl-C in there could leave the lock taken, which everybody needs.
+            with Uninterrupted(), self._changed:
+                while self._is_shut:
+                    self._changed.wait()
+                self._inside += 1
+                is_inside = True
+        except BaseException:
+            if is_inside:
+                self.__exit__()
+            raise
 
     def __exit__(self, *_error: object) -> None:
-        with self._changed:
+        with Uninterrupted(), self._changed:
             self._inside -= 1
             if self._is_shut:
                 self._changed.notify_all()

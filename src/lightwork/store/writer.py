@@ -46,6 +46,8 @@ from lightwork.store.driver_errors import driver_errors, store_error
 from lightwork.store.filelock import FileLock
 from lightwork.store.fork_gate import ForkGate
 from lightwork.store.wal import Wal
+from lightwork.uninterrupted import Uninterrupted
+from lightwork.wakening import Wakening
 
 T = TypeVar("T")
 
@@ -61,12 +63,20 @@ _ADVICE: Final = (
 )
 
 
+class _Promise(Future[Any]):
+    """A future whose lock no Ctrl-C in the main thread can leave taken: the writer needs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = Wakening()  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turn:
     """A posted closure and the promise of its result."""
 
     write: Callable[[Connection], Any]
-    promise: Future[Any] = field(default_factory=Future)
+    promise: Future[Any] = field(default_factory=_Promise)
 
 
 class _TransactionLost(Exception):  # noqa: N818 - never leaves this file
@@ -122,8 +132,8 @@ class Writer:
             patience = PATIENCE
             if asyncio._get_running_loop() is not None:
                 patience, advice = LOOP_PATIENCE, _ADVICE
-        self._append(turn)
         try:
+            self._append(turn)
             return cast("T", turn.promise.result(patience))
         except TimeoutError:
             if not turn.promise.cancel():
@@ -145,7 +155,7 @@ class Writer:
 
     def close(self, *, patience: float = PATIENCE) -> None:
         """Write what was posted, then end the thread; idempotent."""
-        with self._posted:
+        with Uninterrupted(), self._posted:
             self._is_closed = True
             thread = self._thread
             self._posted.notify()
@@ -157,15 +167,15 @@ class Writer:
         self._disconnect()
 
     def _append(self, turn: _Turn) -> None:
-        with self._posted:
+        # A Ctrl-C in here would leave everybody without a thread, or with a lock taken.
+        with Uninterrupted(), self._posted:
             if self._is_closed:
                 raise StoreError(f"store {self._where} was closed; open it again")
-            self._waiting.append(turn)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="lightwork-writer", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="lightwork-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._waiting.append(turn)
             self._posted.notify()
 
     def _run(self) -> None:

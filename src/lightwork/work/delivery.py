@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from lightwork.uninterrupted import Uninterrupted
+
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +24,8 @@ class Delivery:
         self._words: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # Started now: when the program is ending nobody can start one any more.
         self._thread = threading.Thread(target=self._run, name="lightwork-delivery", daemon=True)
-        self._thread.start()
+        with Uninterrupted():
+            self._thread.start()
 
     def give(self, word: Callable[[], None]) -> None:
         """Have this done soon; returns at once."""

@@ -31,6 +31,7 @@ from lightwork.model import ErrorInfo, JobOutcome
 from lightwork.pool.log_failure import log_failure
 from lightwork.pool.remote import unpack_exception
 from lightwork.store.contract import Store
+from lightwork.uninterrupted import Uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class OutcomeWatch:
             failure = self._failure
             if failure is None:
                 if not self._waiting:
-                    self._new.set()
+                    self._wake()
                 self._mark += 1
                 self._waiting.setdefault(job_id, []).append(_Wait(self._mark, deliver))
                 self._start_thread()
@@ -104,13 +105,15 @@ class OutcomeWatch:
     def submitting(self, job_ids: Iterable[UUID]) -> Iterator[None]:
         """Inside of the block the store need not know these jobs, although they are waited for."""
         ids = frozenset(job_ids)
-        with self._lock:
-            self._submitting.append(ids)
         try:
+            with self._lock:
+                self._submitting.append(ids)
             yield
         finally:
             with self._lock:
-                self._submitting.remove(ids)
+                # A Ctrl-C may have come before.
+                if ids in self._submitting:
+                    self._submitting.remove(ids)
 
     def mark(self) -> int:
         """Return a mark of now: outcomes recorded or read after it concern all who wait already."""
@@ -120,11 +123,11 @@ class OutcomeWatch:
         """Have outcomes passed on by the thread here: for those who must not run users' code."""
         with self._lock:
             self._told.append((mark, list(outcomes)))
-        self._new.set()
+        self._wake()
 
     def look_now(self) -> None:
         """Look for outcomes that were there before anybody waited for them."""
-        self._new.set()
+        self._wake()
 
     def forget(self, job_ids: Iterable[UUID]) -> None:
         """Undo the last `wait_for` of each."""
@@ -157,7 +160,7 @@ class OutcomeWatch:
                     waits = [one for one in waits if one.number <= mark]
                 taken += [(one.deliver, outcome) for one in waits]
             if self._doubted:
-                self._new.set()
+                self._wake()
             self._idle.notify_all()
         for deliver, outcome in taken:
             _deliver_one(deliver, outcome)
@@ -199,7 +202,7 @@ class OutcomeWatch:
         """Stop; return the jobs whose outcome did not come."""
         with self._lock:
             self._is_closed = True
-            self._new.set()
+            self._wake()
             left = list(self._waiting)
             self._waiting.clear()
             self._idle.notify_all()
@@ -210,10 +213,16 @@ class OutcomeWatch:
 
     def _start_thread(self) -> None:
         if self._thread is None and not self._is_closed:
-            self._thread = threading.Thread(
-                target=self._watch, name="lightwork-outcomes", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._watch, name="lightwork-outcomes", daemon=True)
+            # A Ctrl-C while it starts would leave nobody to bring outcomes.
+            with Uninterrupted():
+                thread.start()
+                self._thread = thread
+
+    def _wake(self) -> None:
+        # A Ctrl-C in there would leave the event's own lock taken.
+        with Uninterrupted():
+            self._new.set()
 
     def _watch(self) -> None:
         seen = -1

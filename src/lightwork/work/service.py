@@ -19,6 +19,7 @@ from lightwork.pool.choose import count_slots, open_pool
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from lightwork.tasks import Task
+from lightwork.uninterrupted import Uninterrupted
 from lightwork.work.catalog import Catalog
 from lightwork.work.keys import find_authkey
 from lightwork.work.settings import WorkerSettings
@@ -131,7 +132,9 @@ class Worker:
 
     def start(self) -> None:
         """Work in a thread of this program; returns when it is at work, or has failed."""
-        self._thread.start()
+        # Else `wait` could take it for one that never started.
+        with Uninterrupted():
+            self._thread.start()
         # Python 3.12 lets nobody start a thread once the program is ending, which
         # may be at once: so all that the worker needs run by now.
         self._is_ready.wait()

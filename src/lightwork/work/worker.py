@@ -46,6 +46,7 @@ from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
 from lightwork.model import Attempt, ErrorInfo, Progress, WorkerInfo
 from lightwork.pool.executor import Executor
 from lightwork.store.contract import Store
+from lightwork.uninterrupted import Uninterrupted
 from lightwork.work.catalog import Catalog
 from lightwork.work.chores import Chores
 from lightwork.work.ending import Stopped, end_of_stopped
@@ -172,7 +173,9 @@ class WorkerLoop:
         # Asked for every job that finishes, and setting takes a lock. Cleared meanwhile
         # or not: the loop clears first and looks for what happened after that.
         if not self._wake.is_set():
-            self._wake.set()
+            # A Ctrl-C in there would leave the event's own lock taken.
+            with Uninterrupted():
+                self._wake.set()
 
     # --- one turn
 
