@@ -41,6 +41,8 @@ _SESSION: Final = _SESSION_WORD + uuid.uuid4().hex[:16]
 LONGEST_NAME: Final = 500
 _INTEGERS: Final = frozenset({"priority", "retries", "max_crashes"})
 _SECONDS: Final = frozenset({"timeout", "delay"})
+# Bytes: more than fits into the integers of databases.
+_TOO_LARGE: Final = 2**63
 _UNITS: Final = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -205,14 +207,42 @@ def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
     for name in _SECONDS & values.keys():
         values[name] = _parse_seconds(name, values[name])
     policy = dataclasses.replace(start, **values)
-    _check_policy(policy)
+    check_policy(policy)
     return policy
+
+
+def check_policy(policy: Policy) -> None:
+    """Refuse values that make no sense, whoever has written them.
+
+    Raises:
+        UsageError: One is out of its bounds.
+    """
+    if type(policy.queue) is not str or not 0 < len(policy.queue) <= 100:
+        raise UsageError(f"queue must be a name of 1 to 100 characters; seen: {policy.queue!r}")
+    if type(policy.priority) is not int or not -(2**31) <= policy.priority < 2**31:
+        raise UsageError(f"priority must be a 32-bit integer; seen: {policy.priority!r}")
+    for name, minimum in (("retries", 0), ("max_crashes", 1)):
+        value = getattr(policy, name)
+        if type(value) is not int or not minimum <= value < 2**31:
+            raise UsageError(
+                f"{name} must be an integer of at least {minimum}, below 2**31; seen: {value!r:.100}"
+            )
+    if not 0 <= policy.max_memory < _TOO_LARGE:
+        raise UsageError(
+            f"max_memory must be from 0 to {_TOO_LARGE - 1}; seen: {policy.max_memory}"
+        )
+    for name in _SECONDS:
+        _parse_seconds(name, getattr(policy, name))
+    if type(policy.idempotent) is not bool:
+        raise UsageError(f"idempotent must be True or False; seen: {policy.idempotent!r}")
+    for name in ("base", "factor", "cap", "jitter"):
+        _parse_seconds(f"backoff.{name}", getattr(policy.backoff, name))
 
 
 def parse_size(size: int | str) -> int:
     """Return bytes for a number or for text such as "512M" or "1.5 GiB"."""
     number = as_int(size)
-    if number is not None and 0 <= number < 2**63:
+    if number is not None and 0 <= number < _TOO_LARGE:
         return number
     # Twelve digits of terabytes are beyond any machine; hundreds would overflow a float.
     form = r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([KMGT]?)(?:i?B)?\s*"
@@ -311,26 +341,9 @@ def _exception_name(kind: object) -> str:
     raise UsageError(f"retry_on expects exception classes or their names; seen: {kind!r}")
 
 
-def _check_policy(policy: Policy) -> None:
-    if type(policy.queue) is not str or not 0 < len(policy.queue) <= 100:
-        raise UsageError(f"queue must be a name of 1 to 100 characters; seen: {policy.queue!r}")
-    if type(policy.priority) is not int or not -(2**31) <= policy.priority < 2**31:
-        raise UsageError(f"priority must be a 32-bit integer; seen: {policy.priority!r}")
-    for name, minimum in (("retries", 0), ("max_crashes", 1)):
-        value = getattr(policy, name)
-        if type(value) is not int or not minimum <= value < 2**31:
-            raise UsageError(f"{name} must be an integer of at least {minimum}; seen: {value!r}")
-    for name in _SECONDS:
-        _parse_seconds(name, getattr(policy, name))
-    if type(policy.idempotent) is not bool:
-        raise UsageError(f"idempotent must be True or False; seen: {policy.idempotent!r}")
-    for name in ("base", "factor", "cap", "jitter"):
-        _parse_seconds(f"backoff.{name}", getattr(policy.backoff, name))
-
-
 def _parse_seconds(name: str, value: object) -> float:
     number = as_number(value)
     # The upper bound (about 31 years) also refuses infinity and, with >=, NaN.
     if number is None or not 0 <= number < 1e9:
-        raise UsageError(f"{name} must be a number from 0 to 1e9; seen: {value!r}")
+        raise UsageError(f"{name} must be a number from 0 on, less than 1e9; seen: {value!r:.100}")
     return number

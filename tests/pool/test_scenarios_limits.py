@@ -16,7 +16,9 @@ import pytest
 import scenario_calls
 from until import until
 
+from lightwork.pool.call import CallOptions
 from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.thread import ThreadExecutor
 from lightwork.tasks import Task, task
 
 pytestmark = pytest.mark.process
@@ -50,6 +52,27 @@ def is_gone(pid: int) -> bool:
 
 
 # --- time-outs
+
+
+# More than epoll takes, than a thread can wait for, and than the clock can show.
+@pytest.mark.parametrize("timeout", [3e6, 999_999_999.0, 1e20])
+@pytest.mark.parametrize("kind", [ProcessExecutor, ThreadExecutor])
+def test_a_timeout_longer_than_the_system_can_wait_breaks_no_pool(
+    kind: type[ProcessExecutor | ThreadExecutor], timeout: float, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    with kind(2) as pool:
+        patient = pool.start_call(calls.wait_for, (str(go),), {}, CallOptions(timeout=timeout))
+        others = [pool.submit(calls.double, n).result(WAIT) for n in range(20)]
+        go.touch()
+
+        assert patient.exception(WAIT) is None
+        assert others == [2 * n for n in range(20)]
+
+
+def test_children_may_be_idle_for_longer_than_the_system_can_wait() -> None:
+    with ProcessExecutor(1, idle_timeout=1e20) as pool:
+        assert [pool.submit(calls.double, n).result(WAIT) for n in range(3)] == [0, 2, 4]
 
 
 def test_a_call_that_is_deaf_to_all_signals_has_its_timeout(

@@ -35,6 +35,21 @@ JOB_DAMAGE = [
     f"progress_done = {TEXT}",
     "policy = '{'",
     'policy = \'{"retries": "x"}\'',
+    # Of the right type, and no task could have declared them.
+    *(
+        f"policy = '{{{change}}}'"
+        for change in (
+            '"timeout": 1e20',
+            '"timeout": -1',
+            f'"max_memory": {10**30}',
+            '"retries": -1',
+            '"max_crashes": 0',
+            '"backoff": {"base": 1e300}',
+        )
+    ),
+    "priority = 1 << 40",
+    # 102 characters.
+    "queue = hex(zeroblob(51))",
 ]
 
 

@@ -15,6 +15,7 @@ from lightwork.codec import Codec, Subject
 from lightwork.errors import PoolError, UsageError
 from lightwork.model import NewJob, Policy, State
 from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.thread import ThreadExecutor
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import SqlStore, open_store
 from lightwork.tasks import Task, make_policy, task
@@ -462,3 +463,45 @@ def _count_turns(worker: Worker) -> Callable[[], int]:
 
     worker._loop._turn = counted  # type: ignore[method-assign]
     return lambda: count[0]
+
+
+class Picky(ThreadExecutor):
+    """A pool that cannot take every call."""
+
+    def start_call(self, fn: Any, args: Any, kwargs: Any, options: Any) -> Any:
+        if options.priority == 13:
+            raise OverflowError("no call of this priority")
+        return super().start_call(fn, args, kwargs, options)
+
+
+def test_a_call_that_cannot_be_started_fails_its_job_and_not_the_worker(store: Store) -> None:
+    bad, good = submit(store, note, 1, priority=13), submit(store, note, 2)
+
+    WorkerLoop(
+        store,
+        lambda: Picky(1),
+        slots=1,
+        catalog=Catalog(TASKS),
+        codec=CODEC,
+        settings=WorkerSettings(burst=True),
+    ).run()
+
+    found = store.outcomes([bad, good])
+    assert [found[bad].state, found[good].state] == [State.FAILED, State.SUCCEEDED]
+    error = found[bad].error
+    assert error is not None
+    assert error.type == "OverflowError"
+
+
+def test_a_row_whose_policy_nobody_can_obey_fails_alone(
+    store: Store, path: Path, make: Callable[..., Worker]
+) -> None:
+    bad, good = submit(store, note, 1, timeout=5), submit(store, note, 2)
+    with sqlite3.connect(path) as connection:
+        changed = connection.execute("UPDATE job SET policy = '{\"timeout\":1e20}' WHERE seq = 1")
+        assert changed.rowcount == 1
+
+    make(executor="processes:1", burst=True).run()
+
+    found = store.outcomes([bad, good])
+    assert [found[bad].state, found[good].state] == [State.FAILED, State.SUCCEEDED]

@@ -281,4 +281,4 @@ def _check_seconds(name: str, value: object) -> None:
     # The upper bound refuses infinity and, as a comparison, NaN.
     number = as_number(value)
     if number is None or not 0 <= number < 1e9:
-        raise UsageError(f"{name} must be a number from 0 to 1e9; seen: {value!r}")
+        raise UsageError(f"{name} must be a number from 0 on, less than 1e9; seen: {value!r}")

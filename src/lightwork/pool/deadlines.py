@@ -101,7 +101,8 @@ class Deadlines:
                 if (left := deadline - monotonic()) <= 0:
                     heapq.heappop(self._heap)
                     return self._armed.pop(serial)
-                self._changed.wait(left)
+                # A longer wait than the system takes ends early and is begun again.
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
 
     def _drop_void(self) -> None:
         while self._heap and self._heap[0][1] not in self._armed:

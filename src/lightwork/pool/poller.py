@@ -3,7 +3,6 @@
 import contextlib
 import os
 import select
-import sys
 import threading
 from typing import Final
 
@@ -12,11 +11,12 @@ from lightwork.uninterrupted import Uninterrupted
 
 _READ: Final = select.EPOLLIN
 FOREVER: Final = float("inf")
-# Longer waits than _LONG are cut to _LONGEST; -1: they are for ever. A wake-up needs that a
-# thread which appends and then looks whether this one sleeps, and this one, which says that
-# it will sleep and then looks, do not both miss the other. Without a GIL only the machine
-# orders that, and some do not (ARM): a wake-up that was missed costs a moment, no hang.
-_LONG, _LONGEST = (sys.float_info.max, -1.0) if HAS_GIL else (0.05, 0.05)
+# Longer waits are cut to this: the system takes no more than 24 days, and whoever waits looks
+# again anyway. A wake-up needs that a thread which appends and then looks whether this one
+# sleeps, and this one, which says that it will sleep and then looks, do not both miss the
+# other. Without a GIL only the machine orders that, and some do not (ARM): a wake-up that was
+# missed costs a moment, no hang.
+_LONGEST: Final = 86_400.0 if HAS_GIL else 0.05
 
 
 class Poller:
@@ -66,8 +66,8 @@ class Poller:
         self._sleeps_until = until
 
     def wait(self, timeout: float) -> list[int]:
-        """Return the readable descriptors; infinite timeouts are allowed."""
-        ready = self._epoll.poll(_LONGEST if timeout > _LONG else max(timeout, 0.0))
+        """Return the readable descriptors; [] also after a day, however long the timeout."""
+        ready = self._epoll.poll(min(max(timeout, 0.0), _LONGEST))
         self._sleeps_until = 0.0
         fds = [fd for fd, _ in ready]
         if self._wake in fds:

@@ -96,6 +96,12 @@ def _rules() -> Iterator[_Rule]:
                 is_time = f"typeof({name}) = 'integer' AND {name} NOT BETWEEN 0 AND {_LATEST}"
                 yield _Rule(table, column.name, is_time, "no time")
     yield _Rule(job, "policy", "NOT lightwork_is_policy(CAST(policy AS BLOB))", "not readable")
+    is_priority = (
+        f"typeof(priority) = 'integer' AND priority NOT BETWEEN {-(2**31)} AND {2**31 - 1}"
+    )
+    yield _Rule(job, "priority", is_priority, "no priority")
+    is_queue = "typeof(queue) = 'text' AND length(queue) NOT BETWEEN 1 AND 100"
+    yield _Rule(job, "queue", is_queue, "no name of a queue")
     for table in (job, tally):
         is_state = f"typeof(state) = 'text' AND state NOT IN ({_WORDS})"
         yield _Rule(table, "state", is_state, "no known state")

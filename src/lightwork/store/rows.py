@@ -18,6 +18,7 @@ from lightwork.errors import StoreError, UsageError
 from lightwork.model import ANY_TASK, Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
 from lightwork.store.tables import id_of
 from lightwork.store.views import AttemptView, JobView, WorkerView
+from lightwork.tasks import check_policy
 
 # SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
 AnyRow: TypeAlias = Any
@@ -64,9 +65,12 @@ def policy_of(text: Any, queue: Any, priority: Any) -> Policy:
         raise CorruptRow(f"the stored queue and priority are {queue!r:.100} and {priority!r:.100}")
     try:
         policy = msgspec.json.decode(text, type=Policy) if text else _DEFAULTS
-        return dataclasses.replace(policy, queue=queue, priority=priority)
+        policy = dataclasses.replace(policy, queue=queue, priority=priority)
+        # As where a task is declared: a row may come from anybody.
+        check_policy(policy)
     except (ValueError, TypeError, UsageError) as error:
         raise CorruptRow(f"the stored policy cannot be read: {error}") from error
+    return policy
 
 
 def attempt_of(row: AnyRow) -> Attempt:

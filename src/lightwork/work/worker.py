@@ -41,9 +41,10 @@ from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.codec import Codec
-from lightwork.errors import PoolError, StoreError, StoreUnavailable, UsageError
+from lightwork.description import describe_error
+from lightwork.errors import PoolError, StoreError, StoreUnavailable
 from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
-from lightwork.model import Attempt, ErrorInfo, Progress, WorkerInfo
+from lightwork.model import Attempt, Progress, WorkerInfo
 from lightwork.pool.executor import Executor
 from lightwork.store.contract import Store
 from lightwork.uninterrupted import Uninterrupted
@@ -241,11 +242,13 @@ class WorkerLoop:
     def _start(self, attempt: Attempt) -> bool:
         log.debug("job_claimed job=%s attempt=%d", attempt.job_id, attempt.number)
         try:
-            self._held.start(attempt, self._runner(attempt.task))
-        except UsageError as error:
+            runner = self._runner(attempt.task)
+        except Exception as error:
             # It is known and can never be run, as an async generator.
-            info = ErrorInfo(type=type(error).__name__, text=str(error))
-            self._unrecorded.append((attempt, Failed(info)))
+            self._refuse(attempt, error)
+            return True
+        try:
+            self._held.start(attempt, runner)
         except PoolError as error:
             self._give_up(error)
             return False
@@ -254,7 +257,14 @@ class WorkerLoop:
             if self._lease.is_trusted():
                 raise
             return False
+        except Exception as error:
+            self._refuse(attempt, error)
         return True
+
+    def _refuse(self, attempt: Attempt, error: Exception) -> None:
+        # The job fails and not the worker: whoever claims it next would fail, too.
+        info, _ = describe_error(error)
+        self._unrecorded.append((attempt, Failed(info)))
 
     def _give_up(self, error: PoolError) -> None:
         if self._broken is None:
