@@ -111,20 +111,76 @@ def test_a_senseless_name_is_refused_and_nothing_worse(folder: Path, name: str) 
         Catalog(allow=["lw_free"], imported=True).find(name)
 
 
-def test_a_module_that_cannot_be_imported_ends_the_job_and_not_the_worker(folder: Path) -> None:
+TRAP = "import pathlib; pathlib.Path(__file__ + '.ran').touch()\n"
+
+
+def test_a_row_imports_nothing_below_an_allowed_module(folder: Path) -> None:
     (folder / "lw_pack").mkdir()
     write(folder, "lw_pack/__init__.py", "")
-    write(folder, "lw_pack/broken.py", "1 / 0")
+    catalog = Catalog(allow=["lw_pack"])
 
-    with pytest.raises(TaskNotFound, match="ZeroDivisionError"):
-        Catalog(allow=["lw_pack"]).find("lw_pack.broken:run")
+    for name in ("__main__", "sub"):
+        write(folder, f"lw_pack/{name}.py", TRAP + "def run(): pass\n")
+        assert not catalog.knows(f"lw_pack.{name}:run")
+        assert not (folder / f"lw_pack/{name}.py.ran").exists()
 
 
-def test_an_attribute_that_raises_ends_the_job_and_not_the_worker(folder: Path) -> None:
-    write(folder, "lw_free.py", "def __getattr__(name): raise RuntimeError(name)\n")
+def test_functions_below_an_allowed_module_are_found_where_it_imports_them(folder: Path) -> None:
+    (folder / "lw_pack").mkdir()
+    write(folder, "lw_pack/__init__.py", "from lw_pack import sub, __main__\n")
+    for name in ("sub", "__main__"):
+        write(folder, f"lw_pack/{name}.py", "def run(): pass\n")
+    catalog = Catalog(allow=["lw_pack"])
 
-    with pytest.raises(TaskNotFound, match="RuntimeError"):
-        Catalog(allow=["lw_free"]).find("lw_free:run")
+    assert catalog.knows("lw_pack.sub:run")
+    assert not catalog.knows("lw_pack.__main__:run")
+
+
+LAZY = """
+    import pathlib
+    import lightwork.tasks as t
+    def note(): pathlib.Path(__file__ + ".ran").touch()
+    def __getattr__(name): note()
+    class Odd:
+        @property
+        def wipe(self): note()
+        __class__ = wipe
+        def __getattr__(self, name): note()
+    class Kind(type):
+        @property
+        def wipe(cls): note()
+    class Made(metaclass=Kind): pass
+    odd = Odd()
+    class Good:
+        @staticmethod
+        @t.task
+        def run(): pass
+"""
+
+
+@pytest.mark.parametrize("name", ["boom", "odd", "odd.wipe", "odd.boom", "Made.wipe"])
+def test_a_row_runs_no_code_by_the_name_of_its_task(folder: Path, name: str) -> None:
+    write(folder, "lw_lazy.py", LAZY)
+
+    for catalog in (Catalog(allow=["lw_lazy"]), Catalog(imported=True)):
+        assert not catalog.knows(f"lw_lazy:{name}")
+
+    assert not (folder / "lw_lazy.py.ran").exists()
+
+
+def test_tasks_in_a_class_are_found(folder: Path) -> None:
+    write(folder, "lw_lazy.py", LAZY)
+
+    for catalog in (Catalog(allow=["lw_lazy"]), Catalog(imported=True)):
+        assert catalog.knows("lw_lazy:Good.run")
+
+
+@pytest.mark.parametrize("name", ["Plain", "made"])
+def test_only_functions_of_an_allowed_module_are_found(folder: Path, name: str) -> None:
+    text = "class Plain:\n    def __call__(self): pass\nmade = Plain()\n"
+    write(folder, "lw_free.py", text)
+
+    assert not Catalog(allow=["lw_free"]).knows(f"lw_free:{name}")
 
 
 def test_a_task_of_an_imported_module_is_found_only_where_that_was_asked() -> None:

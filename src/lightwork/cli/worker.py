@@ -27,7 +27,10 @@ _SHOWN: Final = 8
 @url_argument
 @click.option("-m", "--module", multiple=True, metavar="MODULE", help="Run this module's tasks.")
 @click.option(
-    "--allow", multiple=True, metavar="MODULE", help="Run plain functions of this module too."
+    "--allow",
+    multiple=True,
+    metavar="MODULE",
+    help="Run plain functions of this module too (and of modules below it that it imports).",
 )
 @click.option("-q", "--queue", multiple=True, default=["default"], show_default=True,
               metavar="QUEUE", help="Claim from this queue; may be repeated, first comes first.")  # fmt: skip

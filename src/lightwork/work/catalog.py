@@ -5,9 +5,13 @@ A name is looked up, in this order, among
 
 - the tasks the worker was given,
 - the tasks in modules the worker was told to import (`-m MODULE`),
-- plain functions of modules that were allowed (`--allow PACKAGE.MODULE`),
+- plain functions of modules that were allowed (`--allow PACKAGE.MODULE`), and of modules
+  below these that they have imported themselves; never of a `__main__`,
 - the tasks of modules that the program has imported anyway, for a worker that
-  runs inside the program which submits (nothing is ever imported for a name).
+  runs inside the program which submits.
+
+Nothing is ever imported for a name, and no code is run to look one up: no `__getattr__` of a
+module, no property. Only what the dictionaries of a module and of its classes hold is seen.
 
 Anything else is TaskNotFound: the module that the name mentions is not touched. A
 worker asks before it claims, so that no job ends by it: jobs of tasks that it does
@@ -23,17 +27,19 @@ session it is of (tasks.py), and
   it stands for every script of that name, wherever the file was.
 """
 
+import functools
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, Final, TypeGuard
 
 from lightwork.errors import TaskNotFound, UsageError
 from lightwork.tasks import Task, is_of_session, origin_of, short_name
 
 AnyTask = Task[..., Any]
+_FUNCTIONS: Final = (FunctionType, BuiltinFunctionType, type(functools.cache(len)))
 
 
 class Catalog:
@@ -42,7 +48,8 @@ class Catalog:
     Args:
         tasks: Tasks that may be named.
         modules: Modules to import now; their tasks may be named.
-        allow: Modules whose plain functions may be named too, with those below them.
+        allow: Modules to import now, whose plain functions may be named too, and those of modules
+            below them that are imported.
         imported: Whether tasks of modules that are imported already may be named.
     """
 
@@ -102,9 +109,8 @@ class Catalog:
                     or self._find_allowed(short_name(name))
                     or self._find_imported(name)
                 )
-            except (Exception, SystemExit) as error:
-                # A module that cannot be imported, an attribute that raises: it comes
-                # from a row, so it must never end the worker.
+            except Exception as error:
+                # It comes from a row, so whatever it is must never end the worker.
                 raise self._not_found(name, f"looking for it raised {error!r}.") from error
         if found is None:
             raise self._not_found(name, "it was not imported.")
@@ -136,12 +142,14 @@ class Catalog:
         module, _, path = name.partition(":")
         if not any(module == root or module.startswith(f"{root}.") for root in self._allow):
             return None
-        found = _look_up(import_module(module), path)
-        if isinstance(found, Task):
+        if "__main__" in module.split("."):
+            # Its functions are what the program does when a person starts it.
+            return None
+        found = _look_up(sys.modules.get(module), path)
+        if _is_task(found):
             return found
-        # Only what the module defines itself: `allowed:os.system` is not allowed.
-        is_own = callable(found) and getattr(found, "__module__", None) == module
-        return Task(found) if is_own else None
+        # Only what the module defines itself: `allowed:system` is not allowed.
+        return Task(found) if _is_function(found) and found.__module__ == module else None
 
     def _find_imported(self, name: str) -> AnyTask | None:
         if not self._imported:
@@ -151,7 +159,7 @@ class Catalog:
         # when the interpreter ends and jobs still run: the task itself knows it.
         for place in (module, "__main__"):
             found = _look_up(sys.modules.get(place), path)
-            if isinstance(found, Task) and (_is_own(found, name) or _is_in_file(found, name)):
+            if _is_task(found) and (_is_own(found, name) or _is_in_file(found, name)):
                 return found
         return None
 
@@ -174,7 +182,7 @@ def import_module(name: str) -> ModuleType:
 def tasks_of(module: ModuleType) -> dict[str, AnyTask]:
     """Return the tasks that a module declares or imports, by name."""
     # A copy, made at once: other threads may add names meanwhile.
-    found = [value for value in list(vars(module).values()) if isinstance(value, Task)]
+    found = [value for value in list(vars(module).values()) if _is_task(value)]
     return {task.name: task for task in found}
 
 
@@ -189,14 +197,39 @@ def _is_own(found: AnyTask, name: str) -> bool:
 def _is_in_file(found: AnyTask, name: str) -> bool:
     """Whether the name is that of the same file, imported here, run as a script elsewhere."""
     module = sys.modules.get(found.name.partition(":")[0])
-    path = getattr(module, "__file__", None)
+    path = _dict_of(module).get("__file__")
     if path is None or found.name != short_name(name):
         return False
     return str(Path(path).resolve()) == origin_of(name)
 
 
-def _look_up(module: ModuleType | None, path: str) -> Any:
-    found: Any = module
-    for part in path.split("."):
-        found = getattr(found, part, None) if part else None
+def _look_up(module: object, path: str) -> object:
+    """Return what the path names in a module, and in classes of it; None: nothing."""
+    first, *rest = path.split(".")
+    found = _dict_of(module).get(first)
+    for part in rest:
+        # The dictionary itself: a metaclass may have attributes that run code.
+        holds = issubclass(type(found), type)
+        found = vars(type)["__dict__"].__get__(found).get(part) if holds else None
+        if type(found) is staticmethod:
+            found = found.__func__
     return found
+
+
+def _dict_of(module: object) -> dict[str, Any]:
+    # Of a lazy module, which may be of a class of its own, any attribute may run code.
+    if not issubclass(type(module), ModuleType):
+        return {}
+    found: dict[str, Any] = vars(ModuleType)["__dict__"].__get__(module)
+    return found
+
+
+def _is_task(found: object) -> TypeGuard[AnyTask]:
+    # Not isinstance: that asks proxies for the class that they pretend to have.
+    return issubclass(type(found), Task)
+
+
+def _is_function(found: object) -> TypeGuard[Callable[..., Any]]:
+    kind = type(found)
+    # Cython's has no class that could be imported.
+    return kind in _FUNCTIONS or kind.__name__ == "cython_function_or_method"

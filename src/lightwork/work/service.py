@@ -40,7 +40,8 @@ class Worker:
         queues: Names of the queues to claim from, in this order.
         tasks: Tasks that jobs may name.
         modules: Modules to import, whose tasks jobs may name.
-        allow: Modules whose plain functions jobs may name too.
+        allow: Modules whose plain functions jobs may name too, and those of modules below them
+            that they import.
         authkey: Verifies and signs pickles, 16 bytes or more; default: LIGHTWORK_AUTHKEY.
         name: How people call this worker; default: host and pid.
         lease: Seconds without a heartbeat after which others take its jobs over.
