@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightwork.store.life import Life, Sign, life_of
+from lightwork.store.life import Life, Sign, dead_in, life_of
 from waiting import wait_until
 
 WORKER = uuid.uuid4()
@@ -120,3 +120,30 @@ def test_a_fork_neither_keeps_nor_ends_the_life_of_its_parent(folder: Path) -> N
         os.close(writing)
         os.close(reading)
         os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_file_of_a_worker_tells_nothing_and_holds_up_nobody(
+    folder: Path, kind: str
+) -> None:
+    folder.mkdir()
+    if kind == "pipe":
+        os.mkfifo(folder / WORKER.hex)
+    else:
+        (folder / "victim").touch()
+        (folder / WORKER.hex).symlink_to("victim")
+
+    assert life_of(folder, WORKER) is Life.UNKNOWN
+    assert dead_in(folder) == []
+
+
+def test_the_file_of_a_worker_is_never_written_through_a_link(folder: Path) -> None:
+    folder.mkdir()
+    victim = folder / "victim"
+    victim.touch()
+    (folder / WORKER.hex).with_suffix(".new").symlink_to(victim)
+
+    with pytest.raises(FileExistsError):
+        Sign(folder, WORKER, 600.0)
+
+    assert victim.read_text() == ""

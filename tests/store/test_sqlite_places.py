@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lightwork.errors import SchemaMismatch, StoreError, UsageError
-from lightwork.model import State
+from lightwork.model import State, WorkerInfo
 from lightwork.store.engine import network_type
 from lightwork.store.sqlstore import SqlStore, open_store
 from store.steps import submitted
@@ -73,6 +74,48 @@ def test_place_that_cannot_hold_a_store_is_refused_by_name(
         open_store(f"sqlite:///{path}")
 
     assert "folder" in str(refusal.value)
+
+
+def make_link(path: Path, target: Path) -> None:
+    path.symlink_to(target)
+
+
+def make_pipe_at(path: Path, _target: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [make_link, make_pipe_at])
+def test_lock_file_that_is_no_file_of_its_own_is_refused(
+    path: Path, url: str, make: Callable[[Path, Path], None]
+) -> None:
+    victim = path.with_name("victim")
+    victim.write_text("something that is dear to somebody else")
+    make(path.with_name(path.name + "-lock"), victim)
+
+    with pytest.raises(StoreError, match=r"lock file .* is (a symbolic link|no regular file)"):
+        open_store(url)
+
+    assert victim.read_text() == "something that is dear to somebody else"
+
+
+def make_file(path: Path) -> None:
+    path.touch()
+
+
+def make_loose_link(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+@pytest.mark.parametrize("make", [make_file, make_loose_link])
+def test_workers_folder_that_is_no_folder_is_told_as_such(
+    path: Path, url: str, make: Callable[[Path], None]
+) -> None:
+    make(path.with_name(path.name + "-workers"))
+
+    worker = WorkerInfo(id=uuid.uuid4(), name="worker", host="host", pid=1, slots=4)
+
+    with SqlStore(url) as store, pytest.raises(StoreError, match="-workers is no folder"):
+        store.register(worker, lease=60, is_here=True)
 
 
 def test_file_that_is_no_database_is_left_as_it_was(path: Path) -> None:

@@ -12,11 +12,18 @@ for error texts only.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
+from typing import Final
 
 from lightwork.errors import StoreError
+
+# Never through a link, which somebody else may have put there: what it leads to would be
+# written over. O_NONBLOCK: not to wait for whoever reads a pipe.
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class FileLock:
@@ -25,12 +32,17 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._fd = os.open(path, _FLAGS, 0o666)
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _not_a_file(path, "a symbolic link") from error
             raise StoreError(
                 f"cannot open the lock file {path}: {error.strerror}; "
                 "let this user write the folder of the store"
             ) from error
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            self.close()
+            raise _not_a_file(path, "no regular file")
 
     def __enter__(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
@@ -53,3 +65,10 @@ class FileLock:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _not_a_file(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"the lock file {path} is {what}, and a store's lock file is a file of its own; "
+        "see who has put it there, and remove it while no program uses the store"
+    )

@@ -31,6 +31,7 @@ it unlocked sees a dead worker.
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from enum import Enum
 from pathlib import Path
@@ -38,6 +39,8 @@ from typing import Final
 from uuid import UUID
 
 _BILLION: Final = 1_000_000_000
+# Neither through links nor waiting for whoever writes into a pipe: no worker makes such.
+_LOOKING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _signs: Final[set["Sign"]] = set()
 
 
@@ -51,13 +54,18 @@ class Life(Enum):
 
 
 class Sign:
-    """The file of a worker of this process."""
+    """The file of a worker of this process.
+
+    Raises:
+        FileExistsError: What lies in the folder's place is no folder.
+        OSError: The file cannot be made.
+    """
 
     def __init__(self, folder: Path, worker_id: UUID, seconds: float) -> None:
         folder.mkdir(exist_ok=True)
         self._path = folder / worker_id.hex
         new = self._path.with_suffix(".new")
-        self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         self.renew(seconds)
         new.rename(self._path)
@@ -89,10 +97,12 @@ class Sign:
 def life_of(folder: Path, worker_id: UUID) -> Life:
     """Tell whether a worker lives."""
     try:
-        fd = os.open(folder / worker_id.hex, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder / worker_id.hex, _LOOKING)
     except OSError:
         return Life.UNKNOWN
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return Life.UNKNOWN
         if _is_unlocked(fd):
             return Life.DEAD
         return _judged(os.pread(fd, 200, 0).decode(errors="replace").split())

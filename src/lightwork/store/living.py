@@ -93,6 +93,11 @@ class Living:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StoreError(
+                f"{self._folder} is no folder, and the workers of the store keep their files in "
+                "a folder of that name; see what it is, and move it away"
+            ) from error
         except OSError as error:
             raise StoreUnavailable(
                 f"the folder {self._folder} cannot be written: {error}"
