@@ -300,3 +300,60 @@ def test_a_long_list_of_numbers_that_look_like_containers_comes_back() -> None:
     payload = CODEC.encode_result(JOB, value)
 
     assert CODEC.decode_result(JOB, payload) == value
+
+
+PRIME = 2**61 - 1
+ALIKE: list[Any] = [
+    {PRIME * n for n in range(10, 200)},
+    frozenset(PRIME * n for n in range(10, 200)),
+    dict.fromkeys(PRIME * n for n in range(10, 200)),
+    {uuid.UUID(int=PRIME * n) for n in range(200)},
+    {(PRIME * n, 1): n for n in range(10, 200)},
+    {Decimal(PRIME * n) for n in range(10, 200)},
+]
+
+
+@pytest.mark.parametrize("value", ALIKE)
+def test_a_set_or_dict_of_keys_that_hash_alike_is_refused_when_it_is_written(value: Any) -> None:
+    with pytest.raises(PayloadError, match="more than 100 keys of one hash"):
+        CODEC.encode_result(JOB, value)
+
+
+@pytest.mark.parametrize("value", ALIKE)
+def test_a_set_or_dict_of_keys_that_hash_alike_travels_signed(value: Any) -> None:
+    codec = Codec(authkey=KEY)
+
+    assert codec.decode_result(JOB, codec.encode_result(JOB, value)) == value
+
+
+@pytest.mark.parametrize("code", [2, 3, 4])
+def test_stored_keys_that_hash_alike_are_refused_before_they_are_compared(code: int) -> None:
+    numbers = [(PRIME * n).to_bytes(13, "big", signed=True) for n in range(10, 100_000)]
+    keys: list[Any] = [[msgspec.msgpack.Ext(5, b""), number] for number in numbers]
+    parts = [part for key in keys for part in (key, 1)] if code == 4 else keys
+    payload = b"\x01" + msgspec.msgpack.encode([msgspec.msgpack.Ext(code, b""), *parts])
+
+    # To compare them takes a quarter of an hour.
+    with pytest.raises(PayloadError, match="more than 100 keys of one hash"):
+        CODEC.decode_result(JOB, payload)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {2**n for n in range(6000)},
+        {(n, m): n * m for n in range(100) for m in range(100)},
+        {2**64 + n for n in range(1000)},
+        {Decimal(n) / 8 for n in range(1000)},
+    ],
+)
+def test_large_sets_and_dicts_of_honest_keys_travel(value: Any) -> None:
+    assert CODEC.decode_result(JOB, CODEC.encode_result(JOB, value)) == value
+
+
+def test_a_stored_fraction_is_made_of_numbers_only() -> None:
+    ruin = [msgspec.msgpack.Ext(10, b""), "1e999999999", 1]
+
+    for parts in (ruin[:2], ruin):
+        with pytest.raises(PayloadError, match="put together"):
+            CODEC.decode_result(JOB, b"\x01" + msgspec.msgpack.encode(parts))

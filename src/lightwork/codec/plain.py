@@ -21,7 +21,8 @@ Depth is counted in arrays and maps as they are written, alike both ways.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -33,6 +34,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.msgpack import Decoder, Encoder, Ext
 
+from lightwork.codec.hashing import ALIKE, are_too_alike
 from lightwork.codec.hints import NOTHING, Hints, item_hints, key_hints, value_hints
 from lightwork.codec.hints import field_hints as hints_of_fields
 from lightwork.codec.typed import Kind, discriminator, kind_of, pick
@@ -105,6 +107,12 @@ def _split_zone(zone: ZoneInfo) -> tuple[str]:
     return (zone.key,)
 
 
+def _join_fraction(parts: list[Any]) -> Fraction:
+    # Text would do for a Fraction, too: "1e999999999" is a number of a billion digits.
+    numerator, denominator = map(operator.index, parts)
+    return Fraction(numerator, denominator)
+
+
 def _text(value: object) -> tuple[str]:
     return (str(value),)
 
@@ -126,7 +134,7 @@ FORMS: Final[Mapping[type, Form]] = {
     bytearray: Form(7, lambda data: (bytes(data),), lambda parts: bytearray(b"".join(parts))),
     complex: Form(8, lambda z: (z.real, z.imag), lambda parts: complex(*parts)),
     Decimal: Form(9, _text, lambda parts: Decimal(*parts)),
-    Fraction: Form(10, lambda q: (q.numerator, q.denominator), lambda parts: Fraction(*parts)),
+    Fraction: Form(10, lambda q: (q.numerator, q.denominator), _join_fraction),
     datetime: Form(
         11,
         _split_datetime,
@@ -149,7 +157,9 @@ FORMS: Final[Mapping[type, Form]] = {
     WindowsPath: Form(24, _text, lambda parts: WindowsPath(*parts)),
 }
 _BY_CODE: Final = {form.code: form for form in (_DICT, _INT, _STR, *FORMS.values())}
+_HASHED: Final = (_SET, _FROZENSET, _DICT)
 _ITEMS: Final = frozenset({tuple, set, frozenset})
+_TOO_ALIKE: Final = f"holds more than {ALIKE} keys of one hash, which take for ever to compare"
 _MARKS: Final = {code: Ext(code, b"") for code in (TYPED, *_BY_CODE)}
 
 
@@ -206,6 +216,7 @@ class Writer:
     def _write_form(self, value: Any, form: Form, depth: int, hints: Hints = NOTHING) -> list[Any]:
         parts = self._write_items(form.split(value), hints, depth)
         if form is _SET or form is _FROZENSET:
+            _check_keys(value, parts)
             parts = sorted(parts, key=encode)
         return [_MARKS[form.code], *parts]
 
@@ -225,6 +236,7 @@ class Writer:
         for key, value in mapping.items():
             wire.append(self.write(key, key_hints(hints), depth + 1))
             wire.append(self.write(value, value_hints(hints, key), depth + 1))
+        _check_keys(mapping, wire[1::2])
         return wire
 
     def _write_typed(self, value: Any, hints: Hints, depth: int) -> list[Any]:
@@ -319,7 +331,11 @@ class Reader:
                 f"stored data of type {mark.code} is unknown here: damaged, or written by a "
                 "newer lightwork; upgrade this program"
             )
-        return _put_together(form.join, self._read_parts(form, parts, hints, depth))
+        read = self._read_parts(form, parts, hints, depth)
+        if form in _HASHED:
+            step = 2 if form is _DICT else 1
+            _put_together(functools.partial(_check_read, parts[::step]), read[::step])
+        return _put_together(form.join, read)
 
     def _read_parts(self, form: Form, parts: list[Any], hints: Hints, depth: int) -> list[Any]:
         if form is not _DICT:
@@ -368,6 +384,17 @@ def is_simple(data: bytes, max_depth: int) -> bool:
 def too_deep(max_depth: int) -> PayloadError:
     """Return the error for a value that is nested too deeply."""
     return PayloadError(f"a value is nested deeper than {max_depth} levels, or contains itself")
+
+
+def _check_keys(keys: Collection[Any], wire: list[Any]) -> None:
+    """Refuse the keys of a set or dict that would take for ever to read; `wire` as written."""
+    if not SCALARS.issuperset(map(type, wire)) and are_too_alike(keys):
+        raise NotPlain(keys, _TOO_ALIKE)
+
+
+def _check_read(wire: list[Any], keys: list[Any]) -> None:
+    if not SCALARS.issuperset(map(type, wire)) and are_too_alike(keys):
+        raise PayloadError(f"stored data is refused: a set or dict {_TOO_ALIKE}")
 
 
 def _is_text(text: str) -> bool:
