@@ -5,7 +5,7 @@
 # is repeated. Nothing here runs in parallel: one environment, one pip.
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, soak
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, judges, soak
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -17,7 +17,7 @@ SOAK_CALLS ?= 100000
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench bench-local docs soak clean
+.PHONY: help demo test check fmt bench bench-local docs judges soak clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ bench-local: $(VENV)/.peers ## measure local calls beside all peers, in turns
 
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
+
+judges: $(VENV)/.judges ## let the tests of loky, pebble, dask and others judge lightwork (ARGS="loky")
+	@$(BIN)/python tests/judges/run.py $(ARGS)
 
 soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), repeat the chaos tests SOAK_ROUNDS times (20)
 	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/test_process_fuzz.py
@@ -87,6 +90,11 @@ $(VENV)/.test: $(VENV)/.pip
 $(VENV)/.check: $(VENV)/.test
 	@echo "installing what the checks need"
 	@$(PIP) install --quiet --group check
+	@touch $@
+
+$(VENV)/.judges: $(VENV)/.pip
+	@echo "installing those who judge"
+	@$(PIP) install --quiet --group judges
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.pip

@@ -4,21 +4,20 @@ A script for an interpreter that ships `test.test_concurrent_futures` (3.13 and
 later installations do); needs nothing but the standard library and lightwork on
 the path. Called by test_judge.py; prints unittest's report.
 
-The adapters below give the suite the private names that it looks at
-(`_processes`), so that it judges behaviour; where its tests name executors and
-futures of the standard library themselves, ours are put in their place. What we
+The adapters below and in private_names.py give the suite the private names that it
+looks at (`_processes`), so that it judges behaviour; where its tests name executors
+and futures of the standard library themselves, ours are put in their place. What we
 do otherwise on purpose stands in DEVIATIONS with its reason; everything else must
-pass.
+pass. The suites of others are judged in the same manner by tests/judges.
 """
 
 import concurrent.futures
-import multiprocessing
 import sys
-import threading
 import unittest
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from private_names import JudgedProcessExecutor
 from test.test_concurrent_futures import (  # type: ignore[import-not-found, unused-ignore]
     executor,
     test_as_completed,
@@ -34,7 +33,6 @@ from test.test_concurrent_futures import (  # type: ignore[import-not-found, unu
 
 from lightwork.pool.future import Future
 from lightwork.pool.interpreter import InterpreterExecutor
-from lightwork.pool.process import ProcessExecutor
 from lightwork.pool.thread import ThreadExecutor
 
 DEVIATIONS = {
@@ -62,48 +60,6 @@ DEVIATIONS = {
         "test_cancel_futures": "expects that calls have begun, while interpreters still start",
     },
 }
-
-
-class Child:
-    """What the suite asks of a process of the pool."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def join(self) -> None:
-        """Children have ended when shutdown returns, or the dispatcher has ended."""
-
-
-class NoQueue:
-    """What the suite asks of a queue between pool and children; there is none."""
-
-    def join_thread(self) -> None:
-        """Nothing to wait for."""
-
-
-class JudgedProcessExecutor(ProcessExecutor):
-    """ProcessExecutor with the private names of the standard library's."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._mp_context = multiprocessing.get_context("forkserver")
-
-    @property
-    def _processes(self) -> dict[int, Child]:
-        children = self._pool._children
-        return {child.serial: Child(child.pid) for child in children if not child.is_told_to_stop}
-
-    @property
-    def _broken(self) -> bool:
-        return self._pool._error is not None
-
-    @property
-    def _executor_manager_thread(self) -> threading.Thread:
-        return self._thread
-
-    @property
-    def _call_queue(self) -> NoQueue:
-        return NoQueue()
 
 
 class OurFutures:

@@ -1,0 +1,49 @@
+"""The private names of the standard library's process pool, which tests of others look at."""
+
+import multiprocessing
+import threading
+from typing import Any
+
+from lightwork.pool.process import ProcessExecutor
+
+
+class Child:
+    """What tests ask of a process of the pool."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def join(self) -> None:
+        """Children have ended when shutdown returns, or the dispatcher has ended."""
+
+
+class NoQueue:
+    """What tests ask of a queue between pool and children; there is none."""
+
+    def join_thread(self) -> None:
+        """Nothing to wait for."""
+
+
+class JudgedProcessExecutor(ProcessExecutor):
+    """ProcessExecutor with the private names of the standard library's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._mp_context = multiprocessing.get_context("forkserver")
+
+    @property
+    def _processes(self) -> dict[int, Child]:
+        children = self._pool._children
+        return {child.serial: Child(child.pid) for child in children if not child.is_told_to_stop}
+
+    @property
+    def _broken(self) -> bool:
+        return self._pool._error is not None
+
+    @property
+    def _executor_manager_thread(self) -> threading.Thread:
+        return self._thread
+
+    @property
+    def _call_queue(self) -> NoQueue:
+        return NoQueue()
