@@ -24,13 +24,16 @@ FILES = [
 ]
 # The rest judges processes, locks and queues, which no executor has.
 ONLY = "TestPool"
-LEFT_OUT = {"NotLeakOnFailure": "makes a pool of multiprocessing itself"}
+LEFT_OUT = {
+    "test_map_no_failfast": "a map that has failed cancels its other calls if they have not begun,"
+    " so this one may end early",
+}
 DEVIATIONS = {
     "TestPool.test_imap_handle_iterable_exception": "an input that raises does so where map takes"
     " from it, as in the standard library's executors",
     "TestPool.test_imap_unordered_handle_iterable_exception": "the same",
     "test_pool_maxtasksperchild_invalid": "0.5 is a TypeError, as for ProcessPoolExecutor",
-    "test_pool_worker_lifetime": "children start with the first call, not with the pool",
+    "test_pool_worker_lifetime$": "children start with the first call, not with the pool",
 }
 
 

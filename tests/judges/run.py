@@ -90,7 +90,7 @@ def unpacked(name: str) -> Path:
     wanted = f"{name}-{version(name)}"
     folder = SDISTS / wanted
     if not folder.exists():
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq"]
         options = ["--no-deps", "--no-binary", name, "--dest", str(SDISTS)]
         subprocess.run([*pip, *options, f"{name}=={version(name)}"], check=True)
         with tarfile.open(SDISTS / f"{wanted}.tar.gz") as archive:

@@ -3,8 +3,8 @@
 `pytest -p strict --judge=judge_loky`. A judge is a module beside this one with
 
 - `adapt()`: puts lightwork where the tests look for what they test; called before they are loaded;
-- `DEVIATIONS`: a test's name (or a part of it that names several) to the reason why lightwork does
-  otherwise. Each must fail: one that passes fails the run, and so does a name that is no test's;
+- `DEVIATIONS`: a pattern that finds one test's name, or several, to the reason why lightwork does
+  otherwise. Each must fail: one that passes fails the run, and so does a pattern that finds none;
 - `LEFT_OUT`: the same for tests that judge something else than an executor. They do not run,
   nor do those whose name lacks `ONLY`, where a judge has that.
 
@@ -12,6 +12,7 @@ A name is what follows the file in a test's id: `TestWait.test_timeout[1]`.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -57,11 +58,11 @@ class Judge:
         return self._only not in name or bool(self._look_up(self._left_out, name))
 
     def unmet(self) -> list[str]:
-        """Return the names that are no test's."""
+        """Return the patterns that found no test."""
         return sorted({*self._deviations, *self._left_out} - self._met)
 
     def _look_up(self, reasons: Mapping[str, str], name: str) -> str:
-        found = [part for part in reasons if part in name]
+        found = [pattern for pattern in reasons if re.search(pattern, name)]
         self._met.update(found)
         return reasons[found[0]] if found else ""
 
@@ -88,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if unmet := session.config.stash[_JUDGE].unmet():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print("\nlisted, and no test's name:", *unmet, sep="\n  ")
+        print("\nlisted, and no test is called so:", *unmet, sep="\n  ")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
