@@ -28,7 +28,7 @@ class ContextAwareExecutor(ThreadExecutor):
 
 def adapt() -> None:
     """Put ours where dask and its tests look."""
-    futures.ThreadPoolExecutor = ThreadExecutor  # type: ignore[misc, assignment]
+    futures.ThreadPoolExecutor = ThreadExecutor  # type: ignore[misc]
     futures.ProcessPoolExecutor = ProcessExecutor  # type: ignore[misc, assignment]
     dask.threaded.ContextAwareThreadPoolExecutor = ContextAwareExecutor
     dask.multiprocessing.ProcessPoolExecutor = ProcessExecutor

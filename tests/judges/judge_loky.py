@@ -3,10 +3,9 @@
 import os
 import signal
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
-from time import sleep
 from typing import Any
 
 import loky
@@ -16,7 +15,6 @@ import psutil
 from private_names import Child, JudgedProcessExecutor
 
 from lightwork.errors import WorkerLost
-from lightwork.pool.call import CallOptions
 from lightwork.pool.process_pool import ProcessPool
 
 FOLDER = "."
@@ -121,15 +119,12 @@ class LokyExecutor(JudgedProcessExecutor):
             env=env,
         )
         self._flags = Flags(self._pool)
-        self._keeps_children = timeout is None or timeout > 1
 
-    def start(self) -> None:
-        """Start all children with the first call, as loky does; ours would come one by one."""
-        super().start()
-        while self._keeps_children and len(self._pool._children) < self._max_workers:
-            wait(
-                [self._pool.add(sleep, (0.1,), {}, CallOptions()) for _ in range(self._max_workers)]
-            )
+    def start_call(self, *args: Any) -> Any:
+        """Start all children before the first call, as loky does; ours would come one by one."""
+        if not self._is_started:
+            self.start()
+        return super().start_call(*args)
 
     @property
     def _processes(self) -> dict[int, Child]:  # loky's are found under their pid

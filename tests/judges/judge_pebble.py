@@ -28,7 +28,6 @@ LEFT_OUT: dict[str, str] = {}
 DEVIATIONS = {
     "Pool.test_process_pool_active_error": "mocks pebble's own threads",
     "Pool.test_process_pool_broken_worker_launch": "mocks how pebble starts a process",
-    "Pool.test_process_pool_broken_initializer": "children start with the first call, which fails",
     "Pool.test_process_pool_broken_pickling_error": "an exception with a constructor of its own"
     " arrives as itself",
     "Pool.test_process_pool_expired_worker": "looks at pebble's own table of processes",
@@ -36,7 +35,6 @@ DEVIATIONS = {
     "Pool.test_process_pool_stop_futures": "no future stays pending for ever: stop cancels them",
     "TestProcessPoolDeadlockOn(NewFutures|Result)": "breaks a lock of pebble's in the child; there is none",
     "ThreadPool.test_thread_pool_active_error": "mocks pebble's own threads",
-    "ThreadPool.test_thread_pool_broken_initializer": "threads start with the first call",
     "ThreadPool.test_thread_pool_stop_futures": "no future stays pending for ever",
     "ThreadPool.test_thread_pool_tasks_limit": "threads are not replaced after some calls",
 }

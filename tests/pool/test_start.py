@@ -45,6 +45,15 @@ def test_started_children_are_all_there_and_ready() -> None:
         assert all(link.is_ready for link in executor._pool._children)
 
 
+def test_children_that_end_soon_are_all_there_once() -> None:
+    with ProcessExecutor(3, idle_timeout=0.001) as executor:
+        starting = threading.Thread(target=executor.start, daemon=True)
+        starting.start()
+        starting.join(30)
+
+        assert not starting.is_alive()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_starting_again_starts_no_more(kind: Callable[..., Executor]) -> None:
     with kind(2) as executor:

@@ -78,6 +78,7 @@ class Children:
         self.notes: deque[tuple[int, str, *tuple[object, ...]]] = deque()
         # How many children there were when the system refused another one; -1: it never did.
         self._refused_at = -1
+        self._are_staying = False
         # How many were told to stop and have not ended.
         self._stopped = 0
 
@@ -166,8 +167,20 @@ class Children:
     def _note(self, level: int, text: str, *values: object) -> None:
         self.notes.append((level, text, *values))
 
+    def stay(self) -> None:
+        """Let no child end for being idle, until they may leave."""
+        self._are_staying = True
+
+    def may_leave(self) -> None:
+        """Let idle children end again, each after its whole time from now on."""
+        self._are_staying = False
+        for link in self.idle.values():
+            link.idle_since = time.monotonic()
+
     def next_idle_end(self) -> float:
         """Return when the child that has been idle for longest is to end."""
+        if self._are_staying:
+            return FOREVER
         for link in self.idle.values():
             return link.idle_since + self._settings.idle_timeout
         return FOREVER

@@ -201,14 +201,21 @@ class ProcessPool:
         Raises:
             RuntimeError: The pool is closed, or broken (PoolError).
         """
-        while not self._is_warm():
+        try:
+            while not self._is_warm():
+                self.poller.wake()
+                # Bounded: a child may also die, or the pool end.
+                self._stirred.wait(_STIR_SECONDS)
+        finally:
+            with self._lock:
+                self._children.may_leave()
             self.poller.wake()
-            # Bounded: a child may also die, or the pool end.
-            self._stirred.wait(_STIR_SECONDS)
 
     def _is_warm(self) -> bool:
         self._stirred.clear()
         with self._lock:
+            # With a short idle_timeout the first would end before the last is there.
+            self._children.stay()
             if self._error is not None or self._is_closing:
                 raise self._refusal()
             self._is_warming = self._children.places > 0 and not self._calls.is_refused()
