@@ -96,6 +96,7 @@ def test_a_worker_stopped_past_its_lease_changes_nothing_late(
     future = executor.submit(wait_for, str(gate))
     first = start()
     wait_until(lambda: len(pids_at(gate)) == 1, "the first attempt")
+    wait_until(lambda: view_of(executor, future).has_begun, "the store to know that it has begun")
     (before,) = [worker.id for worker in executor.store.workers()]
 
     first.signal(signal.SIGSTOP)
@@ -184,6 +185,7 @@ def test_a_database_that_somebody_holds_past_the_lease_ends_no_running_job(
     future = executor.submit(wait_for, str(gate))
     worker, other = start(), start()
     wait_until(lambda: pids_at(gate), "the job to run")
+    wait_until(lambda: len(executor.store.workers()) == 2, "both to be known")
 
     with closing(sqlite3.connect(tmp_path / "work.db", isolation_level=None, timeout=20)) as lock:
         lock.execute("begin immediate")

@@ -15,10 +15,13 @@ from lightwork.pool.inbox import RING_BODY_MAX, RING_SIZE, Inbox, InboxReader, m
 def open_inbox() -> Iterator[tuple[Inbox, InboxReader]]:
     fd = make_inbox()
     inbox = Inbox(fd)
+    # A reader lives as long as its child, and closes nothing.
+    theirs = os.dup(fd)
     try:
-        yield inbox, InboxReader(os.dup(fd))
+        yield inbox, InboxReader(theirs)
     finally:
         inbox.close()
+        os.close(theirs)
 
 
 SIZES = st.one_of(
