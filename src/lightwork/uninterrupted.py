@@ -42,6 +42,11 @@ class _Main:
 _main = _Main()
 
 
+def is_main_thread() -> bool:
+    """Whether this is the thread in which functions for signals run."""
+    return get_ident() == _main.ident
+
+
 class Uninterrupted:
     """While this is entered, SIGINT waits. For one use; one inside of another is fine."""
 

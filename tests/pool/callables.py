@@ -1,6 +1,7 @@
 """Callables that are no plain functions, importable by children."""
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -55,3 +56,39 @@ CALLABLES: Final[dict[str, Callable[..., Any]]] = {
     "cached": cached,
     "bound method": Adder(1).__call__,
 }
+
+
+class AskedForItsSize:
+    """Raises what is no Exception when anybody asks it anything."""
+
+    def __getattr__(self, name: str) -> object:
+        if name in {"nbytes", "shape", "itemsize"}:
+            raise GeneratorExit(name)
+        raise AttributeError(name)
+
+    def __sizeof__(self) -> int:
+        raise SystemExit("size")
+
+
+def make_asked(number: int) -> AskedForItsSize:
+    """Return one, some time later than a map was started."""
+    time.sleep(0.001 * (number % 2))
+    return AskedForItsSize()
+
+
+class FailsAsItem:
+    """An item of a map, one of which raises something when it is pickled."""
+
+    def __init__(self, number: int, kind: type[BaseException] | None = None) -> None:
+        self.number = number
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.kind is not None:
+            raise self.kind(f"item {self.number}")
+        return FailsAsItem, (self.number,)
+
+
+def number_of(item: FailsAsItem) -> int:
+    """Return the item's number."""
+    return item.number

@@ -1,6 +1,8 @@
 """How many items of a map travel together, and how far ahead it runs: decisions."""
 
 import sys
+import types
+from collections.abc import Iterator
 
 import pytest
 
@@ -93,3 +95,42 @@ def test_slow_items_keep_chunks_small() -> None:
         size = pace.next_size(size, size, size * 0.025)
 
     assert size == 1
+
+
+def test_arrays_of_a_library_are_as_large_as_their_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Array:
+        nbytes = 8000
+
+    assert pace.approximate_size(Array()) < 1000
+
+    # As if it were numpy's, which these tests do without.
+    monkeypatch.setitem(sys.modules, "numpy", types.SimpleNamespace(ndarray=Array))
+
+    assert pace.approximate_size(Array()) == 8000
+    assert 80_000 <= pace.approximate_size([Array()] * 10) < 81_000
+    assert pace.approximate_size(memoryview(bytes(5000))) == 5000
+
+
+def test_a_value_of_the_user_is_not_asked_for_its_size() -> None:
+    class Asked(list[int]):
+        def __getattribute__(self, name: str) -> object:
+            raise SystemExit(name)
+
+        def __sizeof__(self) -> int:
+            raise SystemExit
+
+        def __len__(self) -> int:
+            raise SystemExit
+
+        def __iter__(self) -> Iterator[int]:
+            raise SystemExit
+
+    assert 0 < pace.approximate_size(Asked()) < 1000
+    assert pace.approximate_size([Asked()]) < 1000
+
+
+def test_a_view_that_was_released_has_some_size() -> None:
+    view = memoryview(bytes(5000))
+    view.release()
+
+    assert 0 < pace.approximate_size(view) < 1000

@@ -258,3 +258,21 @@ def test_real_interrupts_at_random_instants_leave_the_pools_usable() -> None:
     )
 
     assert finish(program, within=60) == ("{2}\n{2}\nTrue\n", "")
+
+
+def test_a_program_whose_folder_is_gone_has_pools(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = run_program(
+        """
+        import os
+        from lightwork.pool.process import ProcessExecutor
+        os.chdir(sys.argv[1])
+        os.rmdir(sys.argv[1])
+        with ProcessExecutor(1) as pool:
+            print(pool.submit(abs, -1).result())
+        """,
+        gone,
+    )
+
+    assert finish(program) == ("1\n", "")

@@ -1,5 +1,6 @@
 """The end of a ThreadExecutor, of its threads and of the interpreter."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -178,3 +179,21 @@ def test_the_function_cannot_be_a_keyword(
 ) -> None:
     with pytest.raises(TypeError):
         submit(single)
+
+
+def test_a_call_that_shuts_its_own_executor_down_does_not_wait_for_itself() -> None:
+    executor = ThreadExecutor(2)
+
+    executor.submit(executor.shutdown, wait=True).result(20)
+
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(int)
+
+
+def test_a_block_ends_whose_executor_is_the_default_of_its_event_loop() -> None:
+    async def use() -> int:
+        async with ThreadExecutor(2) as executor:
+            asyncio.get_running_loop().set_default_executor(executor)
+            return await asyncio.to_thread(sum, [1, 2])
+
+    assert asyncio.run(use()) == 3

@@ -30,6 +30,14 @@ from lightwork.pool.poller import FOREVER, Poller
 from lightwork.pool.relog import known_levels
 
 
+def _folder() -> str:
+    """Return the folder of this process; "" if it is gone, so that children have their server's."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - text in, text out
+    except FileNotFoundError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
     """What a pool is made of."""
@@ -53,7 +61,7 @@ class PoolSettings:
     logs: bool = False
     # Called with each line that children write; None: they write where the program does.
     output: Listener | None = None
-    folder: str = field(default_factory=os.getcwd)
+    folder: str = field(default_factory=_folder)
 
 
 class Children:

@@ -13,6 +13,8 @@ until they are read, or go at once if nobody can read them any more.
 Who does it: whoever has the *turn*. Calls end in many threads, also inside of
 start_call, so nobody waits for the turn. Who does not get it leaves a word
 (`_is_asked`) and goes; who has it looks for such words after giving it back.
+The turn is an attribute that `dict.setdefault` sets: it is taken in one step, which
+a Ctrl-C cannot part from knowing whose it is.
 Events (a call has ended, a bundle was split) are applied in the order in which
 they came, by who has the turn; so is everything else here that changes.
 
@@ -21,10 +23,12 @@ The reader only takes out of `ready`. A chunk is put there before it leaves
 the opposite order (`has_more`), nothing is ever overlooked.
 
 Until its last call is started, a feed that runs whole keeps its executor
-(open_maps.py); from then on it holds nothing of it.
+(open_maps.py); from then on it holds nothing of it. So it must end, whatever is
+raised, also by a Ctrl-C in the main thread between any two steps: what changes several
+fields is Uninterrupted and runs no code of the user, and an advance that was cut
+short where nobody might come again is made again (`_advance_surely`).
 """
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -53,6 +57,7 @@ from lightwork.pool.pace import (
 )
 from lightwork.pool.results import Arrivals
 from lightwork.pool.travel import Started, Travel, sample_of, seconds_of
+from lightwork.uninterrupted import Uninterrupted, is_main_thread
 
 # So few items of an input of known length are all submitted at the call, like
 # the standard library does.
@@ -69,6 +74,8 @@ class _Split(NamedTuple):
 class Feed:
     """The items of one map on their way; see the module docstring.
 
+    No slots: `_turn` is set through `__dict__`.
+
     Attributes:
         ready: Chunks that have ended, by the position of their first item.
         arrived: Their positions as they came, for who does not want them in order.
@@ -77,6 +84,9 @@ class Feed:
         yielded: How many were read; set by the reader.
         failure: Why items are left that will never be started.
     """
+
+    # Of the advance that has the turn; see the module docstring.
+    _turn: object = None
 
     def __init__(
         self,
@@ -116,7 +126,6 @@ class Feed:
         self._is_stopped = False
         self._is_cancelled = False
         self._is_unread = False
-        self._turn = threading.Lock()
         self._is_asked = False
         # Positions of chunks that have ended. Not the chunks: a future keeps its
         # callbacks, and the cycle would keep results.
@@ -130,8 +139,11 @@ class Feed:
         May raise what the input raises, or the executor, where a lazy input is read.
         """
         self._is_asked = True
-        while self._is_asked and self._turn.acquire(blocking=False):
+        me = object()
+        while self._is_asked:
             try:
+                if self.__dict__.setdefault("_turn", me) is not me:
+                    return
                 self._is_asked = False
                 self._apply_events()
                 if not self._is_stopped:
@@ -139,17 +151,19 @@ class Feed:
                 if self._is_stopped:
                     self._stop()
             finally:
-                self._turn.release()
+                # No call: a Ctrl-C would come between it and giving the turn back.
+                if self._turn is me:
+                    del self._turn
 
     def cancel(self) -> None:
         """Take no more; cancel what has not begun."""
         self._is_cancelled = self._is_stopped = True
-        self.advance()
+        self._advance_surely()
 
     def withdraw_rest(self) -> None:
         """Take no more; who reads gets CancelledError in the place of what is left."""
         self._is_stopped = True
-        self.advance()
+        self._advance_surely()
 
     def forget_results(self) -> None:
         """Run the rest although nobody can read it any more."""
@@ -161,6 +175,15 @@ class Feed:
     def has_more(self) -> bool:
         """Whether a chunk is ready or will be."""
         return bool(not self._is_exhausted or self._running or self.ready)
+
+    def is_under_way(self) -> bool:
+        """Whether anything may still become ready."""
+        return bool(not self._is_exhausted or self._running)
+
+    @property
+    def expected(self) -> int:
+        """How many results there are in all, when nothing is under way any more."""
+        return self._length if self.is_whole else self.taken
 
     @property
     def is_exhausted(self) -> bool:
@@ -174,18 +197,31 @@ class Feed:
 
     # --- with the turn
 
+    def _advance_surely(self) -> None:
+        try:
+            self.advance()
+        except BaseException:
+            # Perhaps nobody else comes any more.
+            self.advance()
+            raise
+
     def _apply_events(self) -> None:
-        while self._events:
-            event = self._events.popleft()
-            if isinstance(event, _Split):
-                self._apply_split(*event)
-            elif (chunk := self._running.get(event)) is not None:
-                self._note_ended(chunk)
+        if not self._events:
+            return
+        with Uninterrupted():
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, _Split):
+                    self._apply_split(*event)
+                elif (chunk := self._running.get(event)) is not None:
+                    self._note_ended(chunk)
 
     def _note_ended(self, chunk: MapChunk) -> None:
         self._ended += chunk.size
         if self._is_sized_here and chunk.error() is None:
-            self._learn(chunk)
+            # Only a hint; that it has ended must be noted.
+            with suppress(Exception):
+                self._learn(chunk)
         if not self._is_unread:
             self.ready[chunk.first] = chunk
             if not self._options.ordered:
@@ -214,9 +250,7 @@ class Feed:
             self._learn_bytes(sample_of(result))
 
     def _learn_bytes(self, values: Sequence[Any]) -> None:
-        sample = values[:SAMPLE]
-        # Whatever a value says when it is asked how large it is.
-        with suppress(Exception):
+        if sample := values[:SAMPLE]:
             size = sum(map(approximate_size, sample)) // len(sample)
             self._item_bytes = max(size, self._item_bytes // 2)
 
@@ -232,10 +266,13 @@ class Feed:
                 if len(items) < count or (self.is_whole and self.taken >= self._length):
                     self._let_go()
         except BaseException as error:
-            if not self.is_whole or isinstance(error, KeyboardInterrupt):
+            if not self.is_whole:
                 raise
-            # Perhaps in a thread of the pool: whoever reads is told.
-            self._fail(error)
+            # Perhaps in a thread of the pool: whoever reads is told, always, since items
+            # were taken that nobody will start.
+            self._let_go(error)
+            if issubclass(type(error), KeyboardInterrupt) and is_main_thread():
+                raise
 
     def _count_to_take(self) -> int:
         window = self._options.buffersize or (1 if self._is_step_by_step else self._auto_window())
@@ -276,8 +313,9 @@ class Feed:
                     "use the results before the executor is shut down"
                 )
                 raise
-            self.taken += started.size
-            self._watch(MapChunk(first, started))
+            with Uninterrupted():
+                self.taken += started.size
+                self._watch(MapChunk(first, started))
             items = items[started.size :]
 
     def _start(self, items: list[Any]) -> Started:
@@ -299,28 +337,29 @@ class Feed:
     def _tell(self, event: int | _Split) -> None:
         self._events.append(event)
         if self.is_whole:
-            self.advance()
+            self._advance_surely()
         else:
             # Who reads applies it, where more may be taken.
             self.news.put(None)
 
     # --- the end
 
-    def _fail(self, error: BaseException) -> None:
-        self.failure = error
-        self._let_go()
-        self.news.put(None)
-
-    def _let_go(self) -> None:
-        """Let the executor end: nothing is left to start."""
-        self._is_exhausted = True
-        self._travel.close()
-        self._source = iter(())
-        self._maps.remove(self)
+    def _let_go(self, failure: BaseException | None = None) -> None:
+        """Let the executor end: nothing is left to start, or nothing will be."""
+        # It may be a generator of the user, which ends when it is let go: not in there.
+        source = self._source
+        with Uninterrupted():
+            self.failure = failure
+            self._is_exhausted = True
+            self._travel.close()
+            self._source = iter(())
+            self._maps.remove(self)
+            self.news.put(None)
+        del source
 
     def _stop(self) -> None:
         if not self._is_exhausted:
-            self._fail(CancelledError("the executor was shut down with cancel_futures=True"))
+            self._let_go(CancelledError("the executor was shut down with cancel_futures=True"))
         if self._is_cancelled:
             # A call that runs is not run again for nobody.
             mode: CancelMode = "ask" if self._has_retries else "no"

@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeVar
 
 from lightwork.model import Progress
 from lightwork.pool.log_failure import log_failure
+from lightwork.uninterrupted import is_main_thread
 from lightwork.wakening import Wakening
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ _IS_KNOWN: Final = set(vars(futures.Future())) == {
     "_waiters",
 }
 
+_INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
 _TRUTH: Final = ("__bool__", "__len__")
 # Before Python 3.12 an asyncio future that is given a StopIteration raises instead of ending.
 _REFUSES_STOP: Final = sys.version_info < (3, 12)
@@ -141,18 +143,31 @@ class Future(futures.Future[T], Generic[T]):
 
     def _end_cancelled(self) -> None:
         """Cancel for good and tell those who wait; the owner has withdrawn the call."""
-        super().cancel()
-        self.set_running_or_notify_cancel()
-        self._forget_call()
+        try:
+            super().cancel()
+        finally:  # A Ctrl-C in a callback.
+            self.set_running_or_notify_cancel()
+            self._forget_call()
 
     def _invoke_callbacks(self) -> None:
         # The standard library stops at a callback that raises SystemExit: those
         # behind it, such as an asyncio loop's, would wait for ever.
+        interrupt: BaseException | None = None
         for callback in self._done_callbacks:
             try:
                 callback(self)
-            except BaseException:
-                log_failure(log, "future_callback_failed callback=%r", callback)
+            except BaseException as error:
+                if is_main_thread() and issubclass(type(error), _INTERRUPTS):
+                    # Most likely a Ctrl-C, which came while this one ran; no pool's thread.
+                    interrupt = error
+                else:
+                    log_failure(log, "future_callback_failed callback=%r", callback)
+        if interrupt is not None:
+            try:
+                raise interrupt
+            finally:
+                # The traceback holds this frame.
+                del interrupt
 
 
 def _state_of(future: futures.Future[Any]) -> str:

@@ -110,12 +110,18 @@ def _start_map(
         options = replace(options, bundles=False)
     travel = Travel(start_call, fn, policy, is_star=is_star, kwargs=dict(options.kwargs or {}))
     running = _Map(Feed(travel, inputs, chunksize, options, maps), options, maps)
-    running.start()
-    chunks = running.chunks()
-    # Up to the first yield; a generator that never started could not say that it is dropped.
-    next(chunks)
-    # Not one by one through a generator: that took a third of what a tiny item costs.
-    return Results(chain.from_iterable(chunks), lambda: running.close(chunks), running.open_async)
+    try:
+        running.start()
+        chunks = running.chunks()
+        # Up to the first yield; a generator that never started could not say that it is dropped.
+        next(chunks)
+        # Not one by one through a generator: that took a third of what a tiny item costs.
+        opened = chain.from_iterable(chunks)
+        return Results(opened, lambda: running.close(chunks), running.open_async)
+    except BaseException:
+        # Nobody has it: perhaps a Ctrl-C.
+        running.abandon()
+        raise
 
 
 class _Map:
@@ -139,15 +145,16 @@ class _Map:
         """
         if self._feed.is_whole:
             self._maps.add(self._feed)
-        try:
-            self._feed.advance()
-            if self._feed.failure is not None and not self._feed.taken:
-                raise self._feed.failure
-        except BaseException:
-            self._feed.cancel()
-            raise
+        self._feed.advance()
+        if self._feed.failure is not None and not self._feed.taken:
+            raise self._feed.failure
         if not (self._feed.is_whole or self._feed.is_exhausted):
             self._maps.note_unread(self._token, self._feed.taken)
+
+    def abandon(self) -> None:
+        """Let it be as if it had never been started; nobody can read it."""
+        self._feed.cancel()
+        self._note_used()
 
     def close(self, chunks: Generator[Iterable[Any], None, None]) -> None:
         """Cancel what has not begun, whether results were used or not."""
@@ -173,7 +180,7 @@ class _Map:
                 if error is not None:
                     raise error
                 self._feed.yielded += size
-            self._raise_failure()
+            self._check_whole()
         finally:
             # The frame lives on in the traceback of an error: keep nothing.
             values.clear()
@@ -202,7 +209,7 @@ class _Map:
                 if error is not None:
                     raise error
                 self._feed.yielded += size
-            self._raise_failure()
+            self._check_whole()
         finally:
             values.clear()
             error = None
@@ -213,8 +220,11 @@ class _Map:
         await bell.give_way()
         self._take_more()
         while self._feed.has_more():
+            is_last_look = not self._feed.is_under_way()
             if (chunk := self._pop_ready()) is not None:
                 return chunk
+            if is_last_look:
+                break
             try:
                 await bell.wait(self._seconds_left())
             except TimeoutError:
@@ -227,8 +237,12 @@ class _Map:
         """Return the next finished chunk; None when all were."""
         self._take_more()
         while self._feed.has_more():
+            # Asked first: nothing can come between and be overlooked.
+            is_last_look = not self._feed.is_under_way()
             if (chunk := self._pop_ready()) is not None:
                 return chunk
+            if is_last_look:
+                break
             self._wait()
             self._take_more()
         return None
@@ -279,9 +293,20 @@ class _Map:
                 values[at] = failure
         return values, error
 
-    def _raise_failure(self) -> None:
+    def _check_whole(self) -> None:
+        """Raise if anything is missing: no map ends short in silence.
+
+        Raises:
+            BaseException: Why items were not started.
+            RuntimeError: Results were lost by a mistake of this package.
+        """
         if self._feed.failure is not None:
             raise self._feed.failure
+        if self._feed.yielded != self._feed.expected:
+            raise RuntimeError(
+                f"map lost results: {self._feed.yielded} were yielded of {self._feed.expected} items; "
+                "please report this as a bug of lightwork"
+            )
 
     def _note_used(self) -> None:
         self._is_used = True

@@ -50,7 +50,7 @@ class OpenMaps:
             _busy[id(self)] = self
 
     def remove(self, feed: Feeding) -> None:
-        """Note that it has, or was cancelled."""
+        """Note that it has, or was cancelled; to be called Uninterrupted."""
         with self._lock:
             end = None
             if self._feeding.pop(id(feed), None) is not None and not self._feeding:

@@ -5,6 +5,8 @@ roughly how many bytes they hold. mapping.py measures and obeys.
 """
 
 import sys
+from array import array
+from collections import deque
 from itertools import islice
 from types import NoneType
 from typing import Any, Final
@@ -26,10 +28,21 @@ _BUNDLE_GROWTH: Final = 4
 _BUNDLE_MAX: Final = 512
 CHUNK_BYTES: Final = 1 << 20
 WINDOW_BYTES: Final = 64 << 20
+# Whose own idea of their size is the interpreter's.
+_PLAIN: Final = frozenset({bytes, bytearray, str, int, float, complex, bool, NoneType, array})
+_COLLECTIONS: Final = frozenset({list, tuple, dict, set, frozenset, deque})
+# Types of others that say what they hold, in `nbytes` or as a table does. Exactly these:
+# a class of the user that is one of them may answer with code of its own.
+_LIBRARIES: Final = {
+    "numpy": ("ndarray", "memmap"),
+    "pandas": ("DataFrame", "Series"),
+    "pyarrow": ("Table", "RecordBatch"),
+    "torch": ("Tensor",),
+}
 _NUMBERS: Final = {int, float, bool, NoneType}
 # Sizes are sampled from this many items of a chunk.
 SAMPLE: Final = 4
-# Bytes that an object is taken for that does not say.
+# Bytes that an object is taken for that is not asked.
 _SIZE_UNKNOWN: Final = 64
 
 
@@ -106,23 +119,42 @@ def are_light(values: list[Any]) -> bool:
 
 
 def approximate_size(value: object, depth: int = 2) -> int:
-    """Return roughly how many bytes a value holds, without walking all of it."""
+    """Return roughly how many bytes a value holds, without walking all of it.
+
+    Only values of known types are asked, and only by their own type: whatever else is
+    asked runs code of the user, which may raise anything, in the thread that serves all.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return sys.getsizeof(value)
     try:
-        return _size(value, depth)
+        if kind in _COLLECTIONS:
+            return _collection_size(value, depth)
+        return max(_SIZE_UNKNOWN, _data_size(kind, value))
     except Exception:
-        # Asking a value of the user runs its code, whose mistakes are not the map's.
+        # Another thread changes it, or a view was released.
         return _SIZE_UNKNOWN
 
 
-def _size(value: object, depth: int) -> int:
-    size = sys.getsizeof(value, _SIZE_UNKNOWN)
-    nbytes = getattr(value, "nbytes", 0)  # Views of arrays do not count their data.
-    if isinstance(nbytes, int):
-        size = max(size, nbytes)
-    if depth and isinstance(value, list | tuple | dict | set | frozenset) and value:
-        parts = value.values() if isinstance(value, dict) else value
+def _data_size(kind: type, value: Any) -> int:
+    """Return how many bytes of data a value holds, if its type is known to say so."""
+    if kind is memoryview:
+        return int(value.nbytes)
+    for library, names in _LIBRARIES.items():
+        # A program that has such a value has imported the library.
+        known = getattr(sys.modules.get(library), "__dict__", {})
+        if any(kind is known.get(name) for name in names):
+            if kind.__name__ == "DataFrame":
+                return int(value.memory_usage(index=False).sum())
+            return int(value.nbytes)
+    return 0
+
+
+def _collection_size(value: Any, depth: int) -> int:
+    size = sys.getsizeof(value)
+    if depth and value:
+        parts = value.values() if type(value) is dict else value
         sample = list(islice(parts, SAMPLE))
-        size += (
-            len(value) * sum(approximate_size(part, depth - 1) for part in sample) // len(sample)
-        )
+        parts_size = sum(approximate_size(part, depth - 1) for part in sample)
+        size += len(value) * parts_size // len(sample)
     return size

@@ -358,9 +358,11 @@ class ProcessPool:
         frozen_at = time.monotonic() + _FROZEN_SECONDS
         while (is_over := self._try_withdraw(call, mode, frozen_at)) is None:
             time.sleep(0.0005)
-        if is_over:
-            call.future._end_cancelled()
-        self.poller.wake()
+        try:
+            if is_over:
+                call.future._end_cancelled()
+        finally:  # A Ctrl-C in a callback.
+            self.poller.wake()
         return is_over
 
     def _try_withdraw(self, call: Call, mode: CancelMode, frozen_at: float) -> bool | None:

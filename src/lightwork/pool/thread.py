@@ -36,7 +36,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures._base import LOGGER
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -202,17 +202,22 @@ class ThreadExecutor(Executor, ThreadPoolExecutor):
             calls.is_dropping |= cancel_futures
             dropped = calls.take_all() if cancel_futures else []
             loop = calls.loop
-        for call in dropped:
-            call.drop()
+        _drop_all(dropped)
         calls.tokens.put(None)
         if loop is not None:
             for waiting in loop.take_waiting() if cancel_futures else ():
                 waiting.withdraw("no")
             loop.put(None)
-        if wait:
+        if may_wait:
             for thread in self._own_threads():
                 thread.join()
             calls.deadlines.stop()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            # Whoever pressed Ctrl-C waits for what runs, which cannot be killed, and no more.
+            self.kill_workers()
+        super().__exit__(kind, error, trace)
 
     def _own_threads(self) -> list[threading.Thread]:
         loop = self._calls.loop
@@ -285,6 +290,13 @@ class ThreadExecutor(Executor, ThreadPoolExecutor):
         calls.loop = loop
         _exit.tokens[loop.thread] = loop
         return loop
+
+
+def _drop_all(calls: list[Call]) -> None:
+    """Cancel calls that nobody has any more, whatever the user's callbacks raise."""
+    with ExitStack() as stack:
+        for call in reversed(calls):
+            stack.callback(call.drop)
 
 
 def _default_workers() -> int:

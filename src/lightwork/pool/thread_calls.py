@@ -130,9 +130,12 @@ class Call:
 
     def drop(self) -> None:
         """Cancel it; nobody will run it."""
-        if self.future.cancel():
+        try:
+            self.future.cancel()
+        finally:  # A Ctrl-C in a callback.
             # Tells wait() and as_completed(), which cancel() alone does not.
-            self.future.set_running_or_notify_cancel()
+            if self.future.cancelled():
+                self.future._end_cancelled()
 
     def fail(self, error: BaseException) -> None:
         """Let it fail; nobody will run it."""

@@ -93,8 +93,10 @@ class _Call:
             if self.is_decided or (self.is_begun and mode != "kill"):
                 return False
             self.is_decided = True
-        self.future._end_cancelled()
-        self.owner.run_soon(self._cancel)
+        try:
+            self.future._end_cancelled()
+        finally:  # A Ctrl-C in a callback.
+            self.owner.run_soon(self._cancel)
         return True
 
     def is_running(self) -> bool:
