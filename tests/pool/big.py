@@ -105,3 +105,9 @@ def describe(*args: Any, **kwargs: Any) -> list[tuple[str, int, bool]]:
     """Return type and size of each, and whether it is the first one itself."""
     given = [*args, *kwargs.values()]
     return [(type(value).__name__, len(value), value is given[0]) for value in given]
+
+
+def change_through(buffer: bytearray, holder: list[bytearray]) -> int:
+    """Change the bytes in the holder, and return what is in the buffer."""
+    holder[0][0] = 9
+    return buffer[0]

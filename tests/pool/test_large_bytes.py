@@ -72,3 +72,27 @@ def test_one_bytearray_given_twice_is_one_there(pool: ProcessExecutor) -> None:
     told = pool.submit(big.describe, shared, shared).result(WAIT)
 
     assert [is_first for _, _, is_first in told] == [True, True]
+
+
+@pytest.mark.parametrize("size", [100, LARGE])
+def test_a_bytearray_that_is_given_twice_is_one_object_in_the_call(
+    pool: ProcessExecutor, size: int
+) -> None:
+    buffer = bytearray(size)
+
+    assert pool.submit(big.change_through, buffer, [buffer]).result(WAIT) == 9
+    assert pool.submit(big.change_through, buffer, holder=[buffer]).result(WAIT) == 9
+    assert buffer[0] == 0
+
+
+def test_another_bytearray_with_the_same_bytes_stays_another(pool: ProcessExecutor) -> None:
+    call = pool.submit(big.change_through, bytearray(LARGE), [bytearray(LARGE)])
+
+    assert call.result(WAIT) == 0
+
+
+def test_a_bytearray_travels_apart_from_other_large_arguments() -> None:
+    data, apart = dump_arguments((bytearray(b"x" * LARGE), [b"y" * (2 * LARGE)]), {})
+
+    assert len(data) < 2 * LARGE + 1000
+    assert [part.nbytes for part in apart] == [LARGE]

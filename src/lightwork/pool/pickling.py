@@ -55,8 +55,21 @@ def dump_arguments(
     """Do the same for what a call is given, its large bytes apart as well."""
     for value in (*args, *kwargs.values()) if kwargs else args:
         if type(value) in _CARRIED:
-            return dump_apart(_carry_all(args, kwargs))
+            return _dump_carried(args, kwargs)
     return dump_apart((args, kwargs))
+
+
+def _dump_carried(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[bytes, Sequence[memoryview]]:
+    data, apart = dump_apart(_carry_all(args, kwargs))
+    for value in (*args, *kwargs.values()):
+        # It is in there a second time: referred to by another argument, and in the call the
+        # two must be one object. No other way tells, since pickle lets nobody replace them
+        # everywhere; of bytes, which nobody can change, it does not matter.
+        if type(value) is bytearray and _APART_MIN <= len(value) <= len(data) and value in data:
+            return dump_apart((args, kwargs))
+    return data, apart
 
 
 def dump_result(value: object) -> tuple[bytes, Sequence[memoryview]]:
