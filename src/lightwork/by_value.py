@@ -4,6 +4,7 @@
 - It copies the marks of dataclasses (MISSING and others), which are compared by
   identity: a dataclass of the main program then seems to have defaults everywhere.
 - It copies a msgspec Struct without its fields (struct_by_value.py).
+- It cannot copy cached functions and the like, nor slots (parts_by_value.py).
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from typing import Any, ClassVar, Final
 
 import cloudpickle
 from cloudpickle.cloudpickle import _should_pickle_by_reference
+
+from lightwork.parts_by_value import REDUCERS, with_slots
 
 _reduce: Callable[[types.CodeType], tuple[Any, ...]] = cloudpickle.Pickler.dispatch_table[
     types.CodeType
@@ -69,7 +72,7 @@ _override: Callable[[Any, Any], Any] = cloudpickle.Pickler.reducer_override
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar[Any] = ChainMap(
-        {types.CodeType: _reduce_code, **dict.fromkeys(_MARKS, _name_of_mark)},
+        {types.CodeType: _reduce_code, **REDUCERS, **dict.fromkeys(_MARKS, _name_of_mark)},
         cloudpickle.Pickler.dispatch_table,
     )
 
@@ -80,4 +83,6 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             from lightwork.struct_by_value import reduce_struct  # noqa: PLC0415 - see above
 
             return reduce_struct(value)
-        return _override(self, value)
+        reduced = _override(self, value)
+        is_by_value = isinstance(value, type) and type(reduced) is tuple
+        return with_slots(value, reduced) if is_by_value else reduced
