@@ -1,13 +1,14 @@
 """Workers that are killed, stopped, cut off and told to end: no job is lost, none ends twice."""
 
+import fcntl
 import os
 import random
 import signal
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,48 @@ def test_a_second_signal_ends_a_worker_now(
     view = view_of(executor, running)
     assert (view.state, view.failures, view.crashes) == (State.READY, 0, 0)
     wait_until(lambda: not is_alive(pids_at(gate)[0]), "the end of its child")
+
+
+@contextmanager
+def database_held(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
+        connection.execute("begin immediate")
+        yield
+        connection.execute("rollback")
+
+
+@contextmanager
+def lock_file_held(path: Path) -> Iterator[None]:
+    with Path(f"{path}-lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("hold", [database_held, lock_file_held])
+def test_a_second_signal_ends_workers_now_whoever_holds_the_database(
+    start: Start,
+    executor: DurableExecutor,
+    tmp_path: Path,
+    hold: Callable[[Path], AbstractContextManager[None]],
+) -> None:
+    gate = tmp_path / "gate"
+    running = executor.submit(wait_for, str(gate))
+    workers = [start(), start()]
+    wait_until(lambda: view_of(executor, running).has_begun, "the job to run")
+    wait_until(lambda: len(executor.store.workers()) == 2, "both workers to be there")
+
+    with hold(tmp_path / "work.db"):
+        for worker in workers:
+            # Two of one kind might be taken for one.
+            worker.signal(signal.SIGTERM)
+            worker.signal(signal.SIGINT)
+        # About two seconds; SQLite alone has a patience of thirty.
+        codes = [worker.process.wait(15) for worker in workers]
+    gate.touch()
+    start()
+
+    assert codes == [0, 0]
+    assert running.result(20) == "let go"
 
 
 def test_what_runs_longer_than_the_grace_period_is_handed_back(

@@ -62,7 +62,8 @@ class OwnWorker:
         if not self._where:
             return
         self._worker = Worker(
-            store,
+            # One of its own, which it can hurry at the end.
+            store.url,
             executor=self._where,
             authkey=authkey,
             imported=True,

@@ -243,5 +243,11 @@ class Store(Protocol):
     def wait_for_change(self, seen: int, timeout: float) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
 
+    def hurry(self) -> None:
+        """Let no call wait for the database for longer than a second any more.
+
+        Those that wait now included: whoever calls wants to end.
+        """
+
     def close(self) -> None:
         """Let go of files and threads; idempotent. Later calls raise StoreError."""

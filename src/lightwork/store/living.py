@@ -66,7 +66,10 @@ class Living:
         """Let go of the file of a worker; `is_dead`: leave it for those who rescue."""
         with self._lock:
             sign = self._signs.pop(worker_id, None)
-            self._rows.pop(worker_id, None)
+            row = self._rows.pop(worker_id, None)
+        if row is not None:
+            # Nobody needs it any more.
+            row.cancel()
         if sign is not None:
             sign.end(is_left=is_dead)
 

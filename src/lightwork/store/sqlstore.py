@@ -61,6 +61,7 @@ class SqlStore:
         self._url = sqlite_url(path)
         self._where = str(path)
         self._file: SqliteFile | None = open_file(path, create=create)
+        self._is_hurried = False
         self._living = Living(path.with_name(path.name + "-workers"))
 
     @property
@@ -288,6 +289,10 @@ class SqlStore:
         """Wait until `changes()` differs from `seen` or the time is up."""
         return self._usable().watch.wait(seen, timeout)
 
+    def hurry(self) -> None:
+        """Let no call wait for the database for longer than a second any more."""
+        self._is_hurried = True
+
     def close(self) -> None:
         """Let go of files and threads; idempotent."""
         file, self._file = self._file, None
@@ -309,7 +314,7 @@ class SqlStore:
             return read(connection)
 
     def _write(self, write: Callable[[Connection], T]) -> T:
-        return self._usable().writer.post(write)
+        return self._usable().writer.post(write, is_hurried=lambda: self._is_hurried)
 
     def _usable(self) -> SqliteFile:
         file = self._file

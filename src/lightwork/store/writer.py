@@ -41,6 +41,7 @@ from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, exc
 
+from lightwork.clock import monotonic
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store.driver_errors import driver_errors, store_error
 from lightwork.store.filelock import FileLock
@@ -57,6 +58,10 @@ MAX_BATCH: Final = 256
 PATIENCE: Final = 60.0
 # Where a whole event loop stands still meanwhile.
 LOOP_PATIENCE: Final = 1.0
+# Where whoever calls wants to end, whatever the database does.
+HURRIED_PATIENCE: Final = 1.0
+# How late a waiting caller notices that.
+_NOTICE: Final = 0.1
 _ADVICE: Final = (
     ". Nobody waits for longer in a thread that runs an event loop: `await "
     "executor.submit_async(...)`, or what else has such a form, lets the loop go on"
@@ -115,13 +120,20 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._posted = threading.Condition()
 
-    def post(self, write: Callable[[Connection], T], *, patience: float | None = None) -> T:
+    def post(
+        self,
+        write: Callable[[Connection], T],
+        *,
+        patience: float | None = None,
+        is_hurried: Callable[[], bool] = lambda: False,
+    ) -> T:
         """Run `write` in a transaction and return its result once that is committed.
 
         Args:
             write: Speaks to the connection and nothing else; may run twice.
             patience: Seconds to wait for the database before giving up; None: PATIENCE, and
                 LOOP_PATIENCE in a thread that runs an event loop.
+            is_hurried: Asked while it waits; once it says so, HURRIED_PATIENCE is left.
 
         Raises:
             StoreUnavailable: The database stayed locked; `write` has not run and will not.
@@ -134,7 +146,7 @@ class Writer:
                 patience, advice = LOOP_PATIENCE, _ADVICE
         try:
             self._append(turn)
-            return cast("T", turn.promise.result(patience))
+            return cast("T", _result(turn.promise, patience, is_hurried))
         except TimeoutError:
             if not turn.promise.cancel():
                 # Taken meanwhile, or the closure's own TimeoutError: its end is near.
@@ -158,6 +170,9 @@ class Writer:
         with Uninterrupted(), self._posted:
             self._is_closed = True
             thread = self._thread
+            if all(turn.promise.cancelled() for turn in self._waiting):
+                # It may still wait for a lock, to write nothing.
+                patience = min(patience, HURRIED_PATIENCE / 2)
             self._posted.notify()
         if thread is not None:
             thread.join(patience)
@@ -306,6 +321,21 @@ class Writer:
             named = gone
         named.__cause__ = error
         return named
+
+
+def _result(promise: Future[T], patience: float, is_hurried: Callable[[], bool]) -> T:
+    deadline = monotonic() + patience
+    has_hurried = False
+    while True:
+        left = deadline - monotonic()
+        try:
+            return promise.result(max(min(left, _NOTICE), 0.0))
+        except TimeoutError:
+            if promise.done() or left <= _NOTICE:
+                raise
+        if not has_hurried and is_hurried():
+            has_hurried = True
+            deadline = min(deadline, monotonic() + HURRIED_PATIENCE)
 
 
 def _changes(connection: Connection) -> int:

@@ -27,7 +27,8 @@ let running jobs finish for the grace period, then kill them and hand them back
 too; record the rest, sign off. A second request stops at once. A worker that ends
 with attempts it could not bring to an end does not sign off: signing off releases
 without blame, which may be wrong for a job that must not run twice. Its lease runs
-out, and whoever rescues them decides.
+out, and whoever rescues them decides. After the second request nothing waits long for
+the store either: if it is out of reach, the worker ends as if it had been killed.
 """
 
 import logging
@@ -113,6 +114,8 @@ class WorkerLoop:
         # One entry for each request: several threads may ask at once, and none may be lost.
         self._stops: list[None] = []
         self._grace_until = FOREVER
+        # To end at once, and the store is out of reach.
+        self._is_cut_off = False
         self._broken: PoolError | None = None
         self._mean_seconds = -1.0
         self._unrecorded: Ends = []
@@ -159,6 +162,8 @@ class WorkerLoop:
     def stop(self) -> None:
         """Ask the worker to stop gracefully; a second call stops it now."""
         self._stops.append(None)
+        if self._stops_asked > 1:
+            self._store.hurry()
         self._wake_up()
 
     @property
@@ -195,6 +200,9 @@ class WorkerLoop:
         except StoreUnavailable as error:
             log.warning("store_unavailable error=%s", error)
             self._is_unsure = True
+            if self._stops_asked > 1:
+                self._is_cut_off = True
+                return
             self._wake.wait(_STORE_RETRY_SECONDS)
             return
         self._sleep()
@@ -373,7 +381,7 @@ class WorkerLoop:
     def _is_done(self) -> bool:
         is_empty = not len(self._held) and not self._unrecorded
         if self._stops_asked:
-            return is_empty
+            return is_empty or self._is_cut_off
         return self._settings.burst and is_empty and self._is_drained and self._is_bare
 
     # --- beginning, losing the lease, stopping
@@ -448,7 +456,8 @@ class WorkerLoop:
             self._held.interrupt()
 
     def _end(self) -> None:
-        is_clean = not len(self._held) and not self._unrecorded and self._lease.is_trusted()
+        is_empty = not len(self._held) and not self._unrecorded
+        is_clean = is_empty and not self._is_cut_off and self._lease.is_trusted()
         self._executor.kill_workers()
         self._lease.stop()
         try:
