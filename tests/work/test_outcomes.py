@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from lightwork.errors import JobNotFound, StoreUnavailable
+from lightwork.errors import JobNotFound, StoreError, StoreUnavailable
 from lightwork.model import JobOutcome, State
 from lightwork.store.contract import Store
 from lightwork.work.outcomes import OutcomeWatch
@@ -22,6 +22,7 @@ class Outcomes:
         self.pruned: set[uuid.UUID] = set()
         self.safe_url = "store"
         self.failures = 0
+        self.loss: StoreError | None = None
         self.looks = 0
         self._changes = 0
         self._changed = threading.Condition()
@@ -37,6 +38,8 @@ class Outcomes:
 
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
         self.looks += 1
+        if self.loss is not None:
+            raise self.loss
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("out of reach")
@@ -222,6 +225,24 @@ def test_a_store_out_of_reach_only_delays(
     store.add(job)
 
     assert heard.came.wait(20)
+
+
+def test_a_store_that_is_lost_ends_every_wait(
+    store: Outcomes, watch: OutcomeWatch, job: uuid.UUID
+) -> None:
+    heard, later, loss = Heard(), Heard(), StoreError("deleted")
+    store.loss = loss
+
+    watch.wait_for(job, heard)
+    assert heard.came.wait(20)
+    store.loss = None
+    watch.wait_for(job, later)
+    store.add(job)
+
+    assert heard.all == [loss]
+    # Nobody else suffers for it.
+    assert later.came.wait(20)
+    assert later.all == [outcome(job)]
 
 
 def test_more_than_can_be_looked_up_at_once_all_come(store: Outcomes, watch: OutcomeWatch) -> None:

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from lightwork.clock import monotonic
-from lightwork.errors import JobFailed, JobNotFound, StoreError
+from lightwork.errors import JobFailed, JobNotFound, StoreError, StoreUnavailable
 from lightwork.model import ErrorInfo, JobOutcome
 from lightwork.pool.log_failure import log_failure
 from lightwork.pool.remote import unpack_exception
@@ -52,6 +52,8 @@ _WAIT_SECONDS: Final = 1.0
 # for the store, which looks for changes of other processes as often anyway.
 _NOTICE_SECONDS: Final = 0.1
 _IDLE_SECONDS: Final = 60.0
+# How often in a row the store has to say that it is of no use any more.
+_REFUSALS: Final = 3
 # Share of the time that looking may take when many jobs wait and much changes.
 _BUSY_SHARE: Final = 0.2
 # Seconds of looking that may be saved up: on a quiet system no look has to wait.
@@ -187,6 +189,10 @@ class OutcomeWatch:
         """Tell all who wait, or will, that no outcome will come, and why."""
         with self._lock:
             self._failure = error
+        self._fail_waiting(error)
+
+    def _fail_waiting(self, error: BaseException) -> None:
+        with self._lock:
             waits = list(itertools.chain.from_iterable(self._waiting.values()))
             self._waiting.clear()
             self._idle.notify_all()
@@ -225,7 +231,7 @@ class OutcomeWatch:
             self._new.set()
 
     def _watch(self) -> None:
-        seen = -1
+        seen, refusals = -1, 0
         while True:
             with self._lock:
                 if self._is_closed:
@@ -239,9 +245,15 @@ class OutcomeWatch:
                 if not self._new.wait(pause) and job_ids:
                     seen = self._wait_for_change(seen)
                 self._new.clear()
+                refusals = 0
             except StoreError as error:
                 log.warning("outcomes_not_read error=%s", error)
+                # What is out of reach is waited for; what is lost does not come back.
+                refusals = 0 if isinstance(error, StoreUnavailable) else refusals + 1
+                if refusals >= _REFUSALS:
+                    self._fail_waiting(error)
                 self._new.wait(_WAIT_SECONDS)
+                self._new.clear()
             except BaseException:
                 # A defect, here or in the store: whoever waits must not wait for ever.
                 log_failure(log, "outcomes_not_delivered")
