@@ -9,6 +9,7 @@ import textwrap
 import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +19,8 @@ from lightwork.errors import UsageError
 from lightwork.pool import program
 from lightwork.pool.command import Command
 from lightwork.pool.current import Current, run_with
+
+AUTHKEY = "LIGHTWORK_AUTHKEY"
 
 pytestmark = pytest.mark.process
 
@@ -112,6 +115,21 @@ def test_env_replaces_the_environment() -> None:
     done = Command(["/usr/bin/env"], env={"A": "1"})()
 
     assert done.stdout == "A=1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_there"),
+    [({}, False), ({"extra_env": {"A": "1"}}, False), ({"extra_env": {AUTHKEY: "x"}}, True),
+     ({"env": {AUTHKEY: "x"}}, True)],
+)  # fmt: skip
+def test_a_command_gets_the_authkey_only_by_name(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], *, is_there: bool
+) -> None:
+    monkeypatch.setenv(AUTHKEY, "0123456789abcdef")
+
+    done = Command(["/usr/bin/env"], **options)()
+
+    assert (AUTHKEY in done.stdout) is is_there
 
 
 def test_extra_env_is_added_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

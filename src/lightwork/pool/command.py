@@ -43,6 +43,7 @@ from lightwork.pool.placeholders import (
 from lightwork.pool.program import Launch, Run, Target, run_program
 
 TAIL_SHOWN: Final = 2000
+_SECRET: Final = "LIGHTWORK_AUTHKEY"
 _TARGETS: Final[Mapping[str, Target]] = {
     "capture": subprocess.PIPE,
     "inherit": None,
@@ -62,7 +63,8 @@ class Command:
         timeout: Seconds until the process group is ended with SIGTERM and, two
             seconds later, SIGKILL; 0 means no limit.
         cwd: Directory to run in; "" means this process's.
-        env: Replaces the environment; None means this process's.
+        env: Replaces the environment; None means this process's without LIGHTWORK_AUTHKEY: who
+            has that key may have pickles run, which is no business of most programs.
         extra_env: Added to the environment.
         input: Given to the program as standard input; without it, it is empty.
         check: Whether an exit status that is not in `ok` raises CalledProcessError.
@@ -180,9 +182,10 @@ class Command:
         return subprocess.CompletedProcess(argv, run.status, stdout, stderr)
 
     def _environment(self) -> dict[str, str] | None:
-        if self.env is None and not self.extra_env:
+        if self.env is None and not self.extra_env and _SECRET not in os.environ:
             return None
-        start = os.environ if self.env is None else self.env
+        inherited = {name: os.environ[name] for name in os.environ if name != _SECRET}
+        start = inherited if self.env is None else self.env
         return {**start, **(self.extra_env or {})}
 
     def _output(self, kept: bytes | None) -> str | bytes | None:
