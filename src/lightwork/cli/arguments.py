@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from lightwork.cli.output import plain, printable
+from lightwork.cli.output import plain, printable, shown
 from lightwork.codec import Subject
 from lightwork.codec.payload import SIGNED, Codec
 from lightwork.errors import PayloadError
@@ -35,7 +35,7 @@ def arguments_text(job_id: UUID, payload: bytes, size: int) -> str:
         args, kwargs = Codec().decode_call(Subject(job_id, ""), payload)
     except PayloadError as error:
         return f"{size} bytes, not readable: {printable(str(error))}"
-    words = [*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
+    words = [*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())]
     return printable(", ".join(words))
 
 

@@ -21,9 +21,9 @@ from lightwork.cli.output import (
     draw_bar,
     first_line,
     is_terminal,
+    one_line,
     plain_view,
     print_json,
-    printable,
     seconds_since,
 )
 from lightwork.cli.table import Cell, Column, print_table
@@ -141,8 +141,8 @@ def _row(view: "JobView", arguments: str, workers: "Sequence[WorkerView]") -> li
     return [
         Cell(str(view.seq)),
         Cell(view.state, STATE_COLOURS[view.state]),
-        Cell(printable(short_name(view.task))),
-        Cell(printable(view.queue)),
+        Cell(one_line(short_name(view.task))),
+        Cell(one_line(view.queue)),
         Cell(str(view.attempt)),
         Cell(show_duration(seconds_since(view.created_at))),
         Cell(_took(view)),
@@ -162,14 +162,14 @@ def _took(view: "JobView") -> str:
 
 def _note(view: "JobView", workers: "Sequence[WorkerView]") -> Cell:
     if view.state is State.READY:
-        return Cell(why_unserved(view.lane, workers), "yellow")
+        return Cell(one_line(why_unserved(view.lane, workers)), "yellow")
     if view.state is State.RUNNING:
         return Cell(_progress(view), "yellow")
     if view.state is State.SCHEDULED and view.due_at is not None:
         left = -seconds_since(view.due_at)
         return Cell(f"due in {show_duration(left)}" if left > 0 else "due")
     if view.error is not None:
-        return Cell(f"{printable(view.error.type)}: {first_line(view.error.text)}", "red")
+        return Cell(f"{one_line(view.error.type)}: {first_line(view.error.text)}", "red")
     return Cell("")
 
 

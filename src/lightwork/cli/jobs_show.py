@@ -15,6 +15,7 @@ from lightwork.cli.output import (
     STATE_COLOURS,
     first_line,
     make_console,
+    one_line,
     plain_view,
     print_json,
     printable,
@@ -87,11 +88,11 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
 
     yield "id", f"{view.seq}, {view.id}"
     yield "state", view.state
-    yield "task", short_name(view.task)
+    yield "task", one_line(short_name(view.task))
     if origin := origin_of(view.task):
-        yield "of", origin
+        yield "of", one_line(origin)
     yield "arguments", arguments_text(view.id, payload, view.payload_size)
-    yield "queue", f"{view.queue}, priority {view.priority}"
+    yield "queue", f"{one_line(view.queue)}, priority {view.priority}"
     counts = f"{_count(view.failures, 'failure')}, {_count(view.crashes, 'crash')}"
     if view.losses:
         counts += f", {view.losses} lost before they had begun"
@@ -110,7 +111,7 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
     if outcome is not None and outcome.state == "succeeded":
         yield "result", _result(outcome)
     if view.error is not None:
-        yield "error", f"{view.error.type}: {view.error.text}"
+        yield "error", f"{one_line(view.error.type)}: {view.error.text}"
 
 
 def _count(number: int, word: str) -> str:
@@ -175,9 +176,11 @@ def _print_attempts(attempts: "list[AttemptView]") -> None:
     for attempt in attempts:
         took = show_duration((attempt.ended_at - attempt.started_at).total_seconds())
         error = attempt.error
-        why = f" {printable(error.type)}: {first_line(error.text)}" if error else ""
+        why = f" {one_line(error.type)}: {first_line(error.text)}" if error else ""
         at = f"{attempt.started_at:%H:%M:%S}"
-        click.echo(f"  attempt {attempt.number} {attempt.outcome} at {at} after {took}{why}")
+        click.echo(
+            f"  attempt {attempt.number} {one_line(attempt.outcome)} at {at} after {took}{why}"
+        )
 
 
 def _print_traceback(view: "JobView", attempts: "list[AttemptView]") -> None:

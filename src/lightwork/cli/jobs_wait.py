@@ -11,7 +11,7 @@ import click
 
 from lightwork.cli.job_names import JobName, find_jobs
 from lightwork.cli.options import duration, output_options, targets_argument
-from lightwork.cli.output import draw_bar, first_line, note, print_json, printable
+from lightwork.cli.output import draw_bar, first_line, note, one_line, print_json
 
 if TYPE_CHECKING:
     from lightwork.model import JobOutcome
@@ -98,5 +98,5 @@ def _report(name: JobName, outcome: "JobOutcome", *, json: bool, quiet: bool) ->
     elif not quiet:
         click.echo(f"{name}\t{outcome.state}")
     if error is not None and not json:
-        why = f"{printable(error.type)}: {first_line(error.text)}"
+        why = f"{one_line(error.type)}: {first_line(error.text)}"
         note(f"lightwork: job {name} failed in attempt {outcome.attempt}: {why}")

@@ -7,7 +7,7 @@ key at hand; a look at a job never loads one.
 import json as json_text
 from typing import Any
 
-from lightwork.cli.output import plain, printable
+from lightwork.cli.output import plain, printable, shown
 from lightwork.codec import Codec, Subject
 from lightwork.errors import JobCancelled, JobFailed, PayloadError
 from lightwork.model import ErrorInfo, JobOutcome, State
@@ -53,7 +53,7 @@ def result_text(outcome: JobOutcome, *, task: str = "", authkey: bytes = b"") ->
     try:
         return json_text.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
-        return printable(repr(value))
+        return printable(shown(value))
 
 
 def result_fields(outcome: JobOutcome, *, task: str = "", authkey: bytes = b"") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from lightwork.cli.answers import answers
+from lightwork.error_text import text_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,11 @@ STATE_COLOURS: Final = {
     "failed": "red",
     "cancelled": "bright_black",
 }
+
+# Characters of a name, or of an error's first line: a row may hold megabytes.
+_MOST_SHOWN: Final = 500
+# Those in which the first line is looked for.
+_MOST_READ: Final = 10_000
 
 
 def is_terminal() -> bool:
@@ -58,12 +64,23 @@ def plain(value: Any) -> Any:
     import msgspec
 
     try:
-        found = msgspec.to_builtins(value, str_keys=True, enc_hook=repr)
+        found = msgspec.to_builtins(value, str_keys=True, enc_hook=shown)
         # Lone surrogates show themselves only here.
         msgspec.json.encode(found)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return repr(value)
+        return shown(value)
     return found
+
+
+def shown(value: object) -> str:
+    """Return the repr of any value; of what has none, words in its place."""
+    try:
+        return repr(value)
+    except Exception as error:
+        # Python writes no integer of more than 4300 digits, alone or in a list.
+        if type(value) is int:
+            return f"<an integer of {value.bit_length()} bits>"
+        return f"<{type(value).__name__} that cannot be shown: {first_line(text_of(error))}>"
 
 
 def plain_view(view: Any) -> dict[str, Any]:
@@ -86,7 +103,7 @@ def json_line(document: Any) -> str:
     """Return a value as one line of JSON; what JSON has no word for becomes its repr."""
     import msgspec
 
-    return msgspec.json.encode(document, enc_hook=repr).decode()
+    return msgspec.json.encode(document, enc_hook=shown).decode()
 
 
 def printable(text: str) -> str:
@@ -98,9 +115,15 @@ def printable(text: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line that says something, printable."""
-    lines = text.strip().splitlines()
-    return printable(lines[0]) if lines else ""
+    """Return the first line that says something, printable and bounded."""
+    lines = text[:_MOST_READ].strip().splitlines()
+    return one_line(lines[0]) if lines else ""
+
+
+def one_line(text: str) -> str:
+    """Return a name as lists show it: printable, no line ends, and cut where it is too long."""
+    cut = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+    return printable(cut.replace("\n", "\\n").replace("\t", " "))
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -6,7 +6,7 @@ import click
 
 from lightwork.cli.main import FAILED
 from lightwork.cli.options import DEFAULT_URL, duration, is_url, output_options
-from lightwork.cli.output import note, print_json
+from lightwork.cli.output import note, plain, print_json
 
 if TYPE_CHECKING:
     from lightwork.pool.executor import Executor
@@ -95,7 +95,7 @@ def _print(result: Any, error: BaseException | None, *, json: bool) -> None:
 
     if json:
         failure = None if error is None else {"type": type(error).__name__, "text": str(error)}
-        print_json({"result": result, "error": failure})
+        print_json({"result": plain(result), "error": failure})
     elif error is not None:
         note(error_text(error))
     else:

@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.text import Text
 
-from lightwork.cli.output import STATE_COLOURS, draw_bar, printable, seconds_since
+from lightwork.cli.output import STATE_COLOURS, draw_bar, one_line, printable, seconds_since
 from lightwork.cli.times import show_duration
 from lightwork.model import State
 from lightwork.store.views import Summary, WorkerView
@@ -64,7 +64,7 @@ def _worker(worker: WorkerView) -> Text:
     age = show_duration(max(seconds_since(worker.heartbeat_at), 0.0))
     word, style = ("live", "green") if worker.is_live else ("lost", "red")
     text = (
-        f" {worker.name}  {worker.running}/{worker.slots} busy  heartbeat {age} ago"
+        f" {one_line(worker.name)}  {worker.running}/{worker.slots} busy  heartbeat {age} ago"
         f"  queues {', '.join(worker.queues)}"
     )
     return Text.assemble("  ", (word, style), printable(text))
@@ -80,7 +80,7 @@ def _states(states: Mapping[State, int]) -> Iterator[Text]:
 
 def _queue(name: str, states: Mapping[State, int]) -> Text:
     counts = ", ".join(f"{states[state]} {state}" for state in State if states.get(state))
-    return Text(f"  {printable(name)}: {counts}")
+    return Text(f"  {one_line(name)}: {counts}")
 
 
 def _more(count: int) -> Iterator[Text]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lightwork.cli.output import shown
 from lightwork.errors import UsageError
 
 
@@ -35,8 +36,8 @@ def show_value(value: Any) -> bytes:
         return value.encode("utf-8", "surrogateescape") + b"\n"
     try:
         return msgspec.json.encode(value) + b"\n"
-    except (TypeError, ValueError, RecursionError):
-        return repr(value).encode("utf-8", "backslashreplace") + b"\n"
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return shown(value).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _refuse_constant(word: str) -> Any:

@@ -43,7 +43,7 @@ from lightwork.pool.placeholders import (
 from lightwork.pool.program import Launch, Run, Target, run_program
 
 TAIL_SHOWN: Final = 2000
-_SECRET: Final = "LIGHTWORK_AUTHKEY"
+_SECRET: Final = "LIGHTWORK_AUTHKEY"  # noqa: S105 - the name of the variable
 _TARGETS: Final[Mapping[str, Target]] = {
     "capture": subprocess.PIPE,
     "inherit": None,

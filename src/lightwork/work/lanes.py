@@ -79,6 +79,6 @@ class KnownLanes:
             self._unknown.pop(task, None)
             return True
         if task not in self._unknown:
-            log.info("task_unknown task=%s", task)
+            log.info("task_unknown task=%.500s", task)
         self._unknown[task] = now + _ASK_AGAIN_SECONDS
         return False

@@ -15,6 +15,8 @@ from lightwork.tasks import is_of_session, origin_of, short_name
 # Seconds after which whoever waits is told why. Longer than a worker takes to say that it
 # knows a task which it has to look for.
 PATIENCE: Final = 2.0
+# Characters of a name in a sentence: a row may hold megabytes.
+_SHOWN: Final = 200
 NOBODY: Final = "no worker is alive"
 
 
@@ -41,7 +43,7 @@ def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
         url: The store, as a command line would name it.
     """
     jobs = "1 ready job" if ready == 1 else f"{ready} ready jobs"
-    return f"{jobs} of {short_name(lane.task)}: {reason}; {_what_to_do(lane, url)}"
+    return f"{jobs} of {short_name(lane.task):.{_SHOWN}}: {reason}; {_what_to_do(lane, url)}"
 
 
 def _what_to_do(lane: Lane, url: str) -> str:
@@ -50,7 +52,7 @@ def _what_to_do(lane: Lane, url: str) -> str:
             "only the session (REPL, notebook) that declared it can run it, with "
             "workers of its own: lw.executor(url, workers=4)"
         )
-    module = short_name(lane.task).partition(":")[0]
+    module = short_name(lane.task).partition(":")[0][:_SHOWN]
     queue = "" if lane.queue == DEFAULT_QUEUE else f" -q {lane.queue}"
     origin = PurePath(origin_of(lane.task))
     where = f" in {origin.parent}" if origin.is_absolute() else ""
