@@ -69,6 +69,35 @@ def test_the_options_become_the_policy_of_the_job(lightwork: Invoke, store: Stor
     assert view.policy == Policy(queue="mail", priority=5, delay=120.0, retries=3, timeout=1.5)
 
 
+DECLARED = """
+import lightwork as lw
+
+@lw.task(queue="mail", priority=7, retries=2, timeout=0.5, max_crashes=9)
+def send(): pass
+"""
+
+
+def test_a_job_has_what_its_task_declares_and_the_options_win(
+    lightwork: Invoke, store: Store, folder: Path
+) -> None:
+    (folder / "declared.py").write_text(DECLARED)
+    words: tuple[list[str], ...] = ([], ["--retries", "0", "--queue", "late"], ["--no-check"])
+
+    policies = []
+    for more in words:
+        done = lightwork("submit", "declared:send", *more)
+        view = store.job(UUID(done.stdout.strip()))
+        assert view is not None
+        assert done.stderr == ""
+        policies.append(view.policy)
+
+    assert policies == [
+        Policy(queue="mail", priority=7, retries=2, timeout=0.5, max_crashes=9),
+        Policy(queue="late", priority=7, retries=0, timeout=0.5, max_crashes=9),
+        Policy(),
+    ]
+
+
 @pytest.mark.parametrize("name", ["far.away:compute", "broken:compute", "leaving:compute"])
 def test_what_cannot_be_imported_here_is_submitted_with_a_note(
     lightwork: Invoke, store: Store, folder: Path, name: str
@@ -82,6 +111,7 @@ def test_what_cannot_be_imported_here_is_submitted_with_a_note(
     assert store.job(UUID(done.stdout.strip())) is not None
     assert f"lightwork: the module '{name.partition(':')[0]}' cannot be imported" in done.stderr
     assert "submitted all the same, for workers that know it" in done.stderr
+    assert "under the options of this command alone" in done.stderr
 
 
 def test_a_task_of_a_main_program_is_known_to_that_program_alone(

@@ -58,8 +58,8 @@ def find_function(name: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # a callable of unknown type
 
 
-def check_name(name: str) -> str:
-    """Refuse a name that nobody can mean, as far as can be told here.
+def find_if_here(name: str) -> tuple[object, str]:
+    """Return the function of a name; refuse one that nobody can mean, as far as can be told here.
 
     What cannot be imported here may well be there where the workers are, and what is of
     `__main__` is known to the program that declares it alone.
@@ -68,14 +68,14 @@ def check_name(name: str) -> str:
         name: MODULE:FUNCTION.
 
     Returns:
-        Why it could not be checked, or "".
+        The function, None if it is not here; and why it could not be found, or "".
 
     Raises:
         UsageError: The module is here and has no such function.
     """
     module_name = name.partition(":")[0]
     if module_name.partition(".")[0] == "__main__":
-        return ""
+        return None, ""
     # A module that prints when it is imported must not print into the answer.
     with contextlib.redirect_stdout(sys.stderr):
         try:
@@ -83,9 +83,8 @@ def check_name(name: str) -> str:
         except UsageError as error:
             if module_name.endswith(".py"):
                 raise
-            return str(error).partition("; expected")[0].partition("\n")[0]
-        find_function(name)
-    return ""
+            return None, str(error).partition("; expected")[0].partition("\n")[0]
+        return find_function(name), ""
 
 
 def _say_near(holder: Any, module_name: str, word: str) -> str:

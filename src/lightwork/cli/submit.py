@@ -1,8 +1,9 @@
 """`lightwork submit`: keep one job, by name.
 
 The store need not be where the code is. Where the module is here all the same, a name
-that it does not have is refused; but what the task declares (queue, retries ...) is not
-taken from it: the options say it for this job, and mean the same everywhere.
+that it does not have is refused, and the job has what its task declares (queue, retries
+...), as if a program had submitted it; options that are given here win. Where it is not,
+a note says that only the options count.
 """
 
 import os
@@ -18,7 +19,7 @@ from lightwork.cli.output import note, print_json
 from lightwork.cli.values import read_value
 
 if TYPE_CHECKING:
-    from lightwork.model import NewJob
+    from lightwork.model import NewJob, Policy
     from lightwork.store.contract import Store
 
 # What a worker may look up: both parts there, no blanks, nothing local.
@@ -30,11 +31,13 @@ _LONGEST_NAME: Final = 500
 @click.command()
 @click.argument("words", nargs=-1, metavar="[URL] MODULE:FUNCTION [ARG]...")
 @click.option("--kw", multiple=True, metavar="NAME=VALUE", help="A keyword argument.")
-@click.option("--delay", type=duration, default="0s", metavar="TIME", help="Not before then: 30s, 2h.")  # fmt: skip
-@click.option("--queue", default="default", show_default=True, help="Queue it waits in.")
-@click.option("--priority", type=int, default=0, metavar="N", help="Higher runs first.")
-@click.option("--retries", type=int, default=0, metavar="N", help="Run it again after a failure.")
-@click.option("--timeout", type=duration, default="0s", metavar="TIME", help="Kill an attempt that runs longer.")  # fmt: skip
+@click.option("--delay", type=duration, default=None, metavar="TIME", help="Not before then: 30s, 2h.")  # fmt: skip
+@click.option("--queue", default=None, help="Queue it waits in; without this and the following four: as its task declares.")  # fmt: skip
+@click.option("--priority", type=int, default=None, metavar="N", help="Higher runs first.")
+@click.option(
+    "--retries", type=int, default=None, metavar="N", help="Run it again after a failure."
+)
+@click.option("--timeout", type=duration, default=None, metavar="TIME", help="Kill an attempt that runs longer.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait for its end and print the result.")
 @click.option("--no-check", is_flag=True, help="Do not look whether the module, if it is here, has FUNCTION.")  # fmt: skip
 @output_options
@@ -45,11 +48,11 @@ def submit(
     *,
     words: tuple[str, ...],
     kw: tuple[str, ...],
-    delay: float,
-    queue: str,
-    priority: int,
-    retries: int,
-    timeout: float,
+    delay: float | None,
+    queue: str | None,
+    priority: int | None,
+    retries: int | None,
+    timeout: float | None,
     wait: bool,
     no_check: bool,
     json: bool,
@@ -66,11 +69,15 @@ def submit(
     from lightwork.store.sqlstore import open_store
     from lightwork.tasks import make_policy
 
-    policy = make_policy(
-        Policy(), delay=delay, queue=queue, priority=priority, retries=retries, timeout=timeout
-    )
-    if not no_check:
-        _check(name, quiet=quiet)
+    declared = Policy() if no_check else _declared(name, quiet=quiet)
+    given = {
+        "delay": delay,
+        "queue": queue,
+        "priority": priority,
+        "retries": retries,
+        "timeout": timeout,
+    }
+    policy = make_policy(declared, **_said(given))
     job = _new_job(name, args, kwargs, policy=policy)
     with closing(open_store(url)) as store:
         store.submit([job])
@@ -93,12 +100,24 @@ def _split(ctx: click.Context, words: tuple[str, ...]) -> tuple[str, str, tuple[
     return choose_url(ctx, given), name, tuple(map(read_value, rest[1:]))
 
 
-def _check(name: str, *, quiet: bool) -> None:
-    from lightwork.cli.modules import check_name
+def _declared(name: str, *, quiet: bool) -> "Policy":
+    """Return the policy of the task, if it can be seen from here, else the default one."""
+    from lightwork.cli.modules import find_if_here
+    from lightwork.model import Policy
+    from lightwork.tasks import Task
 
-    unknown = check_name(name)
+    found, unknown = find_if_here(name)
     if unknown and not quiet:
-        note(f"lightwork: {unknown}; submitted all the same, for workers that know it")
+        note(
+            f"lightwork: {unknown}; submitted all the same, for workers that know it, and under "
+            "the options of this command alone: what the task declares is not known here"
+        )
+    return found.policy if isinstance(found, Task) else Policy()
+
+
+def _said(options: dict[str, Any]) -> Any:
+    # What make_policy takes, which mypy cannot know.
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _keyword(text: str) -> tuple[str, Any]:
