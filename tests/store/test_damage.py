@@ -217,6 +217,40 @@ def test_row_that_is_moved_can_be_read_byte_for_byte(full: SqlStore, path: Path)
     assert content["payload"] == {"type": "blob", "hex": b"payload".hex().upper()}
 
 
+def lose_index_entries(path: Path, change: str) -> None:
+    """Make the change while SQLite does not know of the index of lanes."""
+    named = "name = 'job_lane'"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    row = connection.execute(f"SELECT rowid, * FROM sqlite_master WHERE {named}").fetchone()
+    connection.execute(f"DELETE FROM sqlite_master WHERE {named}")
+    connection.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    assert connection.execute(change).rowcount == 1
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "INSERT INTO sqlite_master (rowid, type, name, tbl_name, rootpage, sql) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    connection.close()
+
+
+def test_index_that_lacks_a_row_is_named_and_built_anew(url: str, path: Path) -> None:
+    with SqlStore(url) as before:
+        jobs = [submitted(before) for _ in range(3)]
+    lose_index_entries(path, "UPDATE job SET priority = 5 WHERE seq = 2")
+
+    with SqlStore(url) as store:
+        problems, repaired, problems_after = store.check(), store.repair(), store.check()
+
+        assert problems == ["the index job_lane is broken, --repair builds it anew"]
+        assert repaired == ["the index job_lane was broken and is built anew"]
+        assert problems_after == []
+        assert {view.id for view in store.jobs()} == set(jobs)
+        work(store)
+
+
 def test_repair_of_a_healthy_store_moves_nothing(full: SqlStore, path: Path) -> None:
     full.submit([new_job()])
 

@@ -51,7 +51,7 @@ def upgrade(*, url: str, json: bool, quiet: bool) -> None:
 @db.command()
 @url_argument
 @click.option("--repair", is_flag=True,
-              help="Move damaged rows to the table `damaged`, and count anew.")  # fmt: skip
+              help="Move damaged rows to the table `damaged`, build broken indexes and count anew.")  # fmt: skip
 @output_options
 def check(*, url: str, repair: bool, json: bool, quiet: bool) -> None:
     """Look for wrong data; reads the whole store, changes nothing unless asked to."""

@@ -5,6 +5,7 @@ what it means. Reads the whole table: for a person who asks, not for a loop. Wha
 can be wrong with a single value is said in `damage.py`.
 """
 
+import re
 from collections import Counter
 from typing import Final
 
@@ -17,6 +18,11 @@ from lightwork.store import statements as sql
 from lightwork.store.tables import attempt, in_state, job, tally
 
 _EXAMPLES: Final = 5
+# As many as SQLite may tell: of a large index that is broken it would tell each row.
+_FINDINGS: Final = 100
+_ABOUT_AN_INDEX: Final = re.compile(
+    r"(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)"
+)
 _FINAL: Final = in_state(*sql.FINALS)
 _FORBIDDEN: Final[tuple[tuple[str, ColumnElement[bool]], ...]] = (
     ("are running, but no worker holds them", and_(in_state(State.RUNNING), job.c.worker.is_(None))),
@@ -43,8 +49,10 @@ def problems(connection: Connection) -> list[str]:
 
 
 def repair(connection: Connection) -> list[str]:
-    """Move damaged rows away, and what belonged to them; count finished jobs anew."""
-    moved = damage.repair(connection)
+    """Build broken indexes anew, move damaged rows and what belonged to them; count anew."""
+    # First: through a broken index not even a row can be moved.
+    moved = _rebuild_indexes(connection)
+    moved += damage.repair(connection)
     moved += damage.move_strays(connection)
     if miscounts := _miscounts(connection):
         tallying.recount(connection)
@@ -52,15 +60,39 @@ def repair(connection: Connection) -> list[str]:
 
 
 def _damage(connection: Connection) -> list[str]:
+    found = _integrity(connection)
+    broken = sorted({index for text in found if (index := _index_in(text))})
+    other = [text for text in found if not _index_in(text)]
+    return [
+        *(f"the file is damaged: {text}" for text in other),
+        *(f"the index {index} is broken, --repair builds it anew" for index in broken),
+    ]
+
+
+def _rebuild_indexes(connection: Connection) -> list[str]:
+    found = _integrity(connection)
+    broken = sorted({index for text in found if (index := _index_in(text))})
+    if len(broken) == 0 or not all(map(_index_in, found)):
+        # Of a file that is damaged in its tables too, nothing may be written anew.
+        return []
+    for index in broken:
+        connection.exec_driver_sql(f'REINDEX "{index}"')
+    return [f"the index {index} was broken and is built anew" for index in broken]
+
+
+def _integrity(connection: Connection) -> list[str]:
+    """Return what SQLite finds wrong with the file, indexes included."""
     if connection.dialect.name != "sqlite":
         return []
-    found = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars()
+    found = connection.exec_driver_sql(f"PRAGMA integrity_check({_FINDINGS})").scalars()
     # A broken CHECK is told below, with the jobs that break it.
-    return [
-        f"the file is damaged: {text}"
-        for text in found
-        if text != "ok" and not text.startswith("CHECK constraint")
-    ]
+    return [text for text in found if text != "ok" and not text.startswith("CHECK constraint")]
+
+
+def _index_in(text: str) -> str:
+    """Return the index that lacks a row or has one too many, "" if this is about something else."""
+    said = _ABOUT_AN_INDEX.fullmatch(text)
+    return said[1] if said else ""
 
 
 def _broken(connection: Connection, meaning: str, forbidden: ColumnElement[bool]) -> str:

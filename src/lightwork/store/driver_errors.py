@@ -29,7 +29,10 @@ _SQLITE: Final[Mapping[str, tuple[type[StoreError], str]]] = {
         StoreUnavailable,
         "it cannot be opened; check that its folder may be written, and how many files are open",
     ),
-    "SQLITE_CORRUPT": (StoreError, "the file is damaged; restore a copy or try `sqlite3 .recover`"),
+    "SQLITE_CORRUPT": (
+        StoreError,
+        "the file is damaged; try `lightwork db check --repair`, else restore a copy or `sqlite3 .recover`",
+    ),
     "SQLITE_NOTADB": (StoreError, "the file is not a SQLite database; name another file"),
     "SQLITE_TOOBIG": (
         StoreError,
