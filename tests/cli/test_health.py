@@ -88,9 +88,19 @@ def test_work_in_progress_is_healthy() -> None:
         ),
         (
             summary(ready=12, oldest=2.1, live=1, slots=4),
-            [worker(task="mail:sort"), worker(queue="other"), worker(is_live=False)],
+            [worker(task="letter:sort"), worker(queue="other"), worker(is_live=False)],
             None,
             f"12 ready jobs of mail:send: no live worker knows this task; start one: {START}",
+        ),
+        (
+            summary(ready=12, oldest=2.1, live=1, slots=4),
+            [worker(task="mail:sort")],
+            None,
+            (
+                "12 ready jobs of mail:send: no live worker knows this task, though one knows others "
+                "of its module; if it is a plain function, start one with --allow: "
+                f"lightwork worker {URL} --allow mail -q mail; if it is new there, "
+            ),
         ),
         (
             # Among free slots, and not the workers' fault.

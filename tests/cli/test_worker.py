@@ -94,6 +94,7 @@ def test_a_job_of_an_unknown_task_stays_and_the_worker_says_so_once(
 
     assert store.states([job_id]) == {job_id: State.READY}
     assert done.stderr.count("task unknown task=script:nothing") == 1
+    assert "a plain function needs --allow script" in done.stderr
 
 
 def test_allowed_plain_functions_run(folder: Path, store: Store, made: Made) -> None:

@@ -15,6 +15,7 @@ from lightwork.model import ANY_TASK, Lane
 from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
 from lightwork.work.pace import AHEAD_SECONDS
+from lightwork.work.unserved import module_of
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,12 @@ class KnownLanes:
             self._unknown.pop(task, None)
             return True
         if task not in self._unknown:
-            log.info("task_unknown task=%.500s", task)
+            log.info("task_unknown task=%.500s%s", task, self._hint(task))
         self._unknown[task] = now + _ASK_AGAIN_SECONDS
         return False
+
+    def _hint(self, task: str) -> str:
+        module = module_of(task)
+        if not any(known.startswith(f"{module}:") for known in self._catalog.names):
+            return ""
+        return f"; of {module} only tasks are known, a plain function needs --allow {module}"

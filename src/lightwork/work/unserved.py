@@ -18,6 +18,7 @@ PATIENCE: Final = 2.0
 # Characters of a name in a sentence: a row may hold megabytes.
 _SHOWN: Final = 200
 NOBODY: Final = "no worker is alive"
+NOT_THERE: Final = "no live worker knows this task, though one knows others of its module"
 
 
 def why_unserved(lane: Lane, workers: Iterable[WorkerView]) -> str:
@@ -29,8 +30,14 @@ def why_unserved(lane: Lane, workers: Iterable[WorkerView]) -> str:
     if not serving:
         return f"no live worker serves the queue {lane.queue!r}"
     if not any(worker.knows(lane.task) for worker in serving):
-        return "no live worker knows this task"
+        has_module = any(_has_module(worker, lane.task) for worker in serving)
+        return NOT_THERE if has_module else "no live worker knows this task"
     return ""
+
+
+def module_of(task: str) -> str:
+    """Return the module in a task's name, bounded."""
+    return short_name(task).partition(":")[0][:_SHOWN]
 
 
 def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
@@ -43,17 +50,30 @@ def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
         url: The store, as a command line would name it.
     """
     jobs = "1 ready job" if ready == 1 else f"{ready} ready jobs"
-    return f"{jobs} of {short_name(lane.task):.{_SHOWN}}: {reason}; {_what_to_do(lane, url)}"
+    return (
+        f"{jobs} of {short_name(lane.task):.{_SHOWN}}: {reason}; {_what_to_do(lane, reason, url)}"
+    )
 
 
-def _what_to_do(lane: Lane, url: str) -> str:
+def _what_to_do(lane: Lane, reason: str, url: str) -> str:
     if is_of_session(lane.task):
         return (
             "only the session (REPL, notebook) that declared it can run it, with "
             "workers of its own: lw.executor(url, workers=4)"
         )
-    module = short_name(lane.task).partition(":")[0][:_SHOWN]
+    module = module_of(lane.task)
     queue = "" if lane.queue == DEFAULT_QUEUE else f" -q {lane.queue}"
+    if reason == NOT_THERE:
+        return (
+            f"if it is a plain function, start one with --allow: lightwork worker {url} --allow "
+            f"{module}{queue}; if it is new there, start the workers anew"
+        )
     origin = PurePath(origin_of(lane.task))
     where = f" in {origin.parent}" if origin.is_absolute() else ""
     return f"start one{where}: lightwork worker {url} -m {module}{queue}"
+
+
+def _has_module(worker: WorkerView, task: str) -> bool:
+    # Of a script there may be another of the same name.
+    start = f"{short_name(task).partition(':')[0]}:"
+    return not origin_of(task) and any(known.startswith(start) for known in worker.tasks)
