@@ -42,7 +42,7 @@ LAYERS: Final = (
     Layer(
         "nouns",
         (
-            *("errors.py", "error_text.py", "model.py", "clock.py", "numeric.py"),
+            *("errors.py", "error_text.py", "model.py", "clock.py", "numeric.py", "near.py"),
             # What no module names crosses borders too: pools and stores send it alike.
             "by_value.py struct_by_value.py parts_by_value.py",
             # Ctrl-C comes to whoever is in the main thread, in pools and stores alike.

@@ -45,6 +45,7 @@ IMPURE_MODULES: Final = frozenset(
 IMPURE_CALLS: Final = frozenset({"open", "print", "input", "now", "utcnow", "today"})
 # (file, function) that may import late, with the reason; cli/ always may: --help must be quick.
 LATE_IMPORTS: Final = {
+    ("near.py", "did_you_mean"): "difflib: only for a name that is unknown",
     ("pool/current.py", "current"): "errors.py costs a child's start 28 ms; only misuse needs it",
     ("pool/child.py", "_redirect_output"): "only for a pool with output=",
     ("pool/child.py", "_serve_loop"): "asyncio: only for coroutine functions",

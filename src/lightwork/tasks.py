@@ -28,6 +28,7 @@ from typing import Any, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, o
 
 from lightwork.errors import UsageError
 from lightwork.model import Backoff, Policy, Progress
+from lightwork.near import did_you_mean
 from lightwork.numeric import as_int, as_number
 
 P = ParamSpec("P")
@@ -191,8 +192,10 @@ def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
     values: dict[str, Any] = dict(changes)
     known = {known.name for known in dataclasses.fields(Policy)}
     if unknown := sorted(values.keys() - known):
+        names = sorted(known | {"on_progress"})
         raise UsageError(
-            f"unknown task option {unknown[0]!r}; expected one of {', '.join(sorted(known))}"
+            f"unknown task option {unknown[0]!r}; expected one of {', '.join(names)}"
+            f"{did_you_mean(unknown[0], names)}"
         )
     if "max_memory" in values:
         values["max_memory"] = parse_size(values["max_memory"])

@@ -15,6 +15,7 @@ from lightwork.store.contract import Store
 ID = "01a208e3-c262-726d-99db-b8702431cc0f"
 
 MISUSES = [
+    (["statu"], "no such command 'statu'; did you mean 'status'?"),
     (["shwo"], "no such command 'shwo'; `lightwork --help` tells more"),
     (["jobs", "shwo"], "'shwo' is neither a URL nor one of"),
     (["jobs", "--state", "done"], "'done' is not one of"),

@@ -285,3 +285,15 @@ def test_the_fork_servers_main_module_guard_is_not_needed(tmp_path: Path) -> Non
     )
 
     assert (done.stdout, done.stderr, done.returncode) == ("8\n", "", 0)
+
+
+def test_workers_of_a_pool_are_told_as_max_workers() -> None:
+    with pytest.raises(TypeError, match=r"'workers'.*; say max_workers=3"):
+        executor("processes", workers=3)
+
+
+def test_a_slip_in_an_option_of_a_store_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"did you mean 'workers'\?") as refusal:
+        executor(f"sqlite:///{tmp_path}/work.db", worker=3)
+
+    assert str(refusal.value).count("authkey") == 1

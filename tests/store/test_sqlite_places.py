@@ -42,6 +42,19 @@ def test_refusal_does_not_repeat_the_password() -> None:
     assert "secret" not in str(refusal.value)
 
 
+def test_refusal_does_not_repeat_what_stands_behind_the_question_mark() -> None:
+    with pytest.raises(UsageError, match=r"work\.db\?password=\*\*\*: options") as refusal:
+        open_store("sqlite:///work.db?password=hunter2")
+
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["work.db", "folder/work.db"])
+def test_url_that_lacks_a_slash_is_told_with_three(name: str) -> None:
+    with pytest.raises(UsageError, match=f"a slash is missing.* sqlite:///{name}, "):
+        open_store(f"sqlite://{name}")
+
+
 def make_nothing(path: Path) -> None:
     path.parent.rmdir()
 

@@ -140,6 +140,11 @@ def test_an_unknown_option_is_named_with_the_known_ones() -> None:
         task(retrys=3)  # type: ignore[call-overload]
 
 
+def test_an_unknown_option_is_told_what_it_may_have_been() -> None:
+    with pytest.raises(UsageError, match=r"on_progress.*; did you mean .*'retries'\?$"):
+        task(retry=3)  # type: ignore[call-overload]
+
+
 def test_a_bad_option_leaves_the_task_as_it_was() -> None:
     decorated = task(double)
 

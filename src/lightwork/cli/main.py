@@ -27,6 +27,7 @@ import click
 from lightwork.cli.options import URL_SOURCE, VERSION
 from lightwork.cli.output import printable
 from lightwork.cli.settings import fit, read_settings
+from lightwork.near import did_you_mean
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -95,6 +96,15 @@ class Verbs(click.Group):
         module, _, name = VERBS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one may have been meant."""
+        is_known = ctx.resilient_parsing or args[0] in VERBS
+        if not is_known and (near := did_you_mean(args[0], VERBS)):
+            ctx.fail(f"no such command {args[0]!r}{near}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing a verb."""

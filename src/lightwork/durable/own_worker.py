@@ -8,6 +8,7 @@ from typing import Any, Final
 from lightwork.errors import PoolError, UsageError
 from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
 from lightwork.model import JobOutcome, State
+from lightwork.near import did_you_mean
 from lightwork.numeric import as_int
 from lightwork.pool.choose import count_slots
 from lightwork.store.contract import Store
@@ -166,10 +167,11 @@ def check_worker_options(options: dict[str, Any], where: str) -> None:
     """
     parameters = inspect.signature(Worker).parameters
     known = [name for name in parameters if name not in _OURS]
+    names = list(dict.fromkeys(["workers", "authkey", *known]))
     if unknown := sorted(options.keys() - set(known)):
         raise TypeError(
             f"DurableExecutor got an unexpected keyword argument {unknown[0]!r}; "
-            f"expected workers, authkey or one of {', '.join(known)}"
+            f"expected one of {', '.join(names)}{did_you_mean(unknown[0], names)}"
         )
     if options and not where:
         raise UsageError(

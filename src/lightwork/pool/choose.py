@@ -38,8 +38,15 @@ def open_pool(where: str, **options: Any) -> Executor:
 
     Raises:
         UsageError: These are not words for a pool, or an option makes no sense.
+        TypeError: `workers` is an option of stores.
     """
     kind, count = parse_where(where)
+    if "workers" in options:
+        say = "" if kind == "inline" else f"; say max_workers={options['workers']!r}"
+        raise TypeError(
+            f"executor({where!r}) got an unexpected keyword argument 'workers', which says how many "
+            f"jobs of a store run in this program{say}"
+        )
     if count is not None and options.setdefault("max_workers", count) != count:
         raise UsageError(
             f"{where!r} says {count} and max_workers says {options['max_workers']!r}; say it once"

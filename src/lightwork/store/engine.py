@@ -63,24 +63,35 @@ def sqlite_path(url: str) -> Path:
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite" or parsed.get_driver_name() != "pysqlite":
         raise UsageError(
-            f"store {parsed.render_as_string()}: stores are kept in SQLite for now; "
+            f"store {safe_url(url)}: stores are kept in SQLite for now; "
             "expected sqlite:///path/to/file.db"
         )
     name = parsed.database or ""
+    if parsed.host:
+        raise UsageError(
+            f"store {safe_url(url)}: a slash is missing, {parsed.host!r} would be the name of a "
+            f"machine; three before a path in this folder, sqlite:///{parsed.host}"
+            f"{'/' + name if name else ''}, and four before an absolute one"
+        )
     if name in {"", ":memory:"} or name.startswith("file:"):
         raise UsageError(
-            f"store {url}: a store must be an ordinary file, because other threads and processes "
+            f"store {safe_url(url)}: a store must be an ordinary file, because other threads and processes "
             "open it too and memory ends with the process; expected sqlite:///path/to/file.db"
         )
     if parsed.query:
-        raise UsageError(f"store {url}: options after '?' are not supported; leave them out")
+        raise UsageError(
+            f"store {safe_url(url)}: options after '?' are not supported; leave them out"
+        )
     # Links resolved: whatever the name, all must meet at one lock file.
     return Path(name).resolve()
 
 
 def safe_url(url: str) -> str:
-    """Return the URL as it may be shown and logged: without its password."""
-    return _parse(url).render_as_string(hide_password=True)
+    """Return the URL as it may be shown and logged: without its password and values behind `?`."""
+    parsed = _parse(url)
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    options = "&".join(f"{name}=***" for name in parsed.query)
+    return f"{shown}?{options}" if options else shown
 
 
 def hide_password(url: str) -> str:
