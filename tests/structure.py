@@ -55,6 +55,7 @@ LATE_IMPORTS: Final = {
     ("pool/inherit.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
     ("pool/pickling.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
     ("by_value.py", "reducer_override"): "msgspec: only for Structs of __main__",
+    ("executors.py", "_open_store"): "SQLAlchemy: only for the URL of a store",
     ("pool/show.py", "_with_bar"): "rich: only for progress=True on a terminal",
     ("work/runner.py", "_is_being_cancelled"): "asyncio: only for coroutine functions",
     ("store/schema.py", "upgrade"): "Alembic: only when a schema is made or changed",

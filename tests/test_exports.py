@@ -61,6 +61,22 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         getattr(lightwork, "no_such_name")  # noqa: B009 - mypy knows that it is absent
 
 
+def test_pools_of_this_machine_import_no_database() -> None:
+    calls = (
+        "import sys, lightwork as lw\n"
+        'for where in ("inline", "threads", "processes:1"):\n'
+        "    with lw.executor(where) as ex: ex.submit(abs, -1).result(60)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", calls], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    loaded = done.stdout.split()
+    assert "lightwork.pool.process" in loaded
+    assert [name for name in ("sqlalchemy", "msgspec", "alembic") if name in loaded] == []
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WHAT_IS_ADDED], capture_output=True, text=True, check=True

@@ -5,15 +5,17 @@ workers that share a database.
 """
 
 import os
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import UsageError
 from lightwork.pool.choose import open_pool
 from lightwork.pool.executor import Executor
 from lightwork.pool.inline import InlineExecutor
 from lightwork.pool.process import ProcessExecutor
 from lightwork.pool.thread import ThreadExecutor
+
+if TYPE_CHECKING:
+    from lightwork.durable.executor import DurableExecutor
 
 
 @overload
@@ -29,11 +31,11 @@ def executor(where: Literal["inline"]) -> InlineExecutor: ...
 
 
 @overload
-def executor(where: str, *, workers: int | str, **options: Any) -> DurableExecutor: ...
+def executor(where: str, *, workers: int | str, **options: Any) -> "DurableExecutor": ...
 
 
 @overload
-def executor(where: str, *, authkey: bytes, **options: Any) -> DurableExecutor: ...
+def executor(where: str, *, authkey: bytes, **options: Any) -> "DurableExecutor": ...
 
 
 @overload
@@ -61,4 +63,11 @@ def executor(where: str | None = None, **options: Any) -> Executor:
     place = where or os.environ.get("LIGHTWORK_URL") or "processes"
     if not isinstance(place, str):
         raise UsageError(f"where must be text; seen: {place!r}")
-    return DurableExecutor(place, **options) if "://" in place else open_pool(place, **options)
+    return _open_store(place, options) if "://" in place else open_pool(place, **options)
+
+
+def _open_store(url: str, options: dict[str, Any]) -> Executor:
+    # SQLAlchemy takes half a second to import, and a program without a store never needs it.
+    from lightwork.durable.executor import DurableExecutor  # noqa: PLC0415 - see above
+
+    return DurableExecutor(url, **options)

@@ -56,6 +56,17 @@ def test_a_durable_future_names_its_job(url: str) -> None:
         assert repr(future) == f"<DurableFuture of job {future.job_id}: pending>"
 
 
+@pytest.mark.parametrize("where", ["inline", "threads:1", "processes:1", "store"])
+@pytest.mark.parametrize("progress", [False, True])
+def test_results_say_whose_they_are(url: str, where: str, progress: bool) -> None:
+    with lw.executor(url if where == "store" else where) as opened:
+        results = opened.map(square, [1], progress=progress)
+        shown = repr(results)
+        results.close()
+
+    assert shown == f"<Results of {'face.jobs:' if where == 'store' else ''}square>"
+
+
 def test_a_future_whose_result_cannot_be_shown_is_shown() -> None:
     future: lw.Future[object] = lw.Future()
     future.set_result(Unshowable())

@@ -37,6 +37,41 @@ def test_a_pipe_gets_a_plain_line_at_the_end() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_a_pipe_gets_the_last_line_from_whoever_never_asks_for_more() -> None:
+    stream = io.StringIO()
+
+    shown = show_progress(iter("abc"), 3, title="letters", stream=stream)
+    pairs = list(zip("xyz", shown, strict=False))
+
+    assert pairs == [("x", "a"), ("y", "b"), ("z", "c")]
+    assert stream.getvalue().startswith("letters: 3 of 3 done in ")
+    assert next(shown, None) is None
+    assert stream.getvalue().count("done in") == 1
+
+
+def test_whoever_stops_early_gets_no_last_line() -> None:
+    stream = io.StringIO()
+
+    shown = show_progress(iter("abc"), 3, title="letters", stream=stream)
+    list(zip("x", shown, strict=False))
+    shown.close()
+
+    assert stream.getvalue() == ""
+
+
+def test_an_iterator_is_counted_before_the_map_takes_from_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ThreadExecutor(1) as executor:
+        list(executor.map(double, iter([1, 2, 3]), buffersize=1, progress=True))
+        list(executor.starmap(max, iter([(1, 2)] * 3), buffersize=1, progress=True))
+
+    assert [line.split(" done")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "double: 3 of 3",
+        "max: 3 of 3",
+    ]
+
+
 def test_a_terminal_gets_a_bar() -> None:
     stream = Terminal()
 

@@ -27,7 +27,7 @@ from lightwork.pool.open_maps import OpenMaps
 from lightwork.pool.progress import Listener
 from lightwork.pool.results import Results
 from lightwork.pool.travel import tell_of_item
-from lightwork.tasks import Task
+from lightwork.tasks import Task, short_name
 from lightwork.work.collect import collect
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ def map_jobs(
     kept = KeptMap(
         futures, task, jobs, options.on_progress or task.on_progress, failed=options.failed
     )
-    taken, is_exhausted = 0, False
+    taken, is_exhausted, token = 0, False, object()
 
     def take(count: int) -> list[Any]:
         nonlocal taken, is_exhausted
@@ -147,7 +147,6 @@ def map_jobs(
         if options.key is None and not is_closed():
             _cancel_unwanted(futures, unwanted, kept)
 
-    token = object()
     results, kept.submit_rest = collect(
         take,
         kept.submit,
@@ -158,6 +157,7 @@ def map_jobs(
         remind=lambda future: future.tell_why(),
         note_read=lambda: maps.note_read(token),
         check_running=check_running,
+        name=short_name(task.name),
     )
     if not inputs.is_whole:
         if not is_exhausted and taken < inputs.length:

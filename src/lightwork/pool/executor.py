@@ -25,17 +25,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def shown(
-    results: Results[T], fn: Callable[..., T], iterables: tuple[Iterable[Any], ...]
-) -> Results[T]:
-    """Return the results of a map with a progress display around them."""
+def shown(results: Results[T], fn: Callable[..., T], total: int) -> Results[T]:
+    """Return the results of a map over so many items (0: not known) with a progress display."""
     title = getattr(fn, "__name__", type(fn).__name__)
-    total = count_items(iterables)
     displayed = show_progress(results, total, title=title)
     return Results(
         displayed,
         displayed.close,
         lambda: show_progress_async(results.arriving(), total, title=title),
+        results.name,
     )
 
 
@@ -236,8 +234,10 @@ class Executor(futures.Executor, abc.ABC):
         """
         check_names("map", options)
         made = self._map_options(errors, options)
+        # Counted first: the map takes from what is an iterator.
+        total = count_items(iterables) if options.get("progress") else 0
         results = self._map_items(fn, iterables, made)
-        return shown(results, fn, iterables) if options.get("progress") else results
+        return shown(results, fn, total) if options.get("progress") else results
 
     @overload
     def starmap(
@@ -297,8 +297,9 @@ class Executor(futures.Executor, abc.ABC):
         """
         check_names("starmap", options)
         made = self._map_options(errors, options)
+        total = count_items((calls,)) if options.get("progress") else 0
         results = self._map_calls(fn, calls, made)
-        return shown(results, fn, (calls,)) if options.get("progress") else results
+        return shown(results, fn, total) if options.get("progress") else results
 
     def _map_items(
         self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions

@@ -46,6 +46,7 @@ from typing import Any, Literal
 from lightwork.clock import monotonic
 from lightwork.errors import UsageError
 from lightwork.pool.call import CallOptions, call_options
+from lightwork.pool.called import name_of
 from lightwork.pool.coroutine import is_coroutine_function
 from lightwork.pool.feed import Feed
 from lightwork.pool.inputs import Inputs, take_calls, take_inputs
@@ -117,7 +118,7 @@ def _start_map(
         next(chunks)
         # Not one by one through a generator: that took a third of what a tiny item costs.
         opened = chain.from_iterable(chunks)
-        return Results(opened, lambda: running.close(chunks), running.open_async)
+        return Results(opened, lambda: running.close(chunks), running.open_async, name_of(fn))
     except BaseException:
         # Nobody has it: perhaps a Ctrl-C.
         running.abandon()

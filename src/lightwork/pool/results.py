@@ -36,12 +36,18 @@ class Results(Iterator[T], AsyncIterator[T]):
         results: Iterator[T],
         close: Callable[[], None],
         open_async: Callable[[], AsyncGenerator[T, None]],
+        name: str,
     ) -> None:
+        # Of the function that is mapped.
+        self.name = name
         self._results = results
         self._close = close
         self._open_async = open_async
         self._is_used = False
         self._arriving: AsyncGenerator[T, None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Results of {self.name}>"
 
     def __iter__(self) -> Iterator[T]:  # noqa: PYI034 - see above
         self._begin_sync()

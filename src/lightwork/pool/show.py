@@ -81,11 +81,21 @@ def _with_bar(total: int, title: str, stream: TextIO) -> Iterator[Callable[[], N
 def _with_lines(total: int, title: str, stream: TextIO) -> Iterator[Callable[[], None]]:
     started = shown_at = monotonic()
     of = f" of {total:,}" if total else ""
-    done = 0
+    done = ended_at = 0
+
+    def show_end() -> None:
+        nonlocal ended_at
+        ended_at = done
+        seconds = monotonic() - started
+        print(f"{title}: {done:,}{of} done in {seconds:.1f} s", file=stream, flush=True)
 
     def count_one() -> None:
         nonlocal done, shown_at
         done += 1
+        if done == total:
+            # Now: `zip(items, results)` never asks whether there is more.
+            show_end()
+            return
         now = monotonic()
         if now - shown_at >= _LINE_SECONDS:
             shown_at = now
@@ -94,4 +104,5 @@ def _with_lines(total: int, title: str, stream: TextIO) -> Iterator[Callable[[],
             print(f"{title}: {done:,}{of} in {seconds:.0f} s{left}", file=stream, flush=True)
 
     yield count_one
-    print(f"{title}: {done:,}{of} done in {monotonic() - started:.1f} s", file=stream, flush=True)
+    if not ended_at or ended_at < done:
+        show_end()

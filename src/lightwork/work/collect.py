@@ -35,6 +35,7 @@ def collect(
     remind: Callable[[F], None] = lambda _: None,
     note_read: Callable[[], None] = lambda: None,
     check_running: Callable[[], None] = lambda: None,
+    name: str = "a map",
 ) -> tuple[Results[Any], Callable[[], object]]:
     """Take and submit the first items; return an iterator over the results of all.
 
@@ -52,6 +53,7 @@ def collect(
             none has come. One that blocks when it is asked reminds by itself.
         note_read: Told when somebody begins to read, or says that nobody will.
         check_running: Asked before waiting; raises if nothing can come any more.
+        name: Of the task, as people read it.
     """
     collection = _Collection(
         take, submit, options, ahead=ahead, batch=batch, abandon=abandon, remind=remind
@@ -66,7 +68,7 @@ def collect(
             submit()
 
     return (
-        Results(results, lambda: collection.close(results), collection.results_async),
+        Results(results, lambda: collection.close(results), collection.results_async, name),
         submit_rest,
     )
 
