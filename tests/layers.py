@@ -44,7 +44,7 @@ LAYERS: Final = (
         (
             *("errors.py", "error_text.py", "model.py", "clock.py", "numeric.py", "near.py"),
             # What no module names crosses borders too: pools and stores send it alike.
-            "by_value.py struct_by_value.py parts_by_value.py",
+            "bindings.py by_value.py struct_by_value.py parts_by_value.py",
             # Ctrl-C comes to whoever is in the main thread, in pools and stores alike.
             *("uninterrupted.py", "wakening.py"),
         ),

@@ -34,6 +34,7 @@ def is_unchanged(fn: Callable[..., Any], change: Callable[[], object]) -> bool:
         make_adder(1),
         make_adder("text"),
         make_adder((1, (2.0, b"x"))),
+        make_adder([1, {"a": {2}}]),
         make_adder(math),
         make_adder(make_adder(1)),
         partial(make_adder(1), 5),
@@ -49,7 +50,16 @@ class Thing:
 
 
 @pytest.mark.parametrize(
-    "value", [[1], {}, Thing(), ([],), make_adder([1]), [].append, partial(make_adder, offset=1)]
+    "value",
+    [
+        Thing(),
+        [Thing()],
+        ({1: Thing},),
+        [max],
+        make_adder(Thing()),
+        [Thing()].append,
+        partial(make_adder, offset=1),
+    ],
 )
 def test_a_function_with_something_changeable_has_no_snapshot(value: object) -> None:
     assert take_snapshot(make_adder(value)) is None
@@ -66,6 +76,11 @@ def test_a_changed_variable_is_noticed() -> None:
         offset = 2
 
     assert not is_unchanged(add, change)
+
+
+@pytest.mark.parametrize("value", [[[0]], {0: [0]}, ([0], [0])])
+def test_what_a_container_holds_is_noticed(value: Any) -> None:
+    assert not is_unchanged(make_adder(value), lambda: value[0].append(1))
 
 
 def test_a_changed_global_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

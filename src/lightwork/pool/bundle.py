@@ -38,7 +38,7 @@ from typing import Any, Final, NamedTuple, Never
 from lightwork.pool.capsule import pack_exception
 from lightwork.pool.footprints import changed, undo
 from lightwork.pool.page import BUNDLE_MAX, DONE, ITEM, ITEM_SPAN, LIMIT, STARTED, own_page
-from lightwork.pool.pickling import dump_apart, load
+from lightwork.pool.pickling import dump_answer_apart, dump_apart, load
 
 # In the place where a result ends: it is an exception.
 FAILED: Final = 1 << 31
@@ -112,7 +112,7 @@ def pack_items(items: Sequence[Any]) -> tuple[Parcel, int]:
 # --- in the child
 
 # Of the child alone: what becomes of an item's value or exception.
-_dump, _pack = dump_apart, pack_exception
+_dump, _pack = dump_answer_apart, pack_exception
 
 
 def _leave(_: object) -> Never:

@@ -9,7 +9,7 @@ to those. A class with a constructor of its own is rebuilt without it (rebuild.p
 import pickle
 
 from lightwork.error_text import class_name, text_of, trace_of
-from lightwork.pool.pickling import dump, load
+from lightwork.pool.pickling import dump_answer, load
 from lightwork.pool.rebuild import TakenApart, has_own_constructor
 
 
@@ -21,7 +21,7 @@ def pack_exception(error: BaseException) -> bytes:
 
 def _dump_checked(error: BaseException) -> bytes:
     try:
-        data = dump(TakenApart(error) if has_own_constructor(type(error)) else error)
+        data = dump_answer(TakenApart(error) if has_own_constructor(type(error)) else error)
         # Its type: an object may claim any class.
         return data if issubclass(type(load(data)), BaseException) else b""
     except BaseException:

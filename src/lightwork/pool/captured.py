@@ -1,9 +1,9 @@
 """Captured: what a function that travels by value takes with it. Pure.
 
 A snapshot lists the objects that the pickled function is made of, if none of
-them can change in place. As long as they are the same objects, so are the bytes.
-Anything that may change (a list, an instance, a class of `__main__`) gives no
-snapshot: such a function is pickled anew each time.
+them can change in place, and of containers of plain data what they hold. As long as
+they are the same objects, so are the bytes. Anything else that may change (an instance,
+a class of `__main__`) gives no snapshot: such a function is pickled anew each time.
 """
 
 import types
@@ -11,14 +11,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
+from lightwork.bindings import digest_of_data, sent
 from lightwork.tasks import find_by_reference
 
 Snapshot = tuple[object, ...]
 
 _CONSTANTS: Final = (int, float, complex, str, bytes, bool, types.NoneType)
+_CONTAINERS: Final = (list, dict, set, frozenset, bytearray)
 _FIXED: Final = (types.ModuleType, types.CodeType)
 # A function with more than this around it is rather pickled than searched.
 _OBJECTS_MAX: Final = 100
+
+
+class _Held(tuple[int, bytes]):
+    """Where a container lies, and a digest of what it holds: the snapshot keeps neither."""
+
+    __slots__ = ()
 
 
 class _ChangeableError(Exception):
@@ -32,20 +40,24 @@ def take_snapshot(fn: Callable[..., Any]) -> Snapshot | None:
         _add(fn, seen)
     except _ChangeableError:
         return None
+    # Another one after any name was bound anew: others may have told the child so.
     # Without the function itself, which whoever keeps the snapshot must not keep alive.
-    return tuple(seen[1:])
+    return (*seen[1:], sent.epoch)
 
 
 def is_same(one: Snapshot, other: Snapshot) -> bool:
-    """Whether both list the very same objects."""
+    """Whether both list the very same objects, and containers that hold the same."""
     return len(one) == len(other) and all(map(_is, one, other))
 
 
 def _is(one: object, other: object) -> bool:
-    return one is other
+    return one is other or (type(one) is _Held and one == other)
 
 
 def _add(value: object, seen: list[object]) -> None:
+    if type(value) in _CONTAINERS:
+        seen.append(_held(value))
+        return
     if any(value is known for known in seen):
         return
     seen.append(value)
@@ -53,6 +65,13 @@ def _add(value: object, seen: list[object]) -> None:
         raise _ChangeableError
     for part in _parts(value):
         _add(part, seen)
+
+
+def _held(value: object) -> _Held:
+    digest = digest_of_data(value)
+    if not digest:
+        raise _ChangeableError
+    return _Held((id(value), digest))
 
 
 def _parts(value: object) -> Iterator[object]:

@@ -62,7 +62,7 @@ from lightwork.pool.page import (
     Page,
     own_page,
 )
-from lightwork.pool.pickling import dump, dump_result, load, load_apart
+from lightwork.pool.pickling import dump_answer, dump_result, load, load_apart
 from lightwork.pool.posing import pose
 from lightwork.pool.sending import may_keep
 from lightwork.pool.shelf import Shelf
@@ -315,7 +315,7 @@ class Child:
         place = self._shelf.put([data, *apart])
         if place is not None:
             return place, IS_BULK
-        return dump(value) if apart else data, 0
+        return dump_answer(value) if apart else data, 0
 
     def _report(self, seq: int, progress: tuple[float, float, str]) -> None:
         now = time.monotonic_ns()
@@ -325,7 +325,7 @@ class Child:
         if not finished and now - self._reported_ns <= _PROGRESS_NS:
             self._unsaid = (seq, progress)
             return
-        frame = pack_frame(Kind.PROGRESS, seq, dump(progress))
+        frame = pack_frame(Kind.PROGRESS, seq, dump_answer(progress))
         # Held by this thread: a finalizer interrupts the loop, or another report.
         if self._words[STARTED] != seq or self._writing._is_owned():  # type: ignore[attr-defined]
             return
@@ -342,7 +342,7 @@ class Child:
         (_, progress), self._unsaid = self._unsaid, (0, _NO_PROGRESS)
         # What cannot be pickled is no reason to fail a call that has its outcome.
         with contextlib.suppress(Exception):
-            self._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(progress)))
+            self._outbox.put(pack_frame(Kind.PROGRESS, seq, dump_answer(progress)))
 
     def _be_forked(self) -> None:
         self._outbox = self._shelf = self._writing = Forked()  # type: ignore[assignment]

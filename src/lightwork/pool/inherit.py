@@ -82,6 +82,6 @@ def _dump(value: object, found: Inheritance) -> bytes:
 
 def _dump_by_value(value: object) -> bytes:
     # 12 ms to import, and most programs never need it.
-    from lightwork.by_value import dump_by_value  # noqa: PLC0415 - see above
+    from lightwork.by_value import dump_for_child  # noqa: PLC0415 - see above
 
-    return dump_by_value(value, reducers=ForkingPickler._extra_reducers)  # type: ignore[attr-defined]
+    return dump_for_child(value, reducers=ForkingPickler._extra_reducers)  # type: ignore[attr-defined]

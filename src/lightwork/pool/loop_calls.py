@@ -42,7 +42,7 @@ from lightwork.pool.frames import INSTANT, PACKET_SIZE, Kind, Packet, pack_frame
 from lightwork.pool.loop_call import LoopCall, was_cancelled, wind_down
 from lightwork.pool.outbox import AnyOutbox
 from lightwork.pool.page import CANCEL, LOOP_NS
-from lightwork.pool.pickling import dump, load, load_apart
+from lightwork.pool.pickling import dump_answer, load, load_apart
 from lightwork.pool.sending import FLUSH_NS
 
 _PROGRESS_NS: Final = 50_000_000
@@ -193,7 +193,7 @@ class LoopCalls:
         self._asked.discard(seq)
         self._reported_ns.pop(seq, None)
         if (last := self._unsaid.pop(seq, None)) is not None:
-            self._child._outbox.put(pack_frame(Kind.PROGRESS, seq, dump(last)))
+            self._child._outbox.put(pack_frame(Kind.PROGRESS, seq, dump_answer(last)))
         self._answer(seq, value, error)
         if not self._calls:
             self._loop.stop()
@@ -227,6 +227,8 @@ class LoopCalls:
             if seq in self._calls:
                 self._reported_ns[seq] = now
             self._unsaid.pop(seq, None)
-            self._child._outbox.put(pack_frame(Kind.PROGRESS, seq, dump((done, total, note))))
+            self._child._outbox.put(
+                pack_frame(Kind.PROGRESS, seq, dump_answer((done, total, note)))
+            )
         elif seq in self._calls:
             self._unsaid[seq] = (done, total, note)

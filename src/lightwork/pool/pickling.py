@@ -2,31 +2,29 @@
 
 Plain pickle first (about a microsecond). What lives in `__main__` or cannot be
 named (lambdas, closures) goes by value with cloudpickle, so that a child never
-has to import the main script again. Used on both sides of a pool.
+has to import the main script again. Used on both sides of a pool: `dump`, `dump_apart`
+and `dump_arguments` for what goes to a child, `dump_answer` and `dump_result` for what it
+sends back. By value these differ; see bindings.py.
 """
 
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+_IsPart = Callable[[pickle.PickleBuffer], object]
+_ByValue = Callable[[object, _IsPart | None], bytes]
 # Smaller buffers are copied into the pickle: to carry them by themselves costs more.
 _APART_MIN: Final = 1 << 16
 _CARRIED: Final = {bytes, bytearray}
 
 
 def dump(value: object) -> bytes:
-    """Return the value as bytes.
+    """Return the value as bytes, for a child.
 
     Raises:
         Exception: Whatever the value's own pickling raised.
     """
-    try:
-        data = pickle.dumps(value, 5)
-    except Exception:
-        return _dump_by_value(value)
-    # A reference to `__main__` means another module in a child. The text may
-    # appear by chance; then the slower way is merely slower.
-    return _dump_by_value(value) if b"__main__" in data else data
+    return _dump(value, _send_by_value)
 
 
 def dump_apart(value: object) -> tuple[bytes, Sequence[memoryview]]:
@@ -35,18 +33,7 @@ def dump_apart(value: object) -> tuple[bytes, Sequence[memoryview]]:
     Raises:
         Exception: Whatever the value's own pickling raised.
     """
-    found: list[pickle.PickleBuffer] = []
-    try:
-        data = pickle.dumps(value, 5, buffer_callback=found.append)
-    except Exception:
-        return _dump_carefully(value)
-    if b"__main__" in data:
-        return _dump_carefully(value)
-    if not found:
-        return data, ()
-    apart = [_raw(buffer) for buffer in found]
-    is_whole = all(raw is not None and raw.nbytes >= _APART_MIN for raw in apart)
-    return (data, apart) if is_whole else _dump_carefully(value)  # type: ignore[return-value]
+    return _dump_apart(value, _send_by_value)
 
 
 def dump_arguments(
@@ -72,9 +59,48 @@ def _dump_carried(
     return data, apart
 
 
+def dump_answer(value: object) -> bytes:
+    """Return the value as bytes, in a child for its pool.
+
+    Raises:
+        Exception: Whatever the value's own pickling raised.
+    """
+    return _dump(value, _answer_by_value)
+
+
+def dump_answer_apart(value: object) -> tuple[bytes, Sequence[memoryview]]:
+    """Do the same without its large buffers, which still are the value's."""
+    return _dump_apart(value, _answer_by_value)
+
+
 def dump_result(value: object) -> tuple[bytes, Sequence[memoryview]]:
     """Do the same for what a call returns, which may be large bytes itself."""
-    return dump_apart(_carried(value))
+    return _dump_apart(_carried(value), _answer_by_value)
+
+
+def _dump(value: object, by_value: _ByValue) -> bytes:
+    try:
+        data = pickle.dumps(value, 5)
+    except Exception:
+        return by_value(value, None)
+    # A reference to `__main__` means another module in a child. The text may
+    # appear by chance; then the slower way is merely slower.
+    return by_value(value, None) if b"__main__" in data else data
+
+
+def _dump_apart(value: object, by_value: _ByValue) -> tuple[bytes, Sequence[memoryview]]:
+    found: list[pickle.PickleBuffer] = []
+    try:
+        data = pickle.dumps(value, 5, buffer_callback=found.append)
+    except Exception:
+        return _dump_carefully(value, by_value)
+    if b"__main__" in data:
+        return _dump_carefully(value, by_value)
+    if not found:
+        return data, ()
+    apart = [_raw(buffer) for buffer in found]
+    is_whole = all(raw is not None and raw.nbytes >= _APART_MIN for raw in apart)
+    return (data, apart) if is_whole else _dump_carefully(value, by_value)  # type: ignore[return-value]
 
 
 def _carried(value: Any) -> Any:
@@ -113,7 +139,7 @@ def _raw(buffer: pickle.PickleBuffer) -> memoryview | None:
         return None  # In pieces itself: pickle will say so.
 
 
-def _dump_carefully(value: object) -> tuple[bytes, Sequence[memoryview]]:
+def _dump_carefully(value: object, by_value: _ByValue) -> tuple[bytes, Sequence[memoryview]]:
     """Do the same for values with small buffers, and with what a child cannot import."""
     apart: list[memoryview] = []
 
@@ -131,16 +157,21 @@ def _dump_carefully(value: object) -> tuple[bytes, Sequence[memoryview]]:
     except Exception:  # noqa: S110 - tried again by value, which raises its own
         pass
     apart.clear()
-    return _dump_by_value(value, is_part), apart
+    return by_value(value, is_part), apart
 
 
-def _dump_by_value(
-    value: object, is_part: Callable[[pickle.PickleBuffer], object] | None = None
-) -> bytes:
+def _send_by_value(value: object, is_part: _IsPart | None) -> bytes:
     # 12 ms to import, and most programs never need it.
-    from lightwork.by_value import dump_by_value  # noqa: PLC0415 - see above
+    from lightwork.by_value import dump_for_child  # noqa: PLC0415 - see above
 
-    return dump_by_value(value, is_part)
+    return dump_for_child(value, is_part)
+
+
+def _answer_by_value(value: object, is_part: _IsPart | None) -> bytes:
+    # As above.
+    from lightwork.by_value import dump_answer  # noqa: PLC0415 - see above
+
+    return dump_answer(value, is_part)
 
 
 load: Callable[[Any], Any] = pickle.loads

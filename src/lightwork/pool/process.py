@@ -63,6 +63,8 @@ class ProcessExecutor(Executor):
     `multiprocessing.current_process()` has the child's name and `parent_process()` is this
     program. Functions of `atexit` run when a child ends normally, not when it is killed.
     A class of `__main__` is there by value: a call that pickles one itself needs cloudpickle.
+    Functions and classes of `__main__` share their globals in a child as they do here, and keep
+    what an initializer or a call sets; what this program binds anew arrives with its next call.
 
     Args:
         max_workers: Most children at a time; default: the CPUs this process may use.

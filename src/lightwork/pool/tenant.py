@@ -29,7 +29,7 @@ from lightwork.pool.endings import run_endings
 from lightwork.pool.frames import HEADER, Kind
 from lightwork.pool.hooks import Hooks
 from lightwork.pool.mapped import map_shared
-from lightwork.pool.pickling import dump, load
+from lightwork.pool.pickling import dump_answer, load
 
 # Bytes of shared memory.
 FLAG_SIZE: Final = 8
@@ -135,7 +135,7 @@ class Tenant:
 
     def _call(self, frame: Frame) -> None:
         try:
-            kind, body = Kind.VALUE, dump(self._run(frame))
+            kind, body = Kind.VALUE, dump_answer(self._run(frame))
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: they end the call, not the thread.
             kind, body = Kind.ERROR, pack_exception(error)
@@ -146,7 +146,7 @@ class Tenant:
         args, kwargs = load(frame.body)
 
         def report(done: float, total: float, note: str) -> None:
-            self._send(Kind.PROGRESS, seq, dump((done, total, note)))
+            self._send(Kind.PROGRESS, seq, dump_answer((done, total, note)))
 
         current = Current(
             self._name,
