@@ -188,7 +188,7 @@ def test_a_progress_listener_that_exits_does_not_stop_the_pool(
 
     assert pool.start_call(calls.report, (1,), {}, options).result(WAIT)
     assert is_healthy(pool)
-    assert "future_not_resolved" in caplog.text
+    assert "on_progress_failed" in caplog.text
 
 
 def test_a_callback_may_submit(pool: ProcessExecutor) -> None:

@@ -106,7 +106,7 @@ def test_each_item_of_a_map_is_run_again_by_itself(pool: Executor, tmp_path: Pat
 
 
 def test_a_map_refuses_chunks_of_calls_with_retries(pool: Executor) -> None:
-    with pytest.raises(UsageError, match="retries, runs one item per call"):
+    with pytest.raises(UsageError, match="retries or on_progress, runs one item per call"):
         pool.map(task(retries=1)(abs), range(10), chunksize=5)
 
 

@@ -42,6 +42,8 @@ class Job(_Row):
         started_at: Mapped[int | None]
         finished_at: Mapped[int | None]
         worker: Mapped[uuid.UUID | None]
+        begun: Mapped[int]
+        losses: Mapped[int]
         cancel_requested: Mapped[int]
         result: Mapped[bytes | None]
         error_type: Mapped[str | None]

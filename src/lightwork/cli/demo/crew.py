@@ -166,6 +166,20 @@ def busy_children_of(worker: int) -> list[int]:
 
 def kill_child(worker: int, child: int) -> bool:
     """Send SIGKILL to a child of this worker; False: it is gone already."""
+    return _signal_child(worker, child, signal.SIGKILL)
+
+
+def halt_child(worker: int, child: int) -> bool:
+    """Let a child stand still in the middle of what it does; False: it is gone already."""
+    return _signal_child(worker, child, signal.SIGSTOP)
+
+
+def go_on_child(worker: int, child: int) -> bool:
+    """Let it go on; False: it is gone."""
+    return _signal_child(worker, child, signal.SIGCONT)
+
+
+def _signal_child(worker: int, child: int, number: int) -> bool:
     try:
         handle = os.pidfd_open(child)
     except ProcessLookupError:
@@ -174,7 +188,7 @@ def kill_child(worker: int, child: int) -> bool:
         # Looked at after it is held: now the number cannot mean another process.
         if child not in children_of(worker):
             return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
         return False
     finally:

@@ -56,6 +56,7 @@ class Snapshot:
     Attributes:
         running: Names of the files that each worker holds, longest held first.
         workers: Every incarnation that the store knows, dead ones included.
+        at_work: Workers with a job of which the store knows that it has begun.
     """
 
     total: int
@@ -64,6 +65,7 @@ class Snapshot:
     running: Mapping[uuid.UUID, tuple[str, ...]]
     workers: Mapping[uuid.UUID, WorkerView]
     lost: tuple[LostAttempt, ...]
+    at_work: frozenset[uuid.UUID] = frozenset()
 
     def held_by(self, worker: WorkerView | None) -> tuple[str, ...]:
         """Return the files that a worker holds."""
@@ -117,6 +119,7 @@ class Ledger:
         with Session(self._engine) as session:
             states = self._states(session)
             running = self._running(session)
+            at_work = self._at_work(session)
             lost = self._lost(session)
         return Snapshot(
             total=len(self._files),
@@ -125,6 +128,7 @@ class Ledger:
             running=running,
             workers={worker.id: worker for worker in self._store.workers(include_dead=True)},
             lost=lost,
+            at_work=at_work,
         )
 
     def failures(self) -> list[Failure]:
@@ -179,6 +183,10 @@ class Ledger:
             if worker is not None and job_id in self._files:
                 running[worker] = (*running.get(worker, ()), self._files[job_id])
         return running
+
+    def _at_work(self, session: Session) -> frozenset[uuid.UUID]:
+        begun = select(Job.worker).where(self._ours, Job.state == State.RUNNING, Job.begun == 1)
+        return frozenset(worker for worker in session.scalars(begun) if worker is not None)
 
     def _lost(self, session: Session) -> tuple[LostAttempt, ...]:
         found = (

@@ -1,8 +1,8 @@
 """Mischief: kills one child and one whole worker, in the middle of their work.
 
-A kill counts only if it hit: the store must show a lost attempt, or jobs that the
-dead worker held. Whoever is killed between two jobs loses nothing; that is said,
-and another is killed.
+A kill counts only if it hit: the store must show a lost attempt, or a job that the
+dead worker had begun. A child that is killed between two jobs loses nothing; that is
+said, and another is killed. The worker's children are halted first, in a job.
 
     CHILD ──▶ CHILD_HIT? ──▶ WORKER ──▶ DONE
       ▲           │ missed
@@ -10,20 +10,32 @@ and another is killed.
 """
 
 import random
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from lightwork.cli.demo.crew import Crew, Member, busy_children_of, kill_child
+from lightwork.cli.demo.crew import (
+    Crew,
+    Member,
+    busy_children_of,
+    go_on_child,
+    halt_child,
+    kill_child,
+)
 from lightwork.cli.demo.ledger import LostAttempt, Snapshot
 from lightwork.cli.demo.news import Chronicle, Tone, say_jobs
+from lightwork.clock import monotonic
 
 # Shares of this run's jobs after which the kills are due.
 _CHILD_AT: Final = 1 / 3
 _WORKER_AT: Final = 1 / 2
 _TRIES: Final = 5
+# A worker tells the store ten times a second what has begun.
+_CATCH_SECONDS: Final = 1.0
+_CATCH_PAUSE: Final = 0.02
 
 
 class Stage(Enum):
@@ -116,10 +128,9 @@ class Mischief:
 
     def _kill_worker(self, snapshot: Snapshot) -> None:
         victim = self._busiest(snapshot)
-        if victim is None:
+        if victim is None or not self._is_caught(victim):
             return
         victim.kill()
-        self._tries += 1
         # It is dead: what the store says now that it holds, it holds until it is rescued.
         after = self._look_again()
         held = after.held_by(after.find_worker(victim.name, victim.pid))
@@ -132,8 +143,26 @@ class Mischief:
         self._chronicle.add(
             Tone.PLAIN, f"started {replacement.name} (pid {replacement.pid}) in its place"
         )
-        if held or self._tries == _TRIES:
-            self._next(Stage.DONE)
+        self._next(Stage.DONE)
+
+    def _is_caught(self, victim: Member) -> bool:
+        """Halt the worker's children; whether one is in the middle of a job, as the store knows.
+
+        Jobs here take milliseconds. One that had not begun when its worker was killed would
+        just be run elsewhere, which shows nothing.
+        """
+        self._tries += 1
+        stopped = [child for child in busy_children_of(victim.pid) if halt_child(victim.pid, child)]
+        until = monotonic() + _CATCH_SECONDS
+        while stopped and monotonic() < until:
+            now = self._look_again()
+            worker = now.find_worker(victim.name, victim.pid)
+            if worker is not None and worker.id in now.at_work:
+                return True
+            time.sleep(_CATCH_PAUSE)
+        for child in stopped:
+            go_on_child(victim.pid, child)
+        return self._tries >= _TRIES
 
     def _busiest(self, snapshot: Snapshot) -> Member | None:
         held = [
