@@ -13,7 +13,7 @@ import gc
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from cloudpickle.cloudpickle import _make_skeleton_class
@@ -27,6 +27,8 @@ def with_slots(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
     slots = vars(cls).get("__slots__")
     if reduced[0] is not _make_skeleton_class or not isinstance(slots, str | tuple | list):
         return reduced
+    if NamedTuple in getattr(cls, "__orig_bases__", ()):
+        return reduced  # It is made with slots of its own, and refuses to be given any.
     args = list(reduced[1])
     args[_NAMESPACE_AT] = {**args[_NAMESPACE_AT], "__slots__": slots}
     return reduced[0], tuple(args), *reduced[2:]
