@@ -22,7 +22,7 @@ from lightwork.store.life import Life
 from lightwork.store.rows import AnyRow, CorruptRow, check_numbers, milliseconds, policy_of, text_of
 from lightwork.store.tables import id_of
 from lightwork.store.views import Rescued
-from lightwork.store.workers import end_leases
+from lightwork.store.workers import any_ended, end_leases
 
 
 def promote(connection: Connection, limit: int) -> int:
@@ -34,6 +34,13 @@ def next_due_in(connection: Connection) -> float | None:
     """Return seconds until the earliest scheduled job is due, 0 if it is overdue."""
     left = connection.scalar(sql.NEXT_DUE_IN)
     return None if left is None else max(left / 1000, 0.0)
+
+
+def is_rescue_due(connection: Connection, life: Callable[[uuid.UUID], Life]) -> bool:
+    """Return whether there is anybody to be declared dead, or an attempt of the dead."""
+    if any_ended(connection, life):
+        return True
+    return connection.execute(sql.ABANDONED, {"b_limit": 1}).first() is not None
 
 
 def rescue(connection: Connection, limit: int, life: Callable[[uuid.UUID], Life]) -> list[Rescued]:

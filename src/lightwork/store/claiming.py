@@ -31,10 +31,15 @@ _MOST_LANES: Final = 64
 
 def lanes(connection: Connection, queues: Iterable[str]) -> list[Lane]:
     """Return the lanes of the queues that have ready jobs, queue by queue."""
+    text, names = sql.driver_lanes(connection.dialect)
+    driver = connection.connection.driver_connection
+    assert driver is not None
     return [
         Lane(queue, task)
         for queue in dict.fromkeys(queues)
-        for task in connection.scalars(sql.LANES, {"b_queue": queue})
+        # Asked by every idle worker after every change of the store, and through SQLAlchemy
+        # it would take four times as long as SQLite itself.
+        for (task,) in driver.execute(text, [queue] * names)
         # A damaged row may hold anything; no worker knows a task of that name.
         if isinstance(task, str)
     ]

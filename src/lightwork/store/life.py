@@ -30,6 +30,7 @@ it unlocked sees a dead worker.
 
 import contextlib
 import fcntl
+import functools
 import os
 import stat
 import time
@@ -42,6 +43,9 @@ _BILLION: Final = 1_000_000_000
 # Neither through links nor waiting for whoever writes into a pipe: no worker makes such.
 _LOOKING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _signs: Final[set["Sign"]] = set()
+# Seconds for which a look at a folder serves all who ask; when it was, and what was found.
+_LOOK: Final = 0.25
+_looks: Final[dict[Path, tuple[float, bool]]] = {}
 
 
 class Life(Enum):
@@ -97,7 +101,8 @@ class Sign:
 def life_of(folder: Path, worker_id: UUID) -> Life:
     """Tell whether a worker lives."""
     try:
-        fd = os.open(folder / worker_id.hex, _LOOKING)
+        # Asked for every worker by every worker: a Path would cost more than all else.
+        fd = os.open(f"{folder}/{worker_id.hex}", _LOOKING)
     except OSError:
         return Life.UNKNOWN
     try:
@@ -126,8 +131,19 @@ def dead_in(folder: Path) -> list[UUID]:
     return found
 
 
+def is_one_dead(folder: Path) -> bool:
+    """Whether such a worker was there a moment ago: all workers of a process look once."""
+    now = time.monotonic()
+    looked_at, found = _looks.get(folder, (-_LOOK, False))
+    if now - looked_at >= _LOOK:
+        found = bool(dead_in(folder))
+        _looks[folder] = (now, found)
+    return found
+
+
 def forget(folder: Path, worker_id: UUID) -> None:
     """Remove the file of a worker whose death is in the database."""
+    _looks.pop(folder, None)
     with contextlib.suppress(OSError):
         (folder / worker_id.hex).unlink()
 
@@ -151,6 +167,7 @@ def _is_unlocked(fd: int) -> bool:
     return True
 
 
+@functools.cache
 def _clock() -> str:
     """Name the monotonic clock: containers may have one of their own."""
     try:
@@ -163,6 +180,8 @@ def _close_in_child() -> None:
     for sign in list(_signs):
         sign.close_inherited()
     _signs.clear()
+    # Only the children of a process can be moved into another time.
+    _clock.cache_clear()
 
 
 os.register_at_fork(after_in_child=_close_in_child)

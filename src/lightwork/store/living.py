@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store import workers
-from lightwork.store.life import Life, Sign, dead_in, forget, life_of
+from lightwork.store.life import Life, Sign, dead_in, forget, is_one_dead, life_of
 from lightwork.store.views import WorkerView
 from lightwork.store.writer import Writer
 
@@ -80,6 +80,10 @@ class Living:
     def dead(self) -> list[UUID]:
         """Return workers of any process that have died and are not buried."""
         return dead_in(self._folder)
+
+    def is_one_dead(self) -> bool:
+        """Whether there is such a worker, as of a moment ago."""
+        return is_one_dead(self._folder)
 
     def bury(self, dead: Iterable[UUID]) -> None:
         """Remove the files of workers whose death is in the database."""

@@ -28,6 +28,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     CompoundSelect,
+    Dialect,
     Insert,
     Integer,
     Select,
@@ -139,6 +140,13 @@ def _lanes() -> Select[Any]:
 
 
 LANES: Final = _lanes()
+
+
+@functools.cache
+def driver_lanes(dialect: Dialect) -> tuple[str, int]:
+    """Return LANES as text for the driver, and how often it names the queue."""
+    compiled = LANES.compile(dialect=dialect)
+    return str(compiled), len(compiled.positiontup or ())
 
 
 @functools.cache
@@ -365,12 +373,14 @@ NEXT_DUE_IN: Final = select(func.min(job.c.due_at) - NOW).where(
     in_state(State.SCHEDULED), job.c.due_at < NOW + 100 * _FAR
 )
 NOT_DEAD: Final = select(RAW_WORKER_ID).where(worker.c.state != "dead")
+_IS_OVER: Final = or_(worker.c.lease_until < NOW, worker.c.lease_until > NOW + _FAR)
+LEASES: Final = select(RAW_WORKER_ID, _IS_OVER.label("is_over")).where(worker.c.state != "dead")
 # Of those that are known to live nobody ends the lease.
 END_LEASES: Final = (
     update(worker)
     .where(
         worker.c.state != "dead",
-        or_(worker.c.lease_until < NOW, worker.c.lease_until > NOW + _FAR),
+        _IS_OVER,
         worker.c.id.not_in(bindparam("b_living", expanding=True, type_=Id)),
     )
     .values(state="dead")

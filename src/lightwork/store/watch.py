@@ -5,12 +5,14 @@ of any other connection, takes no lock and costs a few microseconds; so it is th
 counter. A commit of this process wakes those who wait at once. Commits of other
 processes are found by looking: after t seconds without a change the next look comes
 t/50 later, between 1 ms and 20 ms. A job thus waits for at most a fiftieth of the
-time in which nothing happened, and an idle process looks 50 times a second.
+time in which nothing happened, and an idle process looks 50 times a second, however
+many wait: one of them looks for all, and wakes them when there is something.
 
 The connection has read once before it is given here: since then this process holds
 SQLite's shared lock, so nobody else takes itself for the last user and removes the WAL.
 
-`_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`.
+`_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`
+and `_is_watched`.
 """
 
 import sqlite3
@@ -56,6 +58,8 @@ class Watch:
         # Looked at so seldom, because it costs as much as all else here.
         self._same_until = 0.0
         self._woken = threading.Condition()
+        # Whether one of those who wait looks for them all.
+        self._is_watched = False
 
     def changes(self) -> int:
         """Return a number that differs after every commit."""
@@ -63,9 +67,12 @@ class Watch:
             if self._connection is None:
                 raise StoreError(f"store {self._where} was closed; open it again")
             version = self._version(self._connection)
-            if version != self._seen:
+            is_news = version != self._seen
+            if is_news:
                 self._seen, self._changed_at = version, monotonic()
-            return version
+        if is_news:
+            self.notify()
+        return version
 
     def _version(self, connection: sqlite3.Connection) -> int:
         now = monotonic()
@@ -81,7 +88,7 @@ class Watch:
         return version
 
     def notify(self) -> None:
-        """Wake those who wait: this process has committed."""
+        """Wake those who wait: somebody has committed."""
         with self._woken:
             self._commits += 1
             self._woken.notify_all()
@@ -89,13 +96,20 @@ class Watch:
     def wait(self, seen: int, timeout: float) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
         deadline = monotonic() + timeout
-        while True:
-            commits = self._commits
-            changes = self.changes()
-            left = deadline - monotonic()
-            if changes != seen or left <= 0:
-                return changes
-            self._pause(commits, min(self._next_pause(), left))
+        has_looked = False
+        try:
+            while True:
+                commits = self._commits
+                changes = self.changes()
+                left = deadline - monotonic()
+                if changes != seen or left <= 0:
+                    return changes
+                has_looked = self._pause(commits, left)
+        finally:
+            if has_looked:
+                # Whoever waits on is to look now.
+                with self._woken:
+                    self._woken.notify()
 
     def close(self) -> None:
         """Let go of the connection and wake those who wait, who then fail."""
@@ -111,10 +125,20 @@ class Watch:
             self._connection.close()
             self._connection = None
 
-    def _pause(self, commits: int, seconds: float) -> None:
+    def _pause(self, commits: int, left: float) -> bool:
+        """Wait for the next look, or for word of another's; return whether it was the first."""
         with self._woken:
-            if self._commits == commits:
-                self._woken.wait(seconds)
+            if self._commits != commits:
+                return False
+            if self._is_watched:
+                self._woken.wait(left)
+                return False
+            self._is_watched = True
+            try:
+                self._woken.wait(min(self._next_pause(), left))
+            finally:
+                self._is_watched = False
+            return True
 
     def _next_pause(self) -> float:
         idle = monotonic() - self._changed_at

@@ -65,6 +65,18 @@ def renew(
     return connection.execute(statement, values).rowcount == 1
 
 
+def any_ended(connection: Connection, life: Callable[[uuid.UUID], Life]) -> bool:
+    """Return whether `end_leases` would declare anybody dead."""
+    for stored, is_over in connection.execute(sql.LEASES):
+        is_id = isinstance(stored, bytes) and len(stored) == 16
+        match life(uuid.UUID(bytes=stored)) if is_id else Life.UNKNOWN:
+            case Life.DEAD | Life.LATE:
+                return True
+            case Life.UNKNOWN if is_over:
+                return True
+    return False
+
+
 def end_leases(connection: Connection, life: Callable[[uuid.UUID], Life]) -> None:
     """Declare workers dead that are, or whose lease ran out."""
     living: list[uuid.UUID] = []
