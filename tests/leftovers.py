@@ -1,10 +1,10 @@
 """Leftovers: what a test has opened and not closed, of all that this process holds.
 
-Descriptors (by what they lead to), threads, children and file locks are looked at
-before and after a test. What is new must be gone: a thread ends, and a child is
-reaped, a moment after whoever was told to end it has gone on, so what is left is
-looked at again until it has gone or the time is up. A test that leaves nothing is
-looked at twice and waits for nothing: 0.5 ms.
+Descriptors (by what they lead to), threads, children, file locks and maps before whose
+end a program may not end are looked at before and after a test. What is new must be
+gone: a thread ends, and a child is reaped, a moment after whoever was told to end it
+has gone on, so what is left is looked at again until it has gone or the time is up. A
+test that leaves nothing is looked at twice and waits for nothing: 0.5 ms.
 
 Shared by the whole run, and therefore no test's: lightwork's fork server with the
 line to it, and the resource tracker that multiprocessing starts once, with its own.
@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import pytest
 
-from lightwork.pool import fork_client
+from lightwork.pool import fork_client, open_maps
 
 # How long what was told to end may take on a machine busier than its cores.
 _PATIENCE: Final = 20.0
@@ -73,7 +73,8 @@ def _new(before: Counter[str], threads: set[threading.Thread]) -> list[str]:
 
 
 def _held() -> Counter[str]:
-    return Counter([*_descriptors(), *_children(), *_locks()])
+    maps = [f"map that keeps the program {one}" for one in open_maps._busy]
+    return Counter([*_descriptors(), *_children(), *_locks(), *maps])
 
 
 def _descriptors() -> Iterator[str]:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -161,20 +162,20 @@ for where in ("threads:2", "processes:1"):
 def test_calls_are_started_as_others_end() -> None:
     executor = HeldExecutor()
 
-    executor.map(square, range(10_000_000))
-    before = executor.started
-    executor.run_held()
+    with closing(executor.map(square, range(10_000_000))):
+        before = executor.started
+        executor.run_held()
+        after = executor.started
 
     assert 0 < before <= 64
-    assert 0 < executor.started - before <= 64
+    assert 0 < after - before <= 64
 
 
 def test_large_items_are_not_all_under_way_at_once() -> None:
     executor = HeldExecutor()
 
-    executor.map(len, [bytes(16 << 20)] * 100, chunksize=1)
-
-    assert executor.started <= 5
+    with closing(executor.map(len, [bytes(16 << 20)] * 100, chunksize=1)):
+        assert executor.started <= 5
 
 
 # The end
