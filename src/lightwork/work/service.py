@@ -11,7 +11,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from lightwork.codec import Codec
@@ -29,6 +30,8 @@ from lightwork.work.worker import Ends, WorkerLoop
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Among the numbers of signals in the pipe: the loop has ended.
 _ENDED: Final = 0
+# A pipe's whole content: a storm of signals must not be read one by one.
+_READ_SIZE: Final = 1 << 16
 
 
 class Worker:
@@ -104,6 +107,7 @@ class Worker:
         self.queues = settings.queues
         self._on_failed = on_failed
         self._error: BaseException | None = None
+        self._has_ended = False
         self._tell_ended: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run_loop, name="lightwork-worker")
 
@@ -125,9 +129,11 @@ class Worker:
         with _signal_pipe(ignored_later=ends_program) as (events, tell):
             self._tell_ended = lambda: tell(_ENDED)
             self.start()
-            while (number := os.read(events, 1)[0]) != _ENDED:
-                if number in _SIGNALS:
-                    self._loop.stop()
+            # The pipe only wakes: in a storm of signals it is full, and a word may be lost.
+            while not self._has_ended:
+                for number in os.read(events, _READ_SIZE):
+                    if number in _SIGNALS:
+                        self._loop.stop()
             self._thread.join()
         self.join()
 
@@ -170,6 +176,8 @@ class Worker:
             self._on_failed(error)
         finally:
             self._is_ready.set()
+            # First: if the word does not fit, whoever reads what is there looks here after.
+            self._has_ended = True
             self._tell_ended()
 
 
@@ -192,5 +200,11 @@ def _signal_pipe(*, ignored_later: bool) -> Iterator[tuple[int, Callable[[int], 
                 later = signal.SIG_IGN if ignored_later else before
                 undo.callback(signal.signal, number, later)
                 signal.signal(number, lambda *_: None)
-            undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writing))
-        yield reading, lambda number: os.write(writing, bytes([number]))
+            before_fd = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+            undo.callback(signal.set_wakeup_fd, before_fd)
+        yield reading, partial(_write_if_there_is_room, writing)
+
+
+def _write_if_there_is_room(pipe: int, number: int) -> None:
+    with suppress(BlockingIOError):
+        os.write(pipe, bytes([number]))
