@@ -26,9 +26,6 @@ CUT: Final = 16 * 2**20
 RETRY: Final = 2.0
 # Milliseconds.
 PATIENCE: Final = 50
-# Seconds between two looks at its size; in between little can be added. A look after each
-# commit would give the GIL away twice.
-_LOOK: Final = 0.02
 
 
 class Wal:
@@ -36,14 +33,12 @@ class Wal:
 
     def __init__(self, path: Path) -> None:
         self._name = f"{path}-wal"
-        self._seen = 0
-        self._look_at = 0.0
         self._copied_at = 0
         self._cut_again_at = 0.0
 
     def cut(self, connection: sqlite3.Connection) -> None:
         """Cut it if it is long; under the lock and outside of a transaction."""
-        if self._seen < CUT or monotonic() < self._cut_again_at:
+        if self._size() < CUT or monotonic() < self._cut_again_at:
             return
         (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {PATIENCE}")
@@ -51,17 +46,12 @@ class Wal:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {patience}")
-        self._seen = self._size()
-        if self._seen >= CUT:
+        if self._size() >= CUT:
             self._cut_again_at = monotonic() + RETRY
 
     def copy(self, connection: sqlite3.Connection) -> None:
         """Copy it if it has grown by enough; without the lock."""
-        now = monotonic()
-        if now < self._look_at:
-            return
-        self._look_at = now + _LOOK
-        size = self._seen = self._size()
+        size = self._size()
         if size < self._copied_at:
             # Cut, or begun anew.
             self._copied_at = 0
