@@ -5,7 +5,8 @@
 # is repeated. Nothing here runs in parallel: one environment, one pip.
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, judges, soak
+#   TESTERS=2           how many processes run the tests
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, judges, soak, chaos
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -14,10 +15,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CANDIDATES = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 SOAK_ROUNDS ?= 20
 SOAK_CALLS ?= 100000
+JOBS ?= 20000
+TESTERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench bench-local docs judges soak clean
+.PHONY: help demo test check fmt bench bench-local bench-store docs judges soak chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +29,7 @@ demo: $(VENV)/.lightwork ## run the main job on real input: the quickest look
 	@$(BIN)/lightwork demo $(ARGS)
 
 test: $(VENV)/.test ## run every test, in random order, warnings as errors
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.check ## lint, check formatting and types; changes nothing
 	@$(BIN)/ruff check .
@@ -43,6 +46,9 @@ bench: $(VENV)/.lightwork ## measure; every figure of the manual comes from here
 bench-local: $(VENV)/.peers ## measure local calls beside all peers, in turns
 	@$(BIN)/python bench/bench_local.py $(ARGS)
 
+bench-store: $(VENV)/.peers-store ## measure durable jobs on three databases beside all peers, in turns
+	@$(BIN)/python bench/bench_store.py $(ARGS)
+
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
 
@@ -50,10 +56,14 @@ judges: $(VENV)/.judges ## let the tests of loky, pebble, dask and others judge 
 	@$(BIN)/python tests/judges/run.py $(ARGS)
 
 soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), repeat the chaos tests SOAK_ROUNDS times (20)
-	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/test_process_fuzz.py
+	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/process/test_process_fuzz.py
 	@set -e; round=0; while [ $$round -lt $(SOAK_ROUNDS) ]; do round=$$((round + 1)); \
 	    echo "soak: round $$round of $(SOAK_ROUNDS)"; \
 	    $(BIN)/python -m pytest -m chaos $(ARGS); done
+
+chaos: $(VENV)/.test ## submit JOBS jobs (20000) to each database amid faults, die at every statement
+	@LIGHTWORK_CHAOS_JOBS=$(JOBS) LIGHTWORK_CHAOS_EVERY=1 $(BIN)/python -m pytest -s -o faulthandler_timeout=0 \
+	    tests/chaos $(ARGS)
 
 clean: ## remove .venv, caches and build output; never a database
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -100,4 +110,9 @@ $(VENV)/.judges: $(VENV)/.pip
 $(VENV)/.peers: $(VENV)/.pip
 	@echo "installing the peers of the benchmarks"
 	@$(PIP) install --quiet --group peers
+	@touch $@
+
+$(VENV)/.peers-store: $(VENV)/.pip
+	@echo "installing the peers of the durable benchmark"
+	@$(PIP) install --quiet --group peers-store
 	@touch $@

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from lightwork.pool.process import ProcessExecutor
-from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.thread.executor import ThreadExecutor
 
 AT_ONCE = 100
 # Takes durations, has one call for each wait as long, and returns when all have.

@@ -34,7 +34,7 @@ from typing import Any
 from lightwork.durable.executor import DurableExecutor
 from lightwork.model import State
 from lightwork.store.sqlstore import open_store
-from lightwork.tasks import Task, task
+from lightwork.tasks.task import Task, task
 from lightwork.work.service import Worker
 
 BATCH = 1000
@@ -170,7 +170,7 @@ def wait_until_done(url: str, jobs: int) -> None:
 
 def seconds_between(url: str) -> float:
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    query = "select (max(finished_at) - min(started_at)) / 1000.0 from job"
+    query = "select (max(finished_at) - min(started_at)) / 1000.0 from outcome"
     (seconds,) = connection.execute(query).fetchone()
     connection.close()
     return float(seconds)
@@ -179,7 +179,7 @@ def seconds_between(url: str) -> float:
 def claimed_together(url: str) -> dict[str, float]:
     """Return how many jobs one claim took, told by equal starting times."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    query = "select count(*) * 1.0 / count(distinct started_at) from job"
+    query = "select count(*) * 1.0 / count(distinct started_at) from outcome"
     (batch,) = connection.execute(query).fetchone()
     connection.close()
     return {"jobs per claim": round(batch)}

@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 import layers  # noqa: E402 - needs the path above
 from lightwork import lifecycle  # noqa: E402 - needs the path above
+from lightwork.pool.link import child_state  # noqa: E402 - needs the path above
 
 PAGE = ROOT / "docs" / "design.md"
 
@@ -42,9 +43,32 @@ def main() -> int:
 
 def generated_parts() -> dict[str, str]:
     """Return what stands on the page, by name."""
+    rooms = {
+        f"rooms of {part.removesuffix('/')}": layers.rooms_table(part, _headers(part))
+        for part in layers.ROOMS
+    }
     return {
-        "layers": layers.table(),
+        "layers": layers.table(_files()),
+        **rooms,
         "lifecycle": f"```mermaid\n{lifecycle.mermaid()}```\n",
+        "life of a child": f"```mermaid\n{child_state.mermaid()}```\n",
+    }
+
+
+def _files() -> frozenset[str]:
+    """Return every Python file of the package."""
+    package = ROOT / "src" / "lightwork"
+    return frozenset(path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+
+
+def _headers(part: str) -> dict[str, str]:
+    """Return what each file and folder of a part says of itself in its first line."""
+    package = ROOT / "src" / "lightwork"
+    says = {path: path for path in (package / part).glob("*.py")}
+    says |= {path.parent: path for path in (package / part).glob("*/__init__.py")}
+    return {
+        room.relative_to(package).as_posix(): path.read_text("utf-8").split('"""')[1].split("\n")[0]
+        for room, path in says.items()
     }
 
 

@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -15,3 +16,9 @@ settings.load_profile("any-machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(_ignored, signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector never again look at the tests themselves: there are thousands."""
+    gc.collect()
+    gc.freeze()

@@ -34,7 +34,16 @@ BANNED: Final = {
 }
 # Only a job is never a message: checked in names, where jobs live.
 BANNED_FOR_JOBS: Final = {r"messages?": "job"}
-JOB_FILES: Final = ("model.py", "lifecycle.py", "store/*", "work/*", "executors.py", "cli/*")
+# Folders of which every text may be read at a terminal.
+SPOKEN: Final = ("cli/", "demo/", "parallel/", "terminal/", "tune/")
+JOB_FILES: Final = (
+    "model.py",
+    "lifecycle.py",
+    "store/*",
+    "work/*",
+    "executors.py",
+    *(f"{room}*" for room in SPOKEN),
+)
 # "base" is a fair name for a number.
 BANNED_IN_CLASSES: Final = {r"base": "the noun itself, or what sets it apart"}
 
@@ -42,6 +51,7 @@ BANNED_IN_CLASSES: Final = {r"base": "the noun itself, or what sets it apart"}
 ALLOWED: Final = {
     ("multiprocessing.py", "manager"): "the standard library's name, offered as a drop-in",
     ("multiprocessing.py", "managers"): "the same",
+    ("contrib/joblib/*", "backend"): "joblib's name for what is registered with it",
 }
 
 # Terms of Python and of the operating system, which have no other word.
@@ -106,13 +116,13 @@ def defined_names(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def spoken_texts(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield line and text of docstrings, of log lines, and of every text in cli/."""
+    """Yield line and text of docstrings, of log lines, and of every text that a terminal may show."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Module | ast.ClassDef | FunctionNode) and ast.get_docstring(node):
             yield node.body[0].lineno, ast.get_docstring(node) or ""
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOG_VERBS:
             yield from _strings(node)
-    if source.path.startswith("cli/"):
+    if source.path.startswith(SPOKEN):
         yield from _strings(source.tree)
 
 

@@ -6,7 +6,7 @@ Files of one part (a folder, or the files of one part's text) may import each
 other, without a cycle; parts of one row do not know each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -42,32 +42,78 @@ LAYERS: Final = (
     Layer(
         "nouns",
         (
-            *("errors.py", "error_text.py", "model.py", "clock.py", "numeric.py", "near.py"),
+            "imported_late.py error_roots.py late_errors.py errors.py numeric.py callables.py model.py events/",
+            *("error_text.py", "clock.py"),
             # What no module names crosses borders too: pools and stores send it alike.
-            "bindings.py by_value.py struct_by_value.py parts_by_value.py",
+            "by_value/",
             # Ctrl-C comes to whoever is in the main thread, in pools and stores alike.
-            *("uninterrupted.py", "wakening.py"),
+            "locks/",
         ),
         "What crosses every border, as data",
     ),
     Layer(
         "rules",
-        # What follows a failure is one noun: retry.py answers with events of lifecycle.py.
-        ("lifecycle.py retry.py", "codec/", "description.py", "tasks.py", "schedule.py"),
+        # What follows a failure is one noun: retry.py answers with events of lifecycle.py. And a
+        # task has its schedule.
+        (
+            "lifecycle.py retry.py",
+            "codec/",
+            "error_info.py",
+            "tasks/ bounds/ schedule/",
+            "histogram.py",
+        ),
         "Decisions: no clock, no I/O, no SQL",
         is_pure=True,
     ),
     Layer("resources", ("pool/", "store/"), "Calls on this machine; jobs in SQL"),
-    Layer("reach", ("net/", "sync/"), "A store over HTTP; locks and queues at every reach"),
+    Layer(
+        "reach",
+        ("command/", "net/", "sync/", "dask/"),
+        "Programs as calls; a store over HTTP; locks and queues at every reach; calls on a Dask cluster",
+    ),
     Layer("work", ("work/",), "Workers: claim, run, heartbeat, ack; maintenance; supervisor"),
     Layer(
         "face",
         ("durable/ executors.py", "multiprocessing.py", "testing.py"),
         "What a program that uses lightwork holds in its hands",
     ),
+    Layer("terminal", ("terminal/",), "What people type and read, the same at every verb"),
+    Layer("programs", ("demo/", "parallel/", "tune/"), "Verbs that are programs of their own"),
     Layer("edges", ("cli/", "dashboard/", "contrib/"), "What a person or another library holds"),
     Layer("doors", ("__init__.py", "__main__.py"), "The ways in: names only, nothing imports them"),
 )
+
+# Rooms: the order of the folders inside of a part. A file imports from its own folder and
+# from those of rows above; folders of one row do not know each other. "." is what lies in
+# the part itself, apart from files that are named here: each of these is a room of its own.
+ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pool/": ("call memory", "wire", "map", "executor", "child", "link", "process thread", "."),
+    "net/": ("keys", "wire", "server client", "."),
+    "cli/": ("db doctor jobs metrics status worker", "schedules serve", "."),
+    "store/": (
+        "urls.py views.py histogram.py",
+        "admin_contract.py",
+        "contract.py",
+        "tables",
+        "sql",
+        "operations sqlite server migrations",
+        "admin schedules postgresql mariadb",
+        ".",
+    ),
+}
+MAX_FOLDER_FILES: Final = 16
+
+
+def room_of(path: str) -> tuple[str, int, str]:
+    """Return the part, the row inside of it and the folder of a file; "", -1, "" if it has none."""
+    for part, rows in ROOMS.items():
+        if path.startswith(part):
+            folder = str(PurePosixPath(path.removeprefix(part)).parts[0])
+            if folder.endswith(".py") and folder not in " ".join(rows).split():
+                folder = "."
+            row = next((n for n, names in enumerate(rows) if folder in names.split()), -1)
+            return part, row, folder
+    return "", -1, ""
 
 
 def row_of(path: str) -> int:
@@ -81,18 +127,42 @@ def are_of_one_part(path: str, other: str) -> bool:
     return row == row_of(other) and LAYERS[row].part_of(path) == LAYERS[row].part_of(other)
 
 
-def table() -> str:
-    """Draw the rows as a Markdown table, for docs/design.md."""
-    return "\n".join(_table_lines()) + "\n"
+def table(files: frozenset[str]) -> str:
+    """Draw the rows as a Markdown table, for docs/design.md; `files` are those that there are."""
+    return "\n".join(_table_lines(files)) + "\n"
 
 
-def _table_lines() -> Iterator[str]:
+def _table_lines(files: frozenset[str]) -> Iterator[str]:
     yield "| row | name | files, below `src/lightwork` | what it is |"
     yield "|---|---|---|---|"
     for number, layer in enumerate(LAYERS, start=1):
-        files = " · ".join(f"`{name}`" for part in layer.parts for name in part.split())
+        names = [name for part in layer.parts for name in part.split()]
+        made = [name for name in names if any(file.startswith(name) for file in files)]
+        planned = [name for name in names if name not in made]
+        shown = " · ".join(f"`{name}`" for name in made)
+        if planned:
+            later = "planned: " + " · ".join(f"`{name}`" for name in planned)
+            shown = f"{shown}; {later}" if shown else later
         pure = " (pure)" if layer.is_pure else ""
-        yield f"| {number} | {layer.name}{pure} | {files} | {layer.meaning} |"
+        yield f"| {number} | {layer.name}{pure} | {shown} | {layer.meaning} |"
+
+
+def rooms_table(part: str, headers: Mapping[str, str]) -> str:
+    """Draw the rooms of a part as a Markdown table.
+
+    Args:
+        part: One that has rooms.
+        headers: By room: the first line of the file, or of the folder's `__init__.py`. A room
+            that has none is planned, and not shown.
+    """
+    lines = ["| row | room | what it is |", "|---|---|---|"]
+    for number, names in enumerate(ROOMS[part], start=1):
+        for name in names.split():
+            if f"{part}{name}" in headers:
+                meaning = headers[f"{part}{name}"].partition(": ")[2]
+                shown = f"{part}{name}" if name.endswith(".py") else f"{part}{name}/"
+                lines.append(f"| {number} | `{shown}` | {meaning[0].upper()}{meaning[1:]} |")
+    return "\n".join(lines) + "\n"
 
 
 def module_path(module: str, files: frozenset[str]) -> str:

@@ -25,7 +25,8 @@ from typing import Any, Final
 
 import pytest
 
-from lightwork.pool import fork_client, open_maps
+from lightwork.pool.link import launch
+from lightwork.pool.map import open_maps
 
 # How long what was told to end may take on a machine busier than its cores.
 _PATIENCE: Final = 20.0
@@ -116,14 +117,14 @@ def _command(what: str) -> str:
 
 
 def _shared_descriptors() -> set[int]:
-    server = fork_client._server
-    ours = set() if server is None else {server._control.fileno()}
+    server = launch._server
+    ours = set() if server is None else {server.control.fileno()}
     return ours | {_tracker()._fd}
 
 
 def _shared_children() -> set[int]:
-    server = fork_client._server
-    ours = set() if server is None else {server._process.pid}
+    server = launch._server
+    ours = set() if server is None else {server.pid}
     return ours | {_tracker()._pid}
 
 

@@ -6,6 +6,7 @@ each rule a file that breaks it. A problem reads `file:line: what, and what to d
 
 import ast
 import graphlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,23 +44,70 @@ IMPURE_MODULES: Final = frozenset(
     }
 )
 IMPURE_CALLS: Final = frozenset({"open", "print", "input", "now", "utcnow", "today"})
-# (file, function) that may import late, with the reason; cli/ always may: --help must be quick.
+# What --help loads may import late anywhere: it must be quick.
+OF_HELP: Final = ("cli/", "terminal/")
+# (file, function) that may import late elsewhere, with the reason.
 LATE_IMPORTS: Final = {
-    ("near.py", "did_you_mean"): "difflib: only for a name that is unknown",
-    ("pool/current.py", "current"): "errors.py costs a child's start 28 ms; only misuse needs it",
-    ("pool/child.py", "_redirect_output"): "only for a pool with output=",
-    ("pool/child.py", "_serve_loop"): "asyncio: only for coroutine functions",
-    ("pool/child.py", "_send_logs"): "logging: only for a pool with logs=True",
-    ("pool/child.py", "_set_authkey"): "multiprocessing: only for programs with managers",
-    ("pool/endings.py", "_log_failure"): "logging: only for a finalizer that fails",
-    ("pool/inherit.py", "_dump_by_value"): "cloudpickle: only for functions of __main__",
-    ("pool/pickling.py", "_send_by_value"): "cloudpickle: only for functions of __main__",
-    ("pool/pickling.py", "_answer_by_value"): "cloudpickle: only for functions of __main__",
-    ("by_value.py", "reducer_override"): "msgspec: only for Structs of __main__",
+    ("numeric.py", "as_number"): "numbers: only for foreign ones",
+    ("by_value/bindings.py", "__init__"): "hashlib: only for what goes by value",
+    ("pool/call/reporter.py", "report"): "dataclasses: only for a call that reports",
+    ("callables.py", "parse_job_id"): "uuid: only for who names a job",
+    ("pool/executor/executor.py", "on"): "dataclasses: only for who listens",
+    ("pool/executor/executor.py", "_start_observed"): "the same",
+    (
+        "pool/executor/executor.py",
+        "_start_after",
+    ): "calls that wait for futures: only where there is one",
+    ("pool/executor/executor.py", "map"): "all that a map needs: only for maps",
+    ("pool/executor/executor.py", "map_async"): "all that a map needs: only for maps",
+    ("pool/executor/executor.py", "starmap"): "all that a map needs: only for maps",
+    ("pool/executor/executor.py", "_start_map"): "all that a map needs: only for maps",
+    ("pool/link/children.py", "_output_reader"): "only for a pool with output=",
+    ("pool/process/executor.py", "_listener"): "only for a pool with output=",
+    ("pool/process/executor.py", "start_call"): "only for a pool with memory_errors=True",
+    ("pool/process/settle.py", "following_options"): "only for calls with retries",
+    ("pool/process/settle.py", "_fail"): "only for calls with retries",
+    ("store/postgresql/packed.py", "_dumper"): "the driver: an extra",
+    ("tasks/task.py", "_scheduled"): "cron and time zones: only for a task with a schedule",
+    ("error_text.py", "did_you_mean"): "difflib: only for a name that is unknown",
+    ("pool/call/current.py", "due_at"): "the ids of schedules: only for who asks",
+    ("pool/call/current.py", "current"): "errors.py: only misuse needs it in a child",
+    ("pool/child/exchange.py", "redirect_output"): "only for a pool with output=",
+    ("pool/child/code_on_disk.py", "_pool_error"): "only when the code was replaced",
+    ("pool/child/main.py", "_serve_loop"): "asyncio: only for coroutine functions",
+    ("pool/child/exchange.py", "send_logs"): "logging: only for a pool with logs=True",
+    ("pool/child/main.py", "_set_authkey"): "multiprocessing: only for programs with managers",
+    ("pool/call/thread_exit.py", "_log_failure"): "logging: only for a finalizer that fails",
+    ("by_value/dumping.py", "_cloudpickling"): "cloudpickle: only for functions of __main__",
+    ("by_value/cloudpickling.py", "reducer_override"): "msgspec: only for Structs of __main__",
+    ("error_text.py", "trace_of"): "traceback: only for an error",
+    ("error_text.py", "_short_trace_of"): "traceback: only for an error",
+    (
+        "errors.py",
+        "__getattr__",
+    ): "the standard library's pools: only when theirs is raised or caught",
+    ("pool/call/future.py", "__await__"): "asyncio: only for who awaits, and has it",
+    ("pool/executor/executor.py", "__aexit__"): "asyncio: only for who awaits, and has it",
+    ("pool/map/mapping.py", "_results_async"): "asyncio: only for who awaits, and has it",
+    (
+        "pool/wire/load_exception.py",
+        "_remote_traceback",
+    ): "the standard library's: only for an error",
+    ("pool/wire/spawn_args.py", "dump_inheritance"): "multiprocessing: only for initializers",
+    ("pool/wire/spawn_args.py", "_dump"): "multiprocessing: only for initializers",
+    ("pool/link/launch.py", "_interpreter_flags"): "subprocess: only for a Python with options",
+    ("pool/open_pool.py", "_open_interpreters"): "only for interpreters",
+    ("pool/open_pool.py", "count_slots"): "only for workers",
+    ("pool/wire/function.py", "_snapshots"): "only for what goes by value",
+    ("pool/open_pool.py", "_class_of"): "each kind of pool: only the one that is asked for",
+    ("executors.py", "_open_dask"): "Dask: an extra",
+    ("net/opening.py", "open_store"): "HTTP, TLS and keys: only for the URL of a server",
     ("executors.py", "_open_store"): "SQLAlchemy: only for the URL of a store",
-    ("pool/show.py", "_with_bar"): "rich: only for progress=True on a terminal",
+    ("pool/executor/progress_bar.py", "_with_bar"): "rich: only for progress=True on a terminal",
     ("work/runner.py", "_is_being_cancelled"): "asyncio: only for coroutine functions",
-    ("store/schema.py", "upgrade"): "Alembic: only when a schema is made or changed",
+    ("parallel/run.py", "_job_calls"): "SQLAlchemy: only for a map with --url",
+    ("contrib/joblib/__init__.py", "register"): "joblib: an extra",
+    ("store/sql/schema.py", "migrate"): "Alembic: only when tables are changed",
 }
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -150,6 +198,32 @@ def _order_problems(found: Import, files: frozenset[str]) -> Iterator[str]:
         yield f"{where}: imports {target} from a row below; pass it in, or move the noun up"
 
 
+def room_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """Inside of a part, a file imports only from its folder and from rooms above it."""
+    files = frozenset(source.path for source in sources)
+    for source in sources:
+        part, row, folder = layers.room_of(source.path)
+        if not part:
+            continue
+        if row < 0:
+            yield f"{source.path}:1: {folder}/ is no room of {part}; add it to ROOMS in tests/layers.py"
+            continue
+        for found in find_imports(source, files):
+            target = layers.module_path(found.module, files)
+            its_part, its_row, its_folder = layers.room_of(target)
+            if its_part == part and its_folder != folder and its_row >= row:
+                where = f"{found.path}:{found.line}"
+                yield f"{where}: imports {target} from a room below or beside; pass it in"
+
+
+def folder_problems(sources: Sequence[Source]) -> Iterator[str]:
+    """A folder can be seen at one glance."""
+    folders = Counter(str(Path(source.path).parent) for source in sources)
+    for folder, count in folders.items():
+        if count > layers.MAX_FOLDER_FILES:
+            yield f"{folder}/:1: {count} files, over {layers.MAX_FOLDER_FILES}; make rooms in it"
+
+
 def _is_within(module: str, names: frozenset[str]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
 
@@ -216,7 +290,7 @@ def parameter_problems(sources: Sequence[Source]) -> Iterator[str]:
 def late_import_problems(sources: Sequence[Source]) -> Iterator[str]:
     """What a file needs stands at its top."""
     for path, name, line in late_imports(sources):
-        if not path.startswith("cli/") and (path, name) not in LATE_IMPORTS:
+        if not path.startswith(OF_HELP) and (path, name) not in LATE_IMPORTS:
             yield (
                 f"{path}:{line}: {name} imports late; move the import to the top, or add the"
                 " function with its reason to LATE_IMPORTS in tests/structure.py"

@@ -17,6 +17,8 @@ RULES: tuple[Rule, ...] = (
     structure.placement_problems,
     structure.import_problems,
     structure.purity_problems,
+    structure.room_problems,
+    structure.folder_problems,
     structure.cycle_problems,
     structure.size_problems,
     structure.parameter_problems,
@@ -28,19 +30,19 @@ RULES: tuple[Rule, ...] = (
 OFFENCES = [
     ("strange.py", "", structure.placement_problems, "strange.py:1: belongs to no layer"),
     ("pool/a.py", "import lightwork", structure.import_problems, "pool/a.py:1: imports the pack"),
-    ("cli/a.py", "from lightwork import tasks as t", structure.import_problems, ""),
+    ("cli/a.py", "from lightwork.tasks.task import task as t", structure.import_problems, ""),
     ("cli/a.py", "from lightwork import Task", structure.import_problems, "cli/a.py:1: imports t"),
     ("pool/a.py", "from . import b", structure.import_problems, "pool/a.py:1: relative import"),
     (
         "model.py",
-        "import lightwork.tasks",
+        "import lightwork.tasks.task",
         structure.import_problems,
-        "model.py:1: imports tasks.py",
+        "model.py:1: imports tasks/task.py",
     ),
     ("retry.py", "import lightwork.lifecycle", structure.import_problems, ""),
     (
         "retry.py",
-        "import lightwork.tasks",
+        "import lightwork.tasks.task",
         structure.import_problems,
         "retry.py:1: imports its sib",
     ),
@@ -54,6 +56,27 @@ OFFENCES = [
         "work/a.py:1: imports cli/b",
     ),
     ("pool/a.py", "from lightwork.cli import b, c", structure.import_problems, "pool/a.py:1: im"),
+    ("pool/a/b.py", "", structure.room_problems, "pool/a/b.py:1: a/ is no room of pool/"),
+    ("pool/wire/a.py", "import lightwork.pool.call.b", structure.room_problems, ""),
+    (
+        "pool/call/a.py",
+        "import lightwork.pool.wire.b",
+        structure.room_problems,
+        "pool/call/a.py:1: imports pool/wire/b.py from a room below",
+    ),
+    (
+        "pool/memory/a.py",
+        "import lightwork.pool.call.b",
+        structure.room_problems,
+        "pool/memory/a.py:1: imports pool/call/b.py from a room below or beside",
+    ),
+    ("store/sql/a.py", "import lightwork.store.urls", structure.room_problems, ""),
+    (
+        "store/urls.py",
+        "import lightwork.store.b",
+        structure.room_problems,
+        "store/urls.py:1: imports store/b.py from a room below",
+    ),
     ("retry.py", "from time import time", structure.import_problems, "retry.py:1: a rule imports"),
     ("retry.py", "import lightwork.clock", structure.import_problems, "retry.py:1: a rule imports"),
     ("retry.py", "import timeit", structure.import_problems, ""),
@@ -74,7 +97,11 @@ OFFENCES = [
     ("pool/a.py", "import os", structure.docstring_problems, "pool/a.py:1: no docstring"),
 ]
 NEIGHBOURS = [
-    Source(path, "") for path in ("tasks.py", "lifecycle.py", "pool/b.py", "store/b.py", "cli/b.py")
+    Source(path, "")
+    for path in (
+        *("tasks/task.py", "lifecycle.py", "pool/b.py", "store/b.py", "cli/b.py"),
+        *("pool/call/b.py", "pool/wire/b.py", "store/urls.py"),
+    )
 ]
 
 
@@ -104,6 +131,15 @@ def test_an_import_cycle_is_shown_as_a_circle() -> None:
     (problem,) = structure.cycle_problems([one, two])
 
     assert "one.py <- pool/two.py" in problem or "two.py <- pool/one.py" in problem
+
+
+def test_a_folder_that_is_too_full_is_told() -> None:
+    files = [Source(f"pool/call/f{number}.py", "") for number in range(17)]
+
+    assert not list(structure.folder_problems(files[1:]))
+    assert list(structure.folder_problems(files)) == [
+        "pool/call/:1: 17 files, over 16; make rooms in it"
+    ]
 
 
 def test_the_sources_are_found() -> None:

@@ -52,18 +52,19 @@ def folder(tmp_path: Path) -> Path:
 def command_of(verb: str) -> list[str]:
     """Return the words behind `lightwork` of the command that the README shows."""
     lines = [line for block in blocks("console") for line in block.splitlines()]
-    [line] = [line for line in lines if line.startswith(f"$ lightwork {verb} ")]
+    line = next(line for line in lines if line.startswith(f"$ lightwork {verb} "))
     return shlex.split(line, comments=True)[2:]
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda words: words[0])
-@pytest.mark.parametrize("block", range(len(blocks("python"))))
 def test_type_checkers_understand_what_the_readme_shows(
-    tmp_path: Path, block: int, checker: tuple[str, ...]
+    tmp_path: Path, checker: tuple[str, ...]
 ) -> None:
-    (tmp_path / "shown.py").write_text(blocks("python")[block])
+    for number, block in enumerate(blocks("python")):
+        (tmp_path / f"shown_{number}.py").write_text(block)
 
-    run(tmp_path, sys.executable, "-m", *checker, "shown.py")
+    # Together: what they all import is read once.
+    run(tmp_path, sys.executable, "-m", *checker, ".")
 
 
 @pytest.mark.process
@@ -115,3 +116,69 @@ def test_the_commands_work_together(folder: Path) -> None:
 
     assert "400" in printed
     assert lightwork(folder, *command_of("jobs")) is not None
+
+
+@pytest.mark.process
+def test_orders_and_jobs_are_committed_together(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(blocks("python")[1])
+
+    printed = run(tmp_path, sys.executable, "shop.py")
+    again = run(tmp_path, sys.executable, "shop.py")
+
+    assert printed.splitlines() == ["order 17 is shipped", "shipped"]
+    assert again == printed
+
+
+@pytest.mark.process
+def test_schedules_are_declared_and_shown(folder: Path) -> None:
+    [declares] = [block for block in blocks("python") if "schedule=" in block]
+    (folder / "nightly.py").write_text(declares)
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    words = [shlex.split(line, comments=True)[2:] for line in lines if "nightly" in line]
+    verbs = [shlex.split(line, comments=True)[2:] for line in lines if "schedules" in line]
+    [worker] = [words for words in words if words[0] == "worker"]
+    [add] = [words for words in verbs if words[1] == "add"]
+    [following] = [words for words in verbs if words[1] == "next"]
+    [listing] = [words for words in verbs if words[1:] == ["sqlite:///work.db"]]
+
+    lightwork(folder, *worker, "--burst")
+    lightwork(folder, *add)
+
+    names = [line.split("\t")[0] for line in lightwork(folder, *listing).splitlines()]
+    assert names == ["NAME", "nightly:report", "squares"]
+    times = lightwork(folder, *following).splitlines()
+    assert len(times) == 5
+    assert all(" 03:00:00 CE" in line for line in times)
+
+
+@pytest.mark.process
+def test_jobs_that_wait_for_jobs_run_in_order(tmp_path: Path) -> None:
+    [family] = [block for block in blocks("python") if "after=" in block]
+    (tmp_path / "family.py").write_text(family)
+
+    assert run(tmp_path, sys.executable, "family.py").split() == ["7", "words", "3"]
+
+
+@pytest.mark.process
+def test_what_is_watched_is_told(tmp_path: Path) -> None:
+    [program] = [block for block in blocks("python") if "middleware=" in block]
+    (tmp_path / "watched.py").write_text(program)
+
+    printed = run(tmp_path, sys.executable, "watched.py")
+
+    assert printed.splitlines() == ["attempt 1 begins", "job 1 failed: division by zero"]
+    url = "sqlite:///work.db"
+    assert 'outcome="failed"' in lightwork(tmp_path, "metrics", url)
+    assert "a minute, " in lightwork(tmp_path, "status", url)
+
+
+@pytest.mark.process
+def test_a_store_is_looked_after_as_the_readme_says(folder: Path) -> None:
+    [block] = [block for block in blocks("console") if "lightwork doctor" in block]
+    lightwork(folder, "db", "init", "sqlite:///work.db")
+
+    for line in block.splitlines():
+        lightwork(folder, *shlex.split(line, comments=True)[2:])
+
+    assert (folder / "monday.db").exists()
+    assert (folder / "moved.db").exists()

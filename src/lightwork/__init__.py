@@ -11,8 +11,13 @@ from importlib import import_module
 # as much to import as all of this file.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from lightwork.command.command import Command
     from lightwork.durable.executor import DurableExecutor
     from lightwork.errors import (
+        AuthError,
+        BadSchedule,
+        DependencyFailed,
+        DuplicateJob,
         Error,
         FallbackWarning,
         JobCancelled,
@@ -31,22 +36,44 @@ if TYPE_CHECKING:
         UsageError,
         WorkerLost,
     )
+    from lightwork.events.kinds import (
+        Cancelled,
+        Claimed,
+        Failed,
+        JobEvent,
+        Lost,
+        Progressed,
+        Quarantined,
+        Refused,
+        Released,
+        Rescued,
+        Retried,
+        Snoozed,
+        Started,
+        Submitted,
+        Succeeded,
+        WorkerEvent,
+        WorkerLeaseLost,
+        WorkerStarted,
+        WorkerStopped,
+        WorkerStopping,
+    )
     from lightwork.executors import executor
-    from lightwork.model import Backoff, Policy, Progress, State
-    from lightwork.pool.command import Command
-    from lightwork.pool.current import current
-    from lightwork.pool.executor import Executor
-    from lightwork.pool.future import Future
-    from lightwork.pool.inline import InlineExecutor
-    from lightwork.pool.interpreter import InterpreterExecutor
-    from lightwork.pool.local import Local
-    from lightwork.pool.output import OutputLine
-    from lightwork.pool.process import ProcessExecutor
-    from lightwork.pool.ref import Ref
-    from lightwork.pool.results import Results
-    from lightwork.pool.thread import ThreadExecutor
-    from lightwork.store.reading import Attempt, Job
-    from lightwork.tasks import Task, call, task
+    from lightwork.model import Backoff, Limit, Policy, Progress, Retention, State, Unique
+    from lightwork.pool.call.current import current
+    from lightwork.pool.call.future import Future
+    from lightwork.pool.call.local import Local
+    from lightwork.pool.executor.executor import Executor
+    from lightwork.pool.executor.inline import InlineExecutor
+    from lightwork.pool.link.output_reader import OutputLine
+    from lightwork.pool.map.results import Results
+    from lightwork.pool.process.executor import ProcessExecutor
+    from lightwork.pool.thread.executor import ThreadExecutor
+    from lightwork.pool.thread.interpreter import InterpreterExecutor
+    from lightwork.pool.wire.ref import Ref
+    from lightwork.retry import Later
+    from lightwork.store.orm import Attempt, Job, WorkerRow
+    from lightwork.tasks.task import Task, call, task
     from lightwork.work.service import Worker
 
 __version__ = "0.1.0"
@@ -54,6 +81,10 @@ __version__ = "0.1.0"
 _PLACES = {
     "lightwork.durable.executor": ("DurableExecutor",),
     "lightwork.errors": (
+        "AuthError",
+        "BadSchedule",
+        "DependencyFailed",
+        "DuplicateJob",
         "Error",
         "FallbackWarning",
         "JobCancelled",
@@ -72,33 +103,63 @@ _PLACES = {
         "UsageError",
         "WorkerLost",
     ),
+    "lightwork.events.kinds": (
+        "Cancelled",
+        "Claimed",
+        "Failed",
+        "JobEvent",
+        "Lost",
+        "Progressed",
+        "Quarantined",
+        "Refused",
+        "Released",
+        "Rescued",
+        "Retried",
+        "Snoozed",
+        "Started",
+        "Submitted",
+        "Succeeded",
+        "WorkerEvent",
+        "WorkerLeaseLost",
+        "WorkerStarted",
+        "WorkerStopped",
+        "WorkerStopping",
+    ),
     "lightwork.executors": ("executor",),
-    "lightwork.model": ("Backoff", "Policy", "Progress", "State"),
-    "lightwork.pool.command": ("Command",),
-    "lightwork.pool.current": ("current",),
-    "lightwork.pool.executor": ("Executor",),
-    "lightwork.pool.future": ("Future",),
-    "lightwork.pool.inline": ("InlineExecutor",),
-    "lightwork.pool.interpreter": ("InterpreterExecutor",),
-    "lightwork.pool.local": ("Local",),
-    "lightwork.pool.output": ("OutputLine",),
-    "lightwork.pool.process": ("ProcessExecutor",),
-    "lightwork.pool.ref": ("Ref",),
-    "lightwork.pool.results": ("Results",),
-    "lightwork.pool.thread": ("ThreadExecutor",),
-    "lightwork.store.reading": ("Attempt", "Job"),
-    "lightwork.tasks": ("Task", "call", "task"),
+    "lightwork.model": ("Backoff", "Limit", "Policy", "Progress", "Retention", "State", "Unique"),
+    "lightwork.command.command": ("Command",),
+    "lightwork.pool.call.current": ("current",),
+    "lightwork.pool.executor.executor": ("Executor",),
+    "lightwork.pool.call.future": ("Future",),
+    "lightwork.pool.executor.inline": ("InlineExecutor",),
+    "lightwork.pool.thread.interpreter": ("InterpreterExecutor",),
+    "lightwork.pool.call.local": ("Local",),
+    "lightwork.pool.link.output_reader": ("OutputLine",),
+    "lightwork.pool.process.executor": ("ProcessExecutor",),
+    "lightwork.pool.wire.ref": ("Ref",),
+    "lightwork.pool.map.results": ("Results",),
+    "lightwork.pool.thread.executor": ("ThreadExecutor",),
+    "lightwork.retry": ("Later",),
+    "lightwork.store.orm": ("Attempt", "Job", "WorkerRow"),
+    "lightwork.tasks.task": ("Task", "call", "task"),
     "lightwork.work.service": ("Worker",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
     "Attempt",
+    "AuthError",
     "Backoff",
+    "BadSchedule",
+    "Cancelled",
+    "Claimed",
     "Command",
+    "DependencyFailed",
+    "DuplicateJob",
     "DurableExecutor",
     "Error",
     "Executor",
+    "Failed",
     "FallbackWarning",
     "Future",
     "InlineExecutor",
@@ -106,10 +167,14 @@ __all__ = [
     "Job",
     "JobCancelled",
     "JobError",
+    "JobEvent",
     "JobFailed",
     "JobNotFound",
+    "Later",
     "LeaseLost",
+    "Limit",
     "Local",
+    "Lost",
     "NoWorkerWarning",
     "OutputLine",
     "PayloadError",
@@ -117,19 +182,37 @@ __all__ = [
     "PoolError",
     "ProcessExecutor",
     "Progress",
+    "Progressed",
+    "Quarantined",
     "Ref",
+    "Refused",
+    "Released",
     "RemoteError",
+    "Rescued",
     "Results",
+    "Retention",
+    "Retried",
     "SchemaMismatch",
+    "Snoozed",
+    "Started",
     "State",
     "StoreError",
     "StoreUnavailable",
+    "Submitted",
+    "Succeeded",
     "Task",
     "TaskNotFound",
     "ThreadExecutor",
+    "Unique",
     "UsageError",
     "Worker",
+    "WorkerEvent",
+    "WorkerLeaseLost",
     "WorkerLost",
+    "WorkerRow",
+    "WorkerStarted",
+    "WorkerStopped",
+    "WorkerStopping",
     "call",
     "current",
     "executor",

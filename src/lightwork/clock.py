@@ -2,7 +2,7 @@
 
 Two clocks exist and are never mixed. The *database* clock orders jobs and ends
 leases; it is read in SQL, never here (a SQLite file has none of its own and borrows
-`boot_id`, `uptime` and `wall`: see store/sqlite_clock.py). The *local* clock below measures
+`boot_id`, `uptime` and `wall`: see store/sqlite/clock.py). The *local* clock below measures
 durations inside one process: how long a call ran, how long a lease may still
 be trusted. It must not stop while the machine sleeps, or a worker on a
 suspended laptop would trust a lease that the database has long ended; hence
@@ -10,6 +10,8 @@ CLOCK_BOOTTIME where the system has it.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +24,14 @@ if hasattr(time, "CLOCK_BOOTTIME"):
         """Return seconds of a clock that never steps back and counts suspension."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    def _nanoseconds() -> int:
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    _nanoseconds: Callable[[], int] = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
 else:
     monotonic = time.monotonic
     _nanoseconds = time.monotonic_ns
+
+# Nanoseconds of the same clock, by no line of Python: where that is called by C, such as a
+# database in the middle of a statement, a Ctrl-C that came meanwhile would be lost.
+nanoseconds: Final = _nanoseconds
 
 
 def boot_id() -> str:
@@ -35,11 +40,8 @@ def boot_id() -> str:
 
 
 def uptime() -> int:
-    """Return milliseconds since the machine's boot, the same in all of its processes.
-
-    A container may have a time namespace, whose clock starts elsewhere.
-    """
-    return _nanoseconds() // 1_000_000 - _offset_of_namespace
+    """Return milliseconds since the machine's boot, the same in all of its processes."""
+    return nanoseconds() // 1_000_000 - offset_of_namespace
 
 
 def wall() -> int:
@@ -62,4 +64,5 @@ def _read(path: Path) -> str:
         return ""
 
 
-_offset_of_namespace: Final = _offset()
+# A container may have a time namespace, whose clock starts elsewhere; milliseconds.
+offset_of_namespace: Final = _offset()

@@ -9,13 +9,18 @@ Tracebacks show the frames of the user once; those of lightwork's own files are
 left out unless LIGHTWORK_TRACEBACK=full, or unless there are no others. An
 exception that was raised in this process loses the frames before the user's.
 
+Of a name that somebody got wrong they say what was probably meant.
+
 Children import this before anything else: it imports little.
 """
 
 import os
-import traceback
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import traceback
 
 _FOLDER: Final = __file__.rpartition("/")[0] + "/"
 
@@ -24,8 +29,8 @@ _TRACEBACK: Final[Any] = vars(BaseException)["__traceback__"]
 _CAUSE: Final[Any] = vars(BaseException)["__cause__"]
 
 
-def class_name(kind: type[BaseException]) -> str:
-    """Return the qualified name of a class of exceptions."""
+def class_name(kind: type) -> str:
+    """Return the qualified name of a class, by which `retry_on` and errors name it."""
     try:
         # A plain str, whatever the class gave.
         return f"{str.__str__(kind.__module__)}.{str.__str__(kind.__qualname__)}"
@@ -49,6 +54,9 @@ def named_text_of(error: BaseException) -> str:
 
 def trace_of(error: BaseException) -> str:
     """Return the formatted traceback of an exception, with causes, notes and groups."""
+    # 4 ms to import, and most children see no error.
+    import traceback  # noqa: PLC0415 - see above
+
     try:
         told = traceback.TracebackException(
             type(error), error, _TRACEBACK.__get__(error), compact=True
@@ -85,7 +93,7 @@ def _is_full() -> bool:
     return os.environ.get("LIGHTWORK_TRACEBACK") == "full"
 
 
-def _leave_out(told: traceback.TracebackException) -> None:
+def _leave_out(told: "traceback.TracebackException") -> None:
     left, seen = [told], set()
     while left:
         one = left.pop()
@@ -99,6 +107,8 @@ def _leave_out(told: traceback.TracebackException) -> None:
 
 
 def _short_trace_of(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 - as above
+
     try:
         frames = traceback.extract_tb(_TRACEBACK.__get__(error))
         shown = [frame for frame in frames if _is_full() or not _is_own(frame.filename)]
@@ -106,3 +116,12 @@ def _short_trace_of(error: BaseException) -> str:
     except BaseException as broken:
         lines = f"  <the frames cannot be shown: {type(broken).__name__}>\n"
     return f"Traceback (most recent call last):\n{lines}{named_text_of(error)}\n"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?", or "" if no name is near."""
+    # Where something is wrong only: nobody else pays for it.
+    import difflib  # noqa: PLC0415 - see above
+
+    near = difflib.get_close_matches(word, list(known), n=2)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -7,42 +7,76 @@ an attribute, not only text. All of them pickle, because they cross processes.
     Error
     ├ UsageError          the caller's mistake; nothing was changed
     │ ├ TaskNotFound      the name is not that of a registered task
+    │ ├ BadSchedule       it says no times at which a task could be due
     │ └ PayloadError      a value cannot be stored, or stored bytes cannot be trusted
     ├ JobError            about one job
+    │ ├ DuplicateJob      another job holds the unique key
     │ ├ JobNotFound       no job has this id
     │ ├ JobFailed         the job ended as failed; text and traceback attached
-    │ └ JobCancelled      the job was cancelled
+    │ ├ JobCancelled      the job was cancelled
+    │ └ DependencyFailed  the call was not run: one that it needs has failed
     ├ LeaseLost           the attempt is no longer ours: stop, store nothing
     ├ WorkerLost          the child or machine died during the call
     ├ RemoteError         an exception of a child that could not travel itself
     ├ PoolError           the pool can take no more calls
-    └ StoreError          about the database
+    └ StoreError          about the database, or the server before it
+      ├ AuthError         the server and we do not trust each other: compare keys
       ├ StoreUnavailable  try again later
       └ SchemaMismatch    do not try again: upgrade the store or the program
 
 Time-outs are the builtin TimeoutError. Two warnings stand beside them: FallbackWarning,
 for what was asked and is not there, where something else does the same; and
-NoWorkerWarning, for a result that nobody works on.
+NoWorkerWarning, for a result that nobody works on. `Later` (retry.py) is no error.
 """  # noqa: D214, D416 - the root of the tree is no section of the docstring
 
-from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from lightwork.error_roots import Error, JobError
 
+__all__ = [
+    "AuthError",
+    "BadSchedule",
+    "DuplicateJob",
+    "Error",
+    "FallbackWarning",
+    "IllegalStep",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "JobNotFound",
+    "LeaseLost",
+    "NoWorkerWarning",
+    "PayloadError",
+    "PoolError",
+    "RemoteError",
+    "SchemaMismatch",
+    "StoreError",
+    "StoreUnavailable",
+    "TaskNotFound",
+    "UsageError",
+    "WorkerLost",
+]
+# Type checkers take this name for true, as in the package's face.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lightwork.late_errors import JobCancelled, PoolError, WorkerLost
+else:
 
-class Error(Exception):
-    """Base of all errors of lightwork.
+    def __getattr__(name: str) -> object:
+        if name not in {"JobCancelled", "PoolError", "WorkerLost"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # 30 ms for the classes that they derive from: only who names one of them needs it.
+        from lightwork.imported_late import import_late  # noqa: PLC0415 - see above
 
-    Keyword arguments become attributes and survive pickling.
-    """
+        import_late("concurrent.futures.process")
+        from lightwork import late_errors  # noqa: PLC0415 - see above
 
-    def __init__(self, text: str, /, **attributes: Any) -> None:
-        super().__init__(text)
-        self.__dict__.update(attributes)
+        value = globals()[name] = getattr(late_errors, name)
+        return value
 
 
 class UsageError(Error, ValueError):
     """The caller asked for something that cannot be done; nothing was changed."""
+
+    __module__ = "lightwork"
 
 
 class TaskNotFound(UsageError):  # noqa: N818 - a public name of the contract
@@ -52,21 +86,33 @@ class TaskNotFound(UsageError):  # noqa: N818 - a public name of the contract
     stay ready for workers that know them.
     """
 
+    __module__ = "lightwork"
+
     name: str
+
+
+class BadSchedule(UsageError):  # noqa: N818 - a public name of the contract
+    """A schedule says no times, or not for a task that can be called so."""
+
+    __module__ = "lightwork"
 
 
 class PayloadError(UsageError):
     """A value cannot be stored as asked, or stored bytes are not to be trusted."""
 
-
-class JobError(Error):
-    """Something about one job."""
-
-    job_id: str
+    __module__ = "lightwork"
 
 
 class JobNotFound(JobError, LookupError):  # noqa: N818
     """No job of this store has this id."""
+
+    __module__ = "lightwork"
+
+
+class DuplicateJob(JobError):  # noqa: N818
+    """A job of this unique key is there; nothing was kept. `job_id` is that job's."""
+
+    __module__ = "lightwork"
 
 
 class JobFailed(JobError):  # noqa: N818
@@ -77,32 +123,40 @@ class JobFailed(JobError):  # noqa: N818
     the job, it is the `__cause__`.
     """
 
+    __module__ = "lightwork"
+
     error_type: str
     error_text: str
     traceback: str
     attempts: int
 
 
-class JobCancelled(JobError, CancelledError):  # noqa: N818
-    """The job was cancelled before it had a result."""
+class DependencyFailed(JobError):  # noqa: N818
+    """The call was not run, because one that it needs has failed.
+
+    Along a chain all name the first one. Where that failed in this program, its exception is the
+    `__cause__`.
+
+    Attributes:
+        job_id: The job that was not run; "" for a call that is no job, as below.
+        parent_id: The job that failed.
+        parent_task: Its task.
+        error_type: Name of the class of its error.
+        error_text: Its text.
+    """
+
+    __module__ = "lightwork"
+
+    parent_id: str
+    parent_task: str
+    error_type: str
+    error_text: str
 
 
 class LeaseLost(Error):  # noqa: N818
     """The attempt is no longer ours: its lease ran out and it was rescued."""
 
-
-class WorkerLost(Error, BrokenProcessPool):  # noqa: N818
-    """The child that ran this call died; every other call is unharmed.
-
-    Attributes:
-        exitcode: As in multiprocessing: negative is a signal number.
-        pid: The process that died.
-        traceback: What Python ran when a fault (SIGSEGV, SIGABRT ...) killed it; else "".
-    """
-
-    exitcode: int
-    pid: int
-    traceback: str = ""
+    __module__ = "lightwork"
 
 
 class RemoteError(Error):
@@ -114,29 +168,49 @@ class RemoteError(Error):
         traceback: Its formatted traceback.
     """
 
+    __module__ = "lightwork"
+
     error_type: str
     error_text: str
     traceback: str
 
 
-class PoolError(Error, BrokenProcessPool):
-    """The pool cannot run calls: an initializer failed, or its dispatcher did."""
-
-
 class StoreError(Error):
     """The database refused or could not be reached."""
+
+    __module__ = "lightwork"
+
+
+class AuthError(StoreError):
+    """The server has not proved to be ours, or does not believe that we are its; or an answer is not its.
+
+    The same call with the same keys will not do better, unless somebody on the way has changed
+    an answer.
+    """
+
+    __module__ = "lightwork"
 
 
 class StoreUnavailable(StoreError):  # noqa: N818
     """The database cannot be used right now; the same call may succeed later."""
 
+    __module__ = "lightwork"
+
 
 class SchemaMismatch(StoreError):  # noqa: N818
     """The store's schema and this program do not fit; retrying cannot help."""
 
+    __module__ = "lightwork"
+
+
+class IllegalStep(ValueError):  # noqa: N818 - an invariant of the program, not a user's error
+    """A state change that a table of states does not know: a defect of lightwork."""
+
 
 class FallbackWarning(RuntimeWarning):
     """What was asked for is not there, and something else that gives the same results is used."""
+
+    __module__ = "lightwork"
 
 
 class NoWorkerWarning(RuntimeWarning):
@@ -144,3 +218,5 @@ class NoWorkerWarning(RuntimeWarning):
 
     The job is kept, and runs as soon as there is such a worker.
     """
+
+    __module__ = "lightwork"

@@ -9,14 +9,17 @@ What moves a job:
 - The *submitter* creates it as ready, scheduled (a delay) or blocked (waits for
   other jobs), and may cancel it in any state that is not final.
 - A *worker* claims a ready job, which makes an attempt with the next number,
-  and ends that attempt with exactly one of Succeeded, Retried, Failed,
+  and ends that attempt with exactly one of Succeeded, Retried, Snoozed, Failed,
   Cancelled, Released, Lost or Quarantined, guarded by that number.
+- The *end of a job* unblocks those that wait for it, fails those that need it to
+  succeed, and cancels these if it was cancelled.
 - *Any* worker promotes what is due and rescues attempts whose lease ran out;
   rescue uses the same Lost and Quarantined as a worker that saw its child die,
   and Forfeited where the attempt had not begun.
 
 Failures and crashes are counted apart: a retry is about the task, a crash about
-the machine. Released uses up neither: the attempt was handed back. Forfeited uses
+the machine. Released uses up neither: the attempt was handed back. Nor does Snoozed:
+the task itself has asked to be run later. Forfeited uses
 up neither; it is counted as a loss, after some of which the job is only claimed
 to begin at once (retry.py).
 """
@@ -25,16 +28,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lightwork.errors import IllegalStep
 from lightwork.model import ErrorInfo, State
-
-
-class IllegalStep(ValueError):  # noqa: N818 - an invariant of the program, not a user's error
-    """A state change that the table does not know: a defect of lightwork."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unblocked:
-    """Every job that this one waited for has succeeded."""
+    """Every job that this one waited for has ended as it had to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """The same, and it has a delay as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """A limit has no room for it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,13 @@ class Retried:
     """The attempt failed and another follows after `delay` seconds."""
 
     error: ErrorInfo
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The task asked to be run again after `delay` seconds; nothing failed."""
+
     delay: float
 
 
@@ -103,12 +120,20 @@ class Resubmitted:
     """A person asked for a finished job to be run again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reblocked:
+    """The same, while a job that it needs is unfinished again."""
+
+
 Event = (
     Unblocked
+    | Delayed
+    | Throttled
     | Promoted
     | Claimed
     | Succeeded
     | Retried
+    | Snoozed
     | Failed
     | Cancelled
     | Released
@@ -116,21 +141,27 @@ Event = (
     | Forfeited
     | Quarantined
     | Resubmitted
+    | Reblocked
 )
 
 # The events that end an attempt: what a worker may ack.
-AttemptEnd = Succeeded | Retried | Failed | Cancelled | Released | Lost | Forfeited | Quarantined
+AttemptEnd = (
+    Succeeded | Retried | Snoozed | Failed | Cancelled | Released | Lost | Forfeited | Quarantined
+)
 
 TRANSITIONS: Final[Mapping[tuple[State, type[Event]], State]] = {
     (State.BLOCKED, Unblocked): State.READY,
+    (State.BLOCKED, Delayed): State.SCHEDULED,
     (State.BLOCKED, Failed): State.FAILED,
     (State.BLOCKED, Cancelled): State.CANCELLED,
     (State.SCHEDULED, Promoted): State.READY,
     (State.SCHEDULED, Cancelled): State.CANCELLED,
     (State.READY, Claimed): State.RUNNING,
+    (State.READY, Throttled): State.BLOCKED,
     (State.READY, Cancelled): State.CANCELLED,
     (State.RUNNING, Succeeded): State.SUCCEEDED,
     (State.RUNNING, Retried): State.SCHEDULED,
+    (State.RUNNING, Snoozed): State.SCHEDULED,
     (State.RUNNING, Failed): State.FAILED,
     (State.RUNNING, Cancelled): State.CANCELLED,
     (State.RUNNING, Released): State.READY,
@@ -139,6 +170,8 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], State]] = {
     (State.RUNNING, Quarantined): State.FAILED,
     (State.FAILED, Resubmitted): State.READY,
     (State.CANCELLED, Resubmitted): State.READY,
+    (State.FAILED, Reblocked): State.BLOCKED,
+    (State.CANCELLED, Reblocked): State.BLOCKED,
 }
 
 

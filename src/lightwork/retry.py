@@ -20,17 +20,65 @@ that may not run twice is a suspect from its first claim on: it is never claimed
 ahead, and once claimed never given to another worker.
 
 Whatever a task raises is a failure like any other, KeyboardInterrupt and
-SystemExit included: only the death of the process is a crash.
+SystemExit included: only the death of the process is a crash. `Later` is neither: the task
+itself has asked to be run again.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
+from lightwork.errors import UsageError
 from lightwork.lifecycle import Failed, Forfeited, Lost, Quarantined, Retried
 from lightwork.model import Backoff, ErrorInfo, Policy
+from lightwork.numeric import as_number
 
 # Attempts of a job that were lost before they had begun, until it is suspected.
 SUSPECT_LOSSES: Final = 3
+
+
+class Later(Exception):  # noqa: N818 - what a task says, not what went wrong
+    """Raised by a task: run this job again after so many seconds; nothing has failed.
+
+    The attempt ends, the next one has the next number, and neither `retries` nor
+    `max_crashes` are used up. On executors of this machine it is obeyed where the task declares
+    `retries`, for only then a pool keeps what the call was given; else the future has it.
+
+    Raises:
+        UsageError: `seconds` is no number from 0 on, less than 1e9.
+    """
+
+    __module__ = "lightwork"
+
+    seconds: float
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        number = as_number(seconds)
+        # With >= the upper bound refuses infinity and NaN, too.
+        if number is None or not 0 <= number < 1e9:
+            raise UsageError(
+                f"Later expects seconds from 0 on, less than 1e9; seen: {seconds!r:.100}"
+            )
+        super().__init__(number)
+        self.seconds = number
+
+    def __str__(self) -> str:
+        return (
+            f"the call asked to be run again in {self.seconds:g} s, which a local pool does only "
+            "for tasks that declare retries"
+        )
+
+
+def snooze_of(error: BaseException) -> float | None:
+    """Return the seconds after which the task asks to be run again; None: it does not.
+
+    None too where a class of the user's has lost them: then it is an error like others.
+    """
+    if not issubclass(type(error), Later):
+        return None
+    try:
+        return Later(error.args[0]).seconds
+    except Exception:
+        return None
 
 
 def delay_before(backoff: Backoff, failures: int, chance: float) -> float:

@@ -13,7 +13,11 @@ import psutil
 import pytest
 
 from lightwork.durable.executor import DurableExecutor
+from store import servers
+from store.private_servers import private
 from waiting import wait_until
+
+__all__ = ["private"]
 
 SCRIPT = Path(__file__).with_name("run_worker.py")
 
@@ -53,8 +57,25 @@ class WorkerProcess:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/work.db"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A SQLite file, or an empty database of the kind that the test names."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/work.db"
+        return
+    with servers.new_database(kind) as made:
+        yield made
+
+
+def on(*kinds: str) -> pytest.MarkDecorator:
+    """Have a test run on these databases."""
+    return pytest.mark.parametrize("url", kinds, indirect=True)
+
+
+everywhere = on("sqlite", "postgresql", "mariadb")
+# What takes long is tried on SQLite, and on servers by `make chaos`.
+IS_LONG = "LIGHTWORK_CHAOS_JOBS" in os.environ
+everywhere_in_long = everywhere if IS_LONG else on("sqlite")
 
 
 @pytest.fixture

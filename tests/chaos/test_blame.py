@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos.conftest import WorkerProcess
+from chaos.conftest import WorkerProcess, everywhere_in_long
 from chaos.tasks import once, take, take_down
 from lightwork.durable.executor import DurableExecutor
-from lightwork.durable.futures import DurableFuture
+from lightwork.durable.future import DurableFuture
 from lightwork.model import State
 from lightwork.retry import SUSPECT_LOSSES
 from lightwork.store.views import JobView
@@ -41,6 +41,7 @@ def all_views(executor: DurableExecutor) -> list[JobView]:
     return sorted(executor.store.jobs(limit=10_000), key=lambda view: view.seq)
 
 
+@everywhere_in_long
 def test_a_job_that_takes_its_workers_down_ends_and_no_other_is_blamed(
     start: Start, executor: DurableExecutor
 ) -> None:
@@ -51,14 +52,18 @@ def test_a_job_that_takes_its_workers_down_ends_and_no_other_is_blamed(
     deaths = work_until_done(start, executor, 301)
 
     views = all_views(executor)
-    (blamed,) = [view for view in views if view.crashes]
     assert isinstance(guilty, DurableFuture)
-    assert blamed.id == guilty.job_id
+    (blamed,) = [view for view in views if view.id == guilty.job_id]
+    # One that had just ended may have a mark too: its outcome died with the worker.
+    others = [view.crashes for view in views if view.crashes and view is not blamed]
+    assert len(others) < deaths
+    assert set(others) <= {1}
     assert (blamed.state, blamed.crashes) == (State.FAILED, 3)
     assert deaths == blamed.attempt <= SUSPECT_LOSSES + 3
     assert Counter(view.state for view in views) == {State.SUCCEEDED: 300, State.FAILED: 1}
 
 
+@everywhere_in_long
 def test_jobs_that_may_not_run_twice_run_once_among_workers_that_die(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from chaos.conftest import WorkerProcess, is_alive
+from chaos.conftest import WorkerProcess, everywhere, is_alive
 from chaos.tasks import take, wait_for
 from lightwork.durable.executor import DurableExecutor
-from lightwork.durable.futures import DurableFuture
+from lightwork.durable.future import DurableFuture
 from lightwork.errors import StoreUnavailable
 from lightwork.model import State
-from lightwork.pool.future import Future
+from lightwork.pool.call.future import Future
 from lightwork.store.views import JobView
 from waiting import wait_until
 
@@ -77,10 +77,10 @@ def test_two_workers_killed_at_random_lose_no_job(
     path = tmp_path / "work.db"
     assert kills > 2
     assert results == [number % 10 for number in range(2000)]
-    assert rows(path, "select state, count(*) from job group by state") == [("succeeded", 2000)]
+    assert rows(path, "select state, count(*) from outcome group by state") == [("succeeded", 2000)]
     # One row for every attempt that was lost, and none for the last, which was not.
     wrong = """
-        select job.seq from job left join attempt on attempt.seq = job.seq
+        select job.seq from outcome as job left join attempt on attempt.seq = job.seq
         group by job.seq
         having job.crashes != count(attempt.number) or job.failures != 0
             or max(attempt.number) >= job.attempt
@@ -90,6 +90,7 @@ def test_two_workers_killed_at_random_lose_no_job(
     assert executor.store.check() == []
 
 
+@everywhere
 def test_a_worker_stopped_past_its_lease_changes_nothing_late(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:
@@ -206,6 +207,7 @@ def test_a_second_signal_ends_workers_now_whoever_holds_the_database(
     assert running.result(20) == "let go"
 
 
+@everywhere
 def test_what_runs_longer_than_the_grace_period_is_handed_back(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_database_that_somebody_holds_past_the_lease_ends_no_running_job(
     assert (view_of(executor, future).attempt, view_of(executor, future).crashes) == (1, 0)
 
 
+@everywhere
 def test_a_worker_that_lost_its_lease_says_itself_that_its_jobs_are_not_to_blame(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:
@@ -305,6 +308,7 @@ def test_a_folder_that_is_away_for_a_while_costs_nothing(
     assert executor.store.check() == []
 
 
+@everywhere
 def test_a_killed_child_costs_one_attempt_of_its_job_and_no_other(
     start: Start, executor: DurableExecutor, tmp_path: Path
 ) -> None:

@@ -4,10 +4,10 @@ import secrets
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
+from lightwork.durable.ids import new_job_id
 from lightwork.lifecycle import AttemptEnd, Failed, Retried, Succeeded
-from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, Progress, WorkerInfo
+from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, Progress, UniqueKey, WorkerInfo
 from lightwork.store.contract import Store
-from lightwork.work.ids import new_job_id
 
 ERROR = ErrorInfo(type="ValueError", text="wrong", traceback="Traceback: in line 7\nValueError")
 PLAIN = Codec()
@@ -42,6 +42,19 @@ class Made:
 
     def failed(self, error: ErrorInfo = ERROR, *, task: str = "script:square") -> UUID:
         return self._end(self.ready(priority=1, task=task), Failed(error))
+
+    def failed_child_of(self, parent: UUID) -> UUID:
+        """Return a job that has failed because this one has."""
+        job = NewJob(id=new_job_id(), task="script:square", payload=b"", after=(parent,))
+        self.store.submit([job])
+        return job.id
+
+    def failed_of_one_key(self) -> UUID:
+        job_id = new_job_id()
+        key = UniqueKey(b"one key for all.", "end", 0.0, "skip")
+        job = NewJob(id=job_id, task="script:square", payload=b"", unique=key)
+        self.store.submit([job])
+        return self._end(job_id, Failed(ERROR))
 
     def retried(self) -> UUID:
         return self._end(self.ready(priority=1), Retried(ERROR, 3600.0))

@@ -10,8 +10,8 @@ import pytest
 from cli.conftest import Invoke
 from cli.jobs_made import Made
 from lightwork.model import State
-from lightwork.store import schema
 from lightwork.store.contract import Store
+from lightwork.store.sql import schema
 
 REVISION = schema.REVISIONS[-1]
 
@@ -57,18 +57,18 @@ def test_repair_says_where_a_damaged_row_has_gone(
 ) -> None:
     made.ready()
     with closing(sqlite3.connect(folder / "lightwork.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE job SET crashes = 'three'")
+        connection.execute("UPDATE ready SET crashes = 'three'")
 
     found = lightwork("db", "check")
     done = lightwork("db", "check", "--repair")
 
     assert (found.exit_code, found.stdout) == (
         1,
-        "1 rows of job: crashes is not integer: seq 1\n",
+        "1 rows of ready: crashes is not integer: seq 1\n",
     )
     assert (done.exit_code, done.stdout.splitlines()[0]) == (
         0,
-        "row 1 of job is row 1 of damaged now: crashes is not integer",
+        "row 1 of ready is row 1 of damaged now: crashes is not integer",
     )
 
 
@@ -84,7 +84,7 @@ def test_check_finds_nothing_in_a_sound_store(lightwork: Invoke, made: Made) -> 
 def test_check_tells_what_is_wrong(lightwork: Invoke, made: Made, folder: Path) -> None:
     made.ready()
     with closing(sqlite3.connect(folder / "lightwork.db")) as connection, connection:
-        connection.execute("UPDATE job SET attempt = -1")
+        connection.execute("UPDATE ready SET attempt = -1")
 
     done = lightwork("db", "check")
 
@@ -95,13 +95,33 @@ def test_check_tells_what_is_wrong(lightwork: Invoke, made: Made, folder: Path) 
 def test_prune_goes_on_batch_after_batch(
     lightwork: Invoke, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightwork.cli.db._PRUNE_FIRST", 1)
+    monkeypatch.setattr("lightwork.cli.db.command._PRUNE_FIRST", 1)
     made.succeeded()
     made.failed()
 
     done = lightwork("db", "prune", "--older-than", "0s")
 
     assert done.stdout == "2 jobs deleted\n"
+
+
+def test_prune_keeps_each_state_as_long_as_it_is_told(
+    lightwork: Invoke, made: Made, store: Store, folder: Path
+) -> None:
+    good, bad = made.succeeded(), made.failed()
+    with closing(sqlite3.connect(folder / "lightwork.db")) as connection, connection:
+        connection.execute("UPDATE outcome SET finished_at = finished_at - 10 * 86400000")
+
+    for_ever = lightwork("db", "prune", "--keep", "forever")
+    by_default = lightwork("db", "prune")
+    before = store.states([good, bad])
+    by_state = lightwork("db", "prune", "--keep", "failed=1d")
+
+    assert [done.stdout for done in (for_ever, by_default, by_state)] == [
+        "0 jobs deleted\n",
+        "1 jobs deleted\n",
+        "1 jobs deleted\n",
+    ]
+    assert before == {bad: State.FAILED}
 
 
 def test_prune_deletes_only_what_is_old_enough(lightwork: Invoke, made: Made, store: Store) -> None:

@@ -96,7 +96,7 @@ def test_the_module_runs_like_the_script(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "found"),
-    [("lightwork wo", "plain,worker"), ("lightwork jobs sh", "plain,show")],
+    [("lightwork tu", "plain,tune"), ("lightwork jobs sh", "plain,show")],
 )
 def test_verbs_are_completed(folder: Path, typed: str, found: str) -> None:
     done = run(

@@ -92,7 +92,7 @@ def test_settings_without_meaning_are_refused(
     [
         ("LIGHTWORK_URL", "bad", "lightwork: LIGHTWORK_URL=bad is not the URL of a store"),
         ("LIGHTWORK_URL", "ada:secret@host", "lightwork: LIGHTWORK_URL=***@host is not the URL"),
-        ("LIGHTWORK_URL", "my://s", "expected sqlite:///path/to/file.db (the URL is that of LIG"),
+        ("LIGHTWORK_URL", "my://s", "USER@HOST/DATABASE (the URL is that of LIG"),
         ("LIGHTWORK_URL", "sqlite:////nowhere/x.db", "(the URL is that of LIGHTWORK_URL)"),
         ("LIGHTWORK_JOBS_LIST_LIMIT", "x", "lightwork: LIGHTWORK_JOBS_LIST_LIMIT=x: 'x' is not"),
         ("LIGHTWORK_JOBS_LIST_STATE", "done", "LIGHTWORK_JOBS_LIST_STATE=done: 'done' is not one"),
@@ -135,7 +135,7 @@ def test_settings_of_other_tools_are_not_ours(lightwork: Invoke, folder: Path) -
 
 
 def test_a_password_is_never_shown(lightwork: Invoke, folder: Path) -> None:
-    done = lightwork("jobs", "postgresql://ada:secret@host/db")
+    done = lightwork("jobs", "oracle://ada:secret@host/db")
 
     assert done.exit_code == 2
     assert "secret" not in done.stdout + done.stderr

@@ -76,7 +76,7 @@ def test_the_log_of_a_worker_has_colours_on_a_terminal(folder: Path, made: Made)
 
     coloured = logged(*words, folder=folder)
 
-    assert "\x1b[32msucceeded \x1b[0mscript:square" in coloured
+    assert "\x1b[32msucceeded\x1b[0m script:square" in coloured
 
 
 @pytest.mark.process

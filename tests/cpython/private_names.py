@@ -4,7 +4,8 @@ import multiprocessing
 import threading
 from typing import Any
 
-from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.link.child_state import ChildState
+from lightwork.pool.process.executor import ProcessExecutor
 
 
 class Child:
@@ -33,8 +34,11 @@ class JudgedProcessExecutor(ProcessExecutor):
 
     @property
     def _processes(self) -> dict[int, Child]:
-        children = self._pool._children
-        return {child.serial: Child(child.pid) for child in children if not child.is_told_to_stop}
+        return {
+            child.serial: Child(child.pid)
+            for child in self._pool._children
+            if child.state is not ChildState.STOPPING
+        }
 
     @property
     def _broken(self) -> bool:

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from pythons import environment, interpreters
 
-from lightwork.pool.subinterpreter import why_no_interpreters
+from lightwork.pool.thread.subinterpreter import why_no_interpreters
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = [
-    "tests/pool/test_interpreters.py",
-    "tests/pool/test_interpreters_errors.py",
-    "tests/pool/test_interpreters_life.py",
+    "tests/pool/thread/test_interpreters.py",
+    "tests/pool/thread/test_interpreters_errors.py",
+    "tests/pool/thread/test_interpreters_life.py",
 ]
 PROBE = """
 import pytest
-from lightwork.pool.subinterpreter import why_no_interpreters
+from lightwork.pool.thread.subinterpreter import why_no_interpreters
 raise SystemExit(bool(why_no_interpreters()))
 """
 

@@ -25,8 +25,11 @@ def judge() -> str:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("kind", ["Thread", "Process", "Interpreter"])
+@pytest.mark.parametrize("kind", ["Thread", "Process", "Interpreter", "Dask"])
 def test_the_standard_library_finds_no_fault(judge: str, kind: str) -> None:
+    if kind == "Dask":
+        # All that is compiled of what it needs runs without, or on any Python.
+        pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     done = subprocess.run(
         [judge, "-X", "faulthandler", str(HERE / "judge.py"), kind],
         env=environment(),

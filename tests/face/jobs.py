@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightwork.pool.current import current
-from lightwork.tasks import task
+from lightwork.pool.call.current import current
+from lightwork.tasks.task import task
 
 
 @dataclass(frozen=True)

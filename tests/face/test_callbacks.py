@@ -76,14 +76,14 @@ def test_a_late_word_of_a_failed_attempt_does_not_end_the_future_of_the_next(
     with DurableExecutor(url, workers=1) as executor:
         try:
             # What the worker says stays behind this; what the store says does not.
-            executor._worker._give(lambda: wait_for_leave(None))
+            executor._delivery.give(lambda: wait_for_leave(None))
             assert held.acquire(timeout=60)
             (first,) = executor.submit_many(fail_first, [(str(go),)], key="k")
             assert first.exception(60) is not None
 
             (second,) = executor.submit_many(fail_first, [(str(go),)], key="k", failed="retry")
             leave.set()
-            executor._worker._give(is_said.set)
+            executor._delivery.give(is_said.set)
             assert is_said.wait(60)
             go.touch()
         finally:

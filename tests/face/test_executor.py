@@ -15,14 +15,14 @@ import pytest
 
 from face.jobs import sleep, square, wait_for
 from lightwork.durable.executor import DurableExecutor
-from lightwork.durable.futures import DurableFuture
+from lightwork.durable.future import DurableFuture
 from lightwork.errors import PoolError, StoreError, UsageError
 from lightwork.executors import executor
 from lightwork.model import State
-from lightwork.pool.executor import Executor
-from lightwork.pool.inline import InlineExecutor
-from lightwork.pool.process import ProcessExecutor
-from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.executor.executor import Executor
+from lightwork.pool.executor.inline import InlineExecutor
+from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.thread.executor import ThreadExecutor
 from lightwork.store.sqlstore import open_store
 from waiting import wait_until
 
@@ -91,7 +91,7 @@ def test_a_word_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch, url
         "threads:two",
         "inline:2",
         "work.db",
-        "https://host:5000",
+        "ftp://host:5000",
         "nonsense://host/db",
         "sqlite://",
         "sqlite:///:memory:",
@@ -250,10 +250,13 @@ def run_script(folder: Path, script: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_program_that_forgets_shutdown_still_runs_its_jobs_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "'threads:2'"])
+def test_a_program_that_forgets_shutdown_still_runs_its_jobs_and_ends(
+    tmp_path: Path, workers: str
+) -> None:
     done = run_script(
         tmp_path,
-        """
+        f"""
         import lightwork as lw
 
         @lw.task
@@ -261,7 +264,7 @@ def test_a_program_that_forgets_shutdown_still_runs_its_jobs_and_ends(tmp_path: 
             return 2 * n
 
         if __name__ == "__main__":
-            executor = lw.executor("sqlite:///work.db", workers=1)
+            executor = lw.executor("sqlite:///work.db", workers={workers})
             executor.submit(double, 4).add_done_callback(lambda done: print(done.result()))
         """,
     )

@@ -14,10 +14,10 @@ import pytest
 import lightwork as lw
 from face.jobs import square, wait_for
 from lightwork.durable.executor import DurableExecutor
-from lightwork.durable.futures import DurableFuture
+from lightwork.durable.future import DurableFuture
 from lightwork.errors import StoreUnavailable
 from lightwork.model import State
-from lightwork.store import writer
+from lightwork.store.sqlite import writer
 from waiting import wait_until
 
 pytestmark = pytest.mark.process
@@ -199,3 +199,14 @@ def test_a_loop_goes_on_when_a_map_is_dropped(kept: DurableExecutor, path: Path)
     wait_until(lambda: not kept._watch.waiting(), "the end of the jobs")
     assert {job.state for job in kept.store.jobs()} == {State.CANCELLED}
     assert max(beats) < STILL
+
+
+def test_a_map_that_is_closed_unread_is_cancelled(kept: DurableExecutor) -> None:
+    async def main() -> None:
+        async with await asyncio.to_thread(kept.map, square, range(3)):
+            pass
+
+    asyncio.run(main())
+
+    wait_until(lambda: not kept._watch.waiting(), "the end of the jobs")
+    assert {job.state for job in kept.store.jobs()} == {State.CANCELLED}

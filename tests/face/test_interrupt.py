@@ -13,8 +13,8 @@ from lightwork.durable.executor import DurableExecutor
 
 WAIT = 20
 OURS = (
-    *("/lightwork/durable/", "/lightwork/work/", "/lightwork/store/writer.py"),
-    *("/lightwork/uninterrupted.py", "/lightwork/wakening.py"),
+    *("/lightwork/durable/", "/lightwork/work/", "/lightwork/store/sqlite/writer.py"),
+    "/lightwork/locks/",
     *("/threading.py", "/concurrent/futures/"),
 )
 

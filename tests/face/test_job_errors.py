@@ -15,8 +15,8 @@ from face.error_jobs import (
 )
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed
-from lightwork.pool.future import Future
-from lightwork.tasks import Task
+from lightwork.pool.call.future import Future
+from lightwork.tasks.task import Task
 
 pytestmark = pytest.mark.process
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ import pytest
 
 from face.jobs import add, invert, note, sleep, square, wait_for
 from lightwork.durable.executor import DurableExecutor
-from lightwork.errors import JobFailed, PayloadError, UsageError
+from lightwork.errors import JobCancelled, JobFailed, PayloadError, UsageError
 from lightwork.model import State
-from lightwork.store.sqlstore import open_store
+from lightwork.pool.thread.executor import ThreadExecutor
+from lightwork.store.sqlstore import SqlStore, open_store
+from waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -93,6 +94,10 @@ def test_the_input_is_never_taken_further_than_the_buffer(shared: DurableExecuto
     assert max(ahead) <= 7
 
 
+def cancelled(executor: DurableExecutor) -> int:
+    return executor.store.summary().states[State.CANCELLED]
+
+
 def _first(results: Iterator[int], count: int) -> Iterator[int]:
     return itertools.islice(results, count)
 
@@ -103,11 +108,33 @@ def test_leaving_a_map_cancels_what_has_not_begun(url: str, tmp_path: Path) -> N
         results = executor.map(wait_for, gates, timeout=0.2)
         with pytest.raises(TimeoutError):
             next(results)
+        wait_until(lambda: cancelled(executor) >= 18, "jobs that wait are cancelled")
         (tmp_path / "gate").touch()
 
-    with closing(open_store(url)) as store:
-        states = store.summary().states
-    assert states[State.CANCELLED] >= 18
+
+def test_leaving_a_map_in_a_thread_of_a_pool_cancels_what_has_not_begun(
+    kept: DurableExecutor,
+) -> None:
+    def leave() -> None:
+        with pytest.raises(TimeoutError):
+            next(kept.map(square, range(5), timeout=0.01))
+
+    with ThreadExecutor(1) as threads:
+        threads.submit(leave).result()
+
+    wait_until(lambda: cancelled(kept) == 5, "all jobs are cancelled")
+
+
+def test_dropping_a_map_in_the_thread_that_writes_holds_up_nobody(kept: DurableExecutor) -> None:
+    results = [kept.map(square, range(5), errors="return")]
+    kept.store.cancel([kept.store.jobs()[-1].id])
+    assert isinstance(next(results[0]), JobCancelled)
+
+    # As the collector may do it.
+    assert isinstance(kept.store, SqlStore)
+    kept.store.database.write(lambda _: results.clear())
+
+    wait_until(lambda: cancelled(kept) == 5, "all jobs are cancelled")
 
 
 def test_leaving_a_map_with_a_key_cancels_nothing(kept: DurableExecutor) -> None:

@@ -53,8 +53,11 @@ def test_all_results_are_read_while_it_runs(url: str) -> None:
     assert sorted(found) == [number**2 for number in range(MANY)]
 
 
-def test_closing_cancels_those_without_a_future_too(kept: DurableExecutor, url: str) -> None:
-    results = kept.map(square, range(MANY))
+@pytest.mark.parametrize("progress", [False, True])
+def test_closing_cancels_those_without_a_future_too(
+    kept: DurableExecutor, url: str, *, progress: bool
+) -> None:
+    results = kept.map(square, range(MANY), progress=progress)
 
     results.close()
 

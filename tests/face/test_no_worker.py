@@ -17,7 +17,7 @@ from lightwork.work.service import Worker
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Impatient: says after 50 ms what others hear after two seconds."""
-    for place in ("durable.futures", "durable.patience", "work.collect"):
+    for place in ("durable.future", "durable.waits.no_worker", "durable.collect"):
         monkeypatch.setattr(f"lightwork.{place}.PATIENCE", 0.05)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lightwork.model import State
 from lightwork.store.sqlstore import SqlStore
-from lightwork.tasks import short_name
+from lightwork.tasks.names import short_name
 
 SCRIPT = """
 import os, sys

@@ -7,7 +7,7 @@ import pytest
 from face.jobs import report_steps, report_then_wait, square
 from lightwork.durable.executor import DurableExecutor
 from lightwork.model import Progress
-from lightwork.tasks import call
+from lightwork.tasks.task import call
 from lightwork.work.service import Worker
 from waiting import wait_until
 

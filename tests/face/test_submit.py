@@ -34,11 +34,11 @@ from face.jobs import (
     wait_for,
 )
 from lightwork.durable.executor import DurableExecutor
-from lightwork.durable.futures import DurableFuture
+from lightwork.durable.future import DurableFuture
 from lightwork.errors import JobFailed, JobNotFound, PayloadError, UsageError
 from lightwork.model import State
-from lightwork.pool.future import Future
-from lightwork.tasks import task
+from lightwork.pool.call.future import Future
+from lightwork.tasks.task import task
 from lightwork.work.service import Worker
 from waiting import wait_until
 
@@ -418,7 +418,7 @@ def test_a_result_without_the_right_signature_is_not_loaded(url: str, tmp_path: 
     with DurableExecutor(url, authkey=b"k" * 32) as executor:
         with sqlite3.connect(tmp_path / "work.db") as rows:
             result = b"\x02" + bytes(32) + trap(str(sprung))
-            rows.execute("update job set result = ?", (result,))
+            rows.execute("update outcome set result = ?", (result,))
         rows.close()
 
         with pytest.raises(PayloadError, match="not signed"):

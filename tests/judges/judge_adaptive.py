@@ -4,7 +4,7 @@ from concurrent import futures
 
 import adaptive.runner
 
-from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.process.executor import ProcessExecutor
 
 FOLDER = "."
 FILES = ["adaptive/tests/test_runner.py"]

@@ -7,8 +7,8 @@ from typing import Any
 import dask.multiprocessing
 import dask.threaded
 
-from lightwork.pool.process import ProcessExecutor
-from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.thread.executor import ThreadExecutor
 
 FOLDER = "."
 FILES = ["dask/tests/test_threaded.py", "dask/tests/test_multiprocessing.py"]

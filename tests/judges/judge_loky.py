@@ -15,7 +15,7 @@ import psutil
 from private_names import Child, JudgedProcessExecutor
 
 from lightwork.errors import WorkerLost
-from lightwork.pool.process_pool import ProcessPool
+from lightwork.pool.process.pool import ProcessPool
 
 FOLDER = "."
 FILES = ["tests/test_process_executor_spawn.py", "tests/test_reusable_executor.py"]

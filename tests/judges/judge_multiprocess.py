@@ -14,8 +14,8 @@ import multiprocess.dummy
 import multiprocess.pool
 from private_names import JudgedProcessExecutor
 
-from lightwork.pool.executor import Executor
-from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.executor.executor import Executor
+from lightwork.pool.thread.executor import ThreadExecutor
 
 FOLDER = "py3.{minor}"
 FILES = [

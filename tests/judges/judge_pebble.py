@@ -5,7 +5,6 @@ call is one of our executors.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -16,11 +15,11 @@ import pebble.pool.thread
 from pebble.pool.base_pool import PoolStatus
 
 from lightwork.errors import WorkerLost
-from lightwork.pool.call import call_options
-from lightwork.pool.executor import Executor
-from lightwork.pool.future import Future
-from lightwork.pool.process import ProcessExecutor
-from lightwork.pool.thread import ThreadExecutor
+from lightwork.pool.call.future import Future
+from lightwork.pool.call.options import call_options
+from lightwork.pool.executor.executor import Executor
+from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.thread.executor import ThreadExecutor
 
 FOLDER = "."
 FILES = ["test/test_process_pool_forkserver.py", "test/test_thread_pool.py"]
@@ -55,7 +54,7 @@ class OnExecutor:
         timeout: float | None = None,
     ) -> Future[Any]:
         self._check_pool_status()
-        options = replace(call_options(function, "schedule"), timeout=timeout or 0.0)
+        options = call_options(function, "schedule")._replace(timeout=timeout or 0.0)
         future = self._executor.start_call(function, tuple(args), dict(kwargs or {}), options)
         # There, a running call is ended without being asked for.
         future.cancel = partial(future.cancel, running="kill")  # type: ignore[method-assign]

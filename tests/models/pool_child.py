@@ -4,14 +4,14 @@
       └──────recall──────┘       └─ STARTED     └──peek──────┘
 
 Small and pure: calls are numbers, an answer is the number of its call, two children.
-Each system call and each store into the page is a step of its own, so they meet in every
+Each system call and each store into the control block is a step of its own, so they meet in every
 order; what the pool does under its lock it does without doing anything else, while the
 children go on. Decisions are not told again here but asked of the real code: sending.py,
-page.py and plan.py. What the pool notices is what wakes the real one: readable pipes,
+control_block.py and plan.py. What the pool notices is what wakes the real one: readable pipes,
 deaths, and timers for children that must be peeked at.
 
 From outside come a kill, a cancel (which may kill), and the end of the pool, each as often
-as the model allows. Left out: sizes of pipes, half frames (test_page.py), coroutines,
+as the model allows. Left out: sizes of pipes, half frames (test_control_block.py), coroutines,
 bundles, time.
 """
 
@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 from explore import Step
 
-from lightwork.pool.page import can_be_peeked
-from lightwork.pool.plan import may_send_ahead
-from lightwork.pool.sending import FLUSH_NS, may_keep, must_be_peeked, must_send_first
+from lightwork.pool.memory.control_block import can_be_peeked
+from lightwork.pool.memory.sending import FLUSH_NS, may_keep, must_be_peeked, must_send_first
+from lightwork.pool.process.send_ahead import may_send_ahead
 
 STOP = 0
 
@@ -33,7 +33,7 @@ READS, DEAD, GONE = "reads", "dead", "gone"
 
 
 class Child(NamedTuple):
-    """One child, its pipes and page, and what the pool's link knows of it."""
+    """One child, its pipes and control block, and what the pool's link knows of it."""
 
     does: str = READS
     # The call that it took.
@@ -284,7 +284,7 @@ class PoolAndChildren:
         state = _answer(state, at, child, last_words)
         calls, ends, waiting = state.children[at].calls, state.ends, state.waiting
         for call in reversed(calls):
-            # As blame.py: the one that has begun; all others run elsewhere.
+            # As death.py: the one that has begun; all others run elsewhere.
             if call == (child.call if self.blames_what_it_took else child.started):
                 ends = _changed(ends, call, "lost")
             else:

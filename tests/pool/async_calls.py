@@ -5,15 +5,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from until import until
-
-from lightwork.pool.current import current
-from lightwork.pool.local import Local
+from lightwork.pool.call.current import current
+from lightwork.pool.call.local import Local
+from waiting import wait_until
 
 variable: ContextVar[str] = ContextVar("variable", default="nothing")
 local = Local(object)
@@ -25,6 +24,15 @@ kept: set[object] = set()
 async def double(n: int) -> int:
     await asyncio.sleep(0)
     return 2 * n
+
+
+def same(number: int) -> Callable[[int], Coroutine[Any, Any, int]]:
+    """Return a coroutine function that is like no other one."""
+
+    async def same(n: int) -> int:
+        return n if n == number else -1
+
+    return same
 
 
 async def nap(seconds: float, result: object = None) -> object:
@@ -200,7 +208,7 @@ async def last_noted() -> object:
 async def nested(n: int) -> int:
     """Submit to a pool of its own, and await that."""
     # Late: most children never need it.
-    from lightwork.pool.process import ProcessExecutor
+    from lightwork.pool.process.executor import ProcessExecutor
 
     async with ProcessExecutor(1) as inner:
         return await inner.submit(double, n)
@@ -238,4 +246,4 @@ class Gate:
 
     def wait_for(self, count: int) -> None:
         """Return when so many wait."""
-        until(lambda: len(self.begun) >= count, f"{count} calls have begun")
+        wait_until(lambda: len(self.begun) >= count, f"{count} calls have begun")

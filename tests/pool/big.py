@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn, SupportsIndex
 
-from lightwork.pool.bulk import BULK_MIN
+from lightwork.pool.memory.large_value import BULK_MIN
 
 
 class Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lightwork.pool.current import current
+from lightwork.pool.call.current import current
 
 
 def double(n: int) -> int:
@@ -46,6 +46,17 @@ def append_and_sleep(path: str, n: int, seconds: float) -> int:
 
 def mark_and_sleep(path: str, seconds: float) -> None:
     mark(path)
+    time.sleep(seconds)
+
+
+def fork_and_sleep(path: str, seconds: float) -> None:
+    """Leave a process behind that nobody kills with this one, and that holds all it has open."""
+    if (pid := os.fork()) == 0:
+        os.setsid()
+        time.sleep(seconds)
+        os._exit(0)
+    with Path(path).open("a") as file:
+        file.write(f"{pid}\n")
     time.sleep(seconds)
 
 
@@ -209,7 +220,7 @@ def make_result_that_fails_when_loaded(act: Callable[..., Any]) -> object:
 
 def nested(n: int) -> int:
     # Late: most children never need it.
-    from lightwork.pool.process import ProcessExecutor
+    from lightwork.pool.process.executor import ProcessExecutor
 
     with ProcessExecutor(1) as inner:
         return inner.submit(double, n).result(timeout=30)

@@ -6,7 +6,7 @@ import busy
 import pytest
 
 from leftovers import nothing_left_by
-from lightwork.pool.process import ProcessExecutor
+from lightwork.pool.process.executor import ProcessExecutor
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-FOLDERS = (str(Path(__file__).parents[2] / "src"), str(Path(__file__).parent))
+TESTS = Path(__file__).parents[1]
+FOLDERS = (str(TESTS.parent / "src"), str(TESTS), str(TESTS / "pool"))
 
 
 def run_program(text: str, *args: str) -> "subprocess.CompletedProcess[str]":

@@ -17,10 +17,11 @@ import calls
 import fuzz_calls
 
 from lightwork.errors import WorkerLost
-from lightwork.pool.call import CallOptions
-from lightwork.pool.process import ProcessExecutor
-from lightwork.pool.ref import Ref
-from lightwork.tasks import task
+from lightwork.pool.call.options import CallOptions
+from lightwork.pool.link.child_state import ChildState
+from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.wire.ref import Ref
+from lightwork.tasks.task import task
 
 WAIT = 60
 FATAL = (signal.SIGKILL, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM)
@@ -53,7 +54,8 @@ class Killer(threading.Thread):
         # A pool breaks when too many children in a row die before they are ready: on a
         # busy machine, where starting takes long, they would if they were not spared.
         with pool._lock:
-            return [link.pid for link in pool._children if link.is_ready and link.pid]
+            unready = (ChildState.STARTING, ChildState.LEAVING_UNREADY)
+            return [link.pid for link in pool._children if link.state not in unready and link.pid]
 
     def _signal(self, pid: int) -> None:
         if self._chance.random() < 0.3:

@@ -5,9 +5,9 @@ import threading
 from importlib import import_module
 from typing import Any
 
-from lightwork.pool import tenant
-from lightwork.pool.current import current
-from lightwork.pool.local import Local
+from lightwork.pool.call.current import current
+from lightwork.pool.call.local import Local
+from lightwork.pool.thread import interpreter_main
 
 _here = threading.local()
 _values: Local[list[int]] = Local(list)
@@ -49,7 +49,7 @@ def report_in_a_thread(done: int) -> None:
 def break_the_loop() -> None:
     """Let the loop that runs the calls of this interpreter fail at its next turn."""
     broken: Any = None
-    tenant.read_frame = broken
+    interpreter_main.read_frame = broken
 
 
 def divide(n: int) -> float:

@@ -2,7 +2,7 @@
 
 import feature_calls
 
-from lightwork.pool.local import Local
+from lightwork.pool.call.local import Local
 
 MADE = [0]
 

@@ -1,9 +1,11 @@
 """Calls that report how far they are; also run in children."""
 
 import asyncio
+import threading
+from typing import Any
 
-from lightwork.pool.current import current
-from lightwork.tasks import task
+from lightwork.pool.call.current import current
+from lightwork.tasks.task import task
 
 
 @task
@@ -19,6 +21,18 @@ async def report_async(count: int) -> int:
         current().progress(done, 30, f"step {done}")
     await asyncio.sleep(0)
     return count
+
+
+def report_what_cannot_travel(count: int) -> int:
+    note: Any = threading.Lock()
+    current().progress(count)
+    # Too soon after the other: kept until the end.
+    current().progress(count, note=note)
+    return count
+
+
+async def report_what_cannot_travel_async(count: int) -> int:
+    return report_what_cannot_travel(count)
 
 
 def double(number: int) -> int:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lightwork.pool.current import current
+from lightwork.pool.call.current import current
+from lightwork.retry import Later
 
 
 class OddError(Exception):
@@ -57,6 +58,24 @@ async def now_async() -> float:
 def fail_until_many(path: str, last: int, data: bytes) -> int:
     fail_until(path, last)
     return sum(data[:: len(data) - 1])
+
+
+def snooze_until(path: str, last: int) -> int:
+    """Ask to be run later until this is the attempt so numbered."""
+    if mark(path) < last:
+        raise Later(0.01)
+    return current().attempt
+
+
+async def snooze_until_async(path: str, last: int) -> int:
+    return snooze_until(path, last)
+
+
+def snooze_for(seconds: float, path: str) -> float:
+    """Ask once; return when it ran again."""
+    if mark(path) == 1:
+        raise Later(seconds)
+    return time.monotonic()
 
 
 def fail_for(path: str, item: int) -> int:

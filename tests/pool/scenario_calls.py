@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import calls
 
-from lightwork.pool.current import current
+from lightwork.pool.call.current import current
 
 ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 

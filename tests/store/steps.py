@@ -9,6 +9,7 @@ from sqlalchemy import NullPool, create_engine, text
 from lightwork.model import Attempt, ErrorInfo, Lane, NewJob, Policy, State, WorkerInfo
 from lightwork.store.contract import Store
 from lightwork.store.views import JobView
+from net.served import database_url
 
 # Where all jobs of these tests wait, unless they say otherwise.
 LANES = [Lane("default", "jobs:work")]
@@ -55,9 +56,16 @@ def state_of(store: Store, job_id: uuid.UUID) -> State:
 
 def execute(store: Store, statement: str, values: Mapping[str, Any] | None = None) -> None:
     """Change the database behind the store's back: the only way to move its clock."""
-    engine = create_engine(store.url, poolclass=NullPool)
+    engine = create_engine(database_url(store), poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text(statement), values or {})
+
+
+def scalar(store: Store, statement: str) -> Any:
+    """Ask the database behind the store's back for one value."""
+    engine = create_engine(database_url(store), poolclass=NullPool)
+    with engine.connect() as connection:
+        return connection.scalar(text(statement))
 
 
 def end_lease(store: Store, worker_id: uuid.UUID) -> None:
@@ -65,7 +73,11 @@ def end_lease(store: Store, worker_id: uuid.UUID) -> None:
 
 
 def make_due(store: Store, job_id: uuid.UUID) -> None:
-    execute(store, "UPDATE job SET due_at = 1 WHERE id = :id", {"id": job_id.bytes})
+    execute(
+        store,
+        "UPDATE scheduled SET due_at = 1 WHERE seq = (SELECT seq FROM job WHERE id = :id)",
+        {"id": job_id.bytes},
+    )
 
 
 def rescue_from(store: Store, worker_id: uuid.UUID) -> None:

@@ -1,5 +1,6 @@
 """What every store promises, on every database: submit and claim."""
 
+import threading
 import uuid
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import NullPool, create_engine
 
 from lightwork.model import Backoff, NewJob, Policy, State
 from lightwork.store.contract import Store
+from net.served import database_url
 from store.steps import (
     LANES,
     claim_one,
@@ -54,6 +56,17 @@ def test_batch_says_which_of_its_jobs_are_new(store: Store) -> None:
     assert inserted == [True, False, True, True]
 
 
+def test_new_jobs_of_a_batch_are_ready_wherever_known_ones_stand(store: Store) -> None:
+    known = [new_job() for _ in range(3)]
+    store.submit(known)
+    new = [new_job() for _ in range(4)]
+
+    store.submit([new[0], known[0], new[1], known[1], known[2], new[2], new[3]])
+
+    assert store.states(job.id for job in new) == {job.id: State.READY for job in new}
+    assert store.check() == []
+
+
 def test_id_given_twice_in_a_batch_is_new_once(store: Store) -> None:
     job = new_job()
 
@@ -74,20 +87,22 @@ def test_large_batch_keeps_every_job(store: Store) -> None:
     assert len(store.states(job.id for job in jobs)) == 2500
 
 
+@pytest.mark.database
 def test_job_submitted_in_a_foreign_transaction_exists_once_that_commits(store: Store) -> None:
     job, known = new_job(), new_job()
     store.submit([known])
 
-    with create_engine(store.url, poolclass=NullPool).begin() as connection:
+    with create_engine(database_url(store), poolclass=NullPool).begin() as connection:
         inserted = store.submit_on(connection, [job, known])
 
     assert (inserted, state_of(store, job.id)) == ([True, False], State.READY)
 
 
+@pytest.mark.database
 def test_job_submitted_in_a_foreign_transaction_is_gone_when_that_rolls_back(store: Store) -> None:
     job = new_job()
 
-    with create_engine(store.url, poolclass=NullPool).connect() as connection:
+    with create_engine(database_url(store), poolclass=NullPool).connect() as connection:
         store.submit_on(connection, [job])
         connection.rollback()
 
@@ -175,7 +190,7 @@ def test_unknown_worker_claims_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["policy = '{'", 'policy = \'{"retries": "many"}\'', "policy = '[]'", "payload = 'text'"],
+    ["policy = '{'", 'policy = \'{"retries": "many"}\'', "policy = '[]'"],
 )
 def test_corrupt_job_fails_and_the_rest_is_claimed(store: Store, damage: str) -> None:
     bad, good = submitted(store), submitted(store)
@@ -189,11 +204,23 @@ def test_corrupt_job_fails_and_the_rest_is_claimed(store: Store, damage: str) ->
     assert error.type == "CorruptRow"
 
 
-def test_job_whose_id_is_damaged_fails_and_the_rest_is_claimed(store: Store) -> None:
-    bad, good = submitted(store), submitted(store)
-    execute(store, "UPDATE job SET id = x'0102' WHERE id = :id", {"id": bad.bytes})
+def test_threads_that_submit_at_once_each_have_their_own_answer(store: Store) -> None:
+    known = new_job()
+    store.submit([known])
+    groups = [[new_job() for _ in range(1 + number % 3)] for number in range(40)]
+    asked = [*groups, [known], [known, new_job()]]
+    got: dict[int, list[bool]] = {}
 
-    claimed = store.claim(registered(store), lanes=LANES, limit=2)
+    def submit(number: int) -> None:
+        got[number] = store.submit(asked[number])
 
-    assert [attempt.job_id for attempt in claimed] == [good]
-    assert [job.state for job in store.jobs()] == [State.RUNNING, State.FAILED]
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(len(asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [got[number] for number in range(40)] == [[True] * len(group) for group in groups]
+    assert (got[40], got[41]) == ([False], [False, True])
+    ids = {job.id for group in asked for job in group}
+    assert store.states(ids) == dict.fromkeys(ids, State.READY)

@@ -12,6 +12,7 @@ from lightwork.lifecycle import (
     Quarantined,
     Released,
     Retried,
+    Snoozed,
     Succeeded,
 )
 from lightwork.model import ErrorInfo, Progress, State
@@ -36,6 +37,7 @@ from store.steps import (
         (Succeeded(b"result"), State.SUCCEEDED, 0, 0),
         (Failed(ERROR), State.FAILED, 1, 0),
         (Retried(ERROR, 60.0), State.SCHEDULED, 1, 0),
+        (Snoozed(60.0), State.SCHEDULED, 0, 0),
         (Cancelled(), State.CANCELLED, 0, 0),
         (Released(), State.READY, 0, 0),
         (Lost(ERROR), State.READY, 0, 1),
@@ -67,6 +69,7 @@ def test_end_of_an_attempt_moves_the_job(
         (Released(), []),
         (Failed(ERROR), [("failed", ERROR)]),
         (Retried(ERROR, 1.0), [("failed", ERROR)]),
+        (Snoozed(1.0), []),
         (Lost(ERROR), [("lost", ERROR)]),
         (Quarantined(ERROR), [("lost", ERROR)]),
         (Cancelled(), [("cancelled", None)]),
@@ -159,6 +162,15 @@ def test_second_ack_of_an_attempt_is_refused(store: Store) -> None:
     refused = store.ack(worker, [(attempt, Succeeded(b"second"))])
 
     assert (refused, store.outcomes([job_id])[job_id].result) == ([attempt], b"first")
+
+
+def test_attempt_given_twice_in_a_batch_ends_once_as_first_said(store: Store) -> None:
+    job_id, worker = submitted(store), registered(store)
+    attempt = claim_one(store, worker)
+
+    refused = store.ack(worker, [(attempt, Succeeded(b"first")), (attempt, Failed(ERROR))])
+
+    assert (refused, state_of(store, job_id)) == ([attempt], State.SUCCEEDED)
 
 
 def test_refused_end_does_not_hurt_its_batch(store: Store) -> None:

@@ -117,7 +117,8 @@ def test_job_that_may_not_run_twice_begins_with_its_claim(store: Store) -> None:
 def test_what_another_program_wrote_does_not_let_a_job_run_twice(store: Store) -> None:
     job_id, worker = submitted(store, idempotent=False), registered(store)
     claim_one(store, worker)
-    execute(store, "UPDATE job SET begun = 0, idempotent = 1")
+    execute(store, "UPDATE running SET begun = 0")
+    execute(store, "UPDATE job SET idempotent = 1")
 
     rescue_from(store, worker)
 

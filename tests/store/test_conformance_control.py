@@ -1,19 +1,22 @@
 """What every store promises, on every database: cancel, retry and prune."""
 
+import math
 import uuid
 
 import pytest
 
 from lightwork.lifecycle import (
     AttemptEnd,
+    Cancelled,
     Failed,
     Lost,
     Quarantined,
     Released,
     Retried,
+    Snoozed,
     Succeeded,
 )
-from lightwork.model import State
+from lightwork.model import Retention, State
 from lightwork.store.contract import Store
 from store.steps import (
     ERROR,
@@ -22,6 +25,7 @@ from store.steps import (
     execute,
     make_due,
     registered,
+    scalar,
     state_of,
     submitted,
 )
@@ -48,6 +52,17 @@ def test_running_job_is_asked_to_stop(store: Store) -> None:
     assert store.cancel_requests(worker) == [(job_id, attempt.number, False)]
 
 
+def test_running_job_is_left_alone_on_request(store: Store) -> None:
+    waiting, worker = submitted(store, delay=60), registered(store)
+    running = submitted(store)
+    claim_one(store, worker)
+
+    after = store.cancel([waiting, running], running="no")
+
+    assert after == {waiting: State.CANCELLED, running: State.RUNNING}
+    assert store.cancel_requests(worker) == []
+
+
 def test_only_the_worker_that_runs_a_job_is_asked(store: Store) -> None:
     job_id = submitted(store)
     claim_one(store, registered(store))
@@ -68,7 +83,7 @@ def test_unknown_job_is_missing_from_what_cancel_returns(store: Store) -> None:
     assert store.cancel([uuid.uuid4()]) == {}
 
 
-@pytest.mark.parametrize("end", [Retried(ERROR, 1.0), Lost(ERROR), Released()])
+@pytest.mark.parametrize("end", [Retried(ERROR, 1.0), Snoozed(1.0), Lost(ERROR), Released()])
 def test_job_asked_to_stop_does_not_run_again(store: Store, end: AttemptEnd) -> None:
     job_id, worker = submitted(store), registered(store)
     attempt = claim_one(store, worker)
@@ -161,7 +176,7 @@ def test_id_given_twice_is_cancelled_and_counted_once(store: Store) -> None:
 def test_prune_deletes_old_finished_jobs_with_their_attempts(store: Store) -> None:
     job_id, worker = submitted(store), registered(store)
     store.ack(worker, [(claim_one(store, worker), Failed(ERROR))])
-    execute(store, "UPDATE job SET finished_at = 1")
+    execute(store, "UPDATE outcome SET finished_at = 1")
 
     pruned = store.prune(older_than=60)
 
@@ -180,9 +195,66 @@ def test_prune_keeps_young_and_unfinished_jobs(store: Store) -> None:
     assert (pruned, len(store.states([young, ready]))) == (0, 2)
 
 
+def test_prune_never_touches_a_job_that_is_not_over_however_old_it_is(store: Store) -> None:
+    """In every state, with attempts that failed long ago and with outcomes that were undone."""
+    worker, ids = registered(store), [submitted(store) for _ in range(5)]
+    attempts = [claim_one(store, worker) for _ in ids[:4]]
+    ends: list[AttemptEnd] = [Retried(ERROR, 1e6), Snoozed(1e6), Failed(ERROR), Failed(ERROR)]
+    store.ack(worker, list(zip(attempts, ends, strict=True)))
+    store.retry(ids[2:4])
+    running = claim_one(store, worker)
+    for table, column in (("job", "created_at"), ("scheduled", "due_at"), ("attempt", "ended_at")):
+        execute(store, f"UPDATE {table} SET {column} = 1")
+    before = {view.id: view for view in store.jobs()}
+    kept = {job_id: store.attempts(job_id) for job_id in ids}
+
+    pruned = [store.prune(older_than=0.0) for _ in range(2)]
+
+    assert pruned == [0, 0]
+    assert {view.state for view in before.values()} == {
+        State.SCHEDULED,
+        State.READY,
+        State.RUNNING,
+    }
+    assert {view.id: view for view in store.jobs()} == before
+    assert {job_id: store.attempts(job_id) for job_id in ids} == kept
+    assert store.ack(worker, [(running, Succeeded(b""))]) == []
+    assert store.check() == []
+
+
+def test_prune_keeps_each_state_for_its_time(store: Store) -> None:
+    worker, ids = registered(store), [submitted(store) for _ in range(3)]
+    ends: list[AttemptEnd] = [Succeeded(b""), Failed(ERROR), Cancelled()]
+    store.ack(worker, [(claim_one(store, worker), end) for end in ends])
+    execute(store, "UPDATE outcome SET finished_at = finished_at - 3600000")
+
+    young = store.prune(older_than=Retention.all(7200))
+    by_state = store.prune(older_than=Retention(succeeded=60, failed=7200, cancelled=math.inf))
+    for_ever = store.prune(older_than=Retention.all(math.inf))
+
+    assert (young, by_state, for_ever) == (0, 1, 0)
+    assert set(store.states(ids)) == set(ids[1:])
+    assert store.check() == []
+
+
+def test_prune_takes_the_tags_of_what_it_deletes(store: Store) -> None:
+    old, young = submitted(store), submitted(store)
+    store.cancel([old, young])
+    execute(store, "INSERT INTO tag (name, seq) SELECT 'a', seq FROM job")
+    execute(
+        store,
+        "UPDATE outcome SET finished_at = 1 WHERE seq = (SELECT seq FROM job WHERE id = :id)",
+        {"id": old.bytes},
+    )
+
+    store.prune(older_than=60)
+
+    assert scalar(store, "SELECT count(*) FROM tag") == 1
+
+
 def test_prune_is_bounded(store: Store) -> None:
     store.cancel([submitted(store) for _ in range(3)])
-    execute(store, "UPDATE job SET finished_at = 1")
+    execute(store, "UPDATE outcome SET finished_at = 1")
 
     assert [store.prune(older_than=60, limit=2) for _ in range(3)] == [2, 1, 0]
 

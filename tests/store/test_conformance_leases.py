@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from lightwork.errors import UsageError
+from lightwork.lifecycle import Succeeded
 from lightwork.model import State, WorkerInfo
 from lightwork.store.contract import Store
 from store.steps import (
@@ -207,3 +208,32 @@ def test_next_due_time_is_that_of_the_earliest_job(store: Store) -> None:
 
 def test_nothing_is_due_in_an_empty_store(store: Store) -> None:
     assert store.next_due_in() is None
+
+
+# Drain.
+
+
+def test_a_worker_that_is_drained_claims_nothing_more_and_keeps_what_it_holds(
+    store: Store,
+) -> None:
+    held, worker, other = submitted(store), registered(store), registered(store)
+    attempt = claim_one(store, worker)
+    later = submitted(store)
+
+    first, again = store.drain([worker]), store.drain([worker])
+
+    assert (first, again) == ([worker], [])
+    assert (store.is_draining(worker), store.is_draining(other)) == (True, False)
+    assert store.claim(worker, lanes=LANES, limit=1) == []
+    assert store.renew(worker, lease=60)
+    assert store.ack(worker, [(attempt, Succeeded(b""))]) == []
+    assert claim_one(store, other).job_id == later
+    assert state_of(store, held) == State.SUCCEEDED
+
+
+def test_the_dead_are_not_drained(store: Store) -> None:
+    worker = registered(store)
+    store.sign_off(worker)
+
+    assert store.drain([worker, uuid.uuid4()]) == []
+    assert not store.is_draining(worker)

@@ -1,6 +1,6 @@
 """Tasks of a module that another process can import too."""
 
-from lightwork.tasks import task
+from lightwork.tasks.task import task
 
 
 def plain(n: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lightwork.bindings import Sent, Taken, digest_of_data
+from lightwork.by_value.bindings import Sent, Taken, digest_of_data
 
 
 class Thing:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from lightwork.codec import Codec, Subject
+from lightwork.codec.payload import SIGNED as SIGNED_FORM
 from lightwork.codec.signing import Purpose, sign
 from lightwork.errors import PayloadError, UsageError
+from lightwork.net.keys.keyring import derive
 
 KEY = b"0123456789abcdef"
 JOB = Subject(uuid.UUID(int=1), "mail:send")
@@ -251,3 +253,20 @@ def test_a_key_that_can_be_guessed_is_refused(size: int) -> None:
 
 def test_the_key_is_not_shown() -> None:
     assert "key'" not in repr(SIGNED)
+
+
+def test_a_key_of_the_wire_signs_and_loads_no_pickle() -> None:
+    # A server knows these, and other holders may; whoever trusted pickles by them would run their code.
+    text = derive(KEY, "work", "gpu-7").text().encode()
+    codec = Codec(authkey=text)
+    pickled = b"\x80\x04N."
+    forged = SIGNED_FORM + sign(text, "call", JOB, pickled) + pickled
+
+    with pytest.raises(PayloadError, match="derived") as refused:
+        codec.encode_call(JOB, (Thing(1),), {})
+    assert text.decode() not in str(refused.value)
+    with pytest.raises(PayloadError, match="derived"):
+        codec.decode_call(JOB, forged)
+    assert codec.decode_call(JOB, codec.encode_call(JOB, (1,), {})) == PLAIN.decode_call(
+        JOB, PLAIN.encode_call(JOB, (1,), {})
+    )

@@ -28,7 +28,7 @@ import pytest
 
 from lightwork.codec import Codec, Subject
 from lightwork.errors import PayloadError
-from lightwork.tasks import task
+from lightwork.tasks.task import task
 
 if typing.TYPE_CHECKING:
     from nowhere import Absent  # type: ignore[import-not-found]

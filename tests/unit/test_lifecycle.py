@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lightwork import lifecycle
-from lightwork.lifecycle import TRANSITIONS, IllegalStep, Resubmitted, mermaid, states_before, step
+from lightwork.errors import IllegalStep
+from lightwork.lifecycle import TRANSITIONS, Reblocked, Resubmitted, mermaid, states_before, step
 from lightwork.model import FINAL_STATES, State
 
 EVENTS: tuple[Any, ...] = typing.get_args(lifecycle.Event)
@@ -34,7 +35,7 @@ def test_a_missing_pair_raises(state: State, event: Any) -> None:
 def test_a_final_state_is_left_only_by_resubmission() -> None:
     leaving = {event for state, event in TRANSITIONS if state in FINAL_STATES}
 
-    assert leaving == {Resubmitted}
+    assert leaving == {Resubmitted, Reblocked}
 
 
 def test_a_job_that_succeeded_never_runs_again() -> None:

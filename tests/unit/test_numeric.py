@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from lightwork.command.command import Command
 from lightwork.durable.own_worker import worker_place
 from lightwork.errors import Error
 from lightwork.model import Policy
-from lightwork.numeric import as_int, as_number
-from lightwork.pool.command import Command
-from lightwork.pool.environment import blas_env
-from lightwork.pool.executor import check_async_calls, check_max_workers
-from lightwork.pool.map_options import MapOptions
-from lightwork.pool.process import _check_calls_per_child, _check_idle_timeout
-from lightwork.tasks import make_policy, parse_size
+from lightwork.numeric import as_int, as_number, parse_size
+from lightwork.pool.executor.counts import check_async_calls, check_max_workers
+from lightwork.pool.map.options import MapOptions
+from lightwork.pool.process.environment import blas_env
+from lightwork.pool.process.executor import _check_calls_per_child, _check_idle_timeout
+from lightwork.tasks.task import make_policy
 
 
 class Index:

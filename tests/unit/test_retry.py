@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightwork.description import describe_error
+from lightwork.error_info import describe_error
 from lightwork.lifecycle import Failed, Forfeited, Lost, Quarantined, Retried
 from lightwork.model import Backoff, ErrorInfo, Policy
 from lightwork.retry import after_failure, after_loss, delay_before, may_retry

@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import cloudpickle
 import importable
 import pytest
 
+from lightwork.callables import find_by_reference
 from lightwork.errors import UsageError
 from lightwork.model import Backoff, Policy
-from lightwork.tasks import Task, find_by_reference, parse_size, task, task_name
+from lightwork.numeric import parse_size
+from lightwork.tasks.names import task_name
+from lightwork.tasks.task import Task, task
 
 
 def double(n: int, *, by: int = 2) -> int:
@@ -46,6 +50,28 @@ def test_options_in_the_decorator_become_policy() -> None:
     assert decorated.policy == Policy(
         queue="mail", retries=2, timeout=3, priority=-1, idempotent=False
     )
+
+
+def test_the_last_word_on_when_it_begins_counts() -> None:
+    at = datetime(2100, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+    delayed = task(double).options(delay=60)
+
+    dated = delayed.options(at=at)
+
+    assert (dated.policy.at, dated.policy.delay) == (at, 0.0)
+    assert dated.options(delay=5).policy == Policy(delay=5)
+    assert dated.options(at=None).policy == Policy()
+
+
+def test_an_instant_and_a_delay_at_once_are_refused() -> None:
+    with pytest.raises(UsageError, match="delay or at, not both"):
+        task(double).options(delay=60, at=datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("at", ["2100-01-01", datetime(2100, 1, 1), 7])  # noqa: DTZ001 - the point
+def test_an_instant_without_a_time_zone_is_refused(at: Any) -> None:
+    with pytest.raises(UsageError, match="at must be a datetime with a time zone"):
+        task(double).options(at=at)
 
 
 def test_options_return_a_copy() -> None:
@@ -91,7 +117,10 @@ def test_the_outer_policy_of_a_task_of_a_task_counts() -> None:
         {"queue": ""},
         {"queue": "q" * 101},
         {"queue": 5},
+        {"queue": "a\0b"},
+        {"queue": "\ud800"},
         {"priority": 2**31},
+        {"priority": -(2**31)},
         {"priority": 1.5},
         {"priority": True},
         {"retries": -1},
@@ -217,7 +246,7 @@ def test_a_task_of_main_travels_by_value(tmp_path: Path) -> None:
     script = tmp_path / "sender.py"
     script.write_text(
         "import cloudpickle\n"
-        "from lightwork.tasks import task\n"
+        "from lightwork.tasks.task import task\n"
         "@task(retries=1)\n"
         "def triple(n):\n"
         "    return 3 * n\n"
@@ -230,7 +259,8 @@ def test_a_task_of_main_travels_by_value(tmp_path: Path) -> None:
 
 
 NAMES = """
-from lightwork.tasks import task, short_name
+from lightwork.tasks.names import short_name
+from lightwork.tasks.task import task
 @task
 def send(): pass
 print(send.name, short_name(send.name), send, send.options(retries=1).name)
@@ -277,7 +307,7 @@ def test_a_task_of_a_script_keeps_its_name_on_its_way_to_a_child(tmp_path: Path)
     script = tmp_path / "shop.py"
     script.write_text(
         "import cloudpickle\n"
-        "from lightwork.tasks import task\n"
+        "from lightwork.tasks.task import task\n"
         "@task\ndef send(): pass\n"
         "print(cloudpickle.dumps(send).hex())\n"
     )
@@ -292,7 +322,7 @@ def test_a_task_of_a_module_that_is_run_goes_by_the_modules_name(tmp_path: Path)
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(
-        "from lightwork.tasks import task\n@task\ndef send(): pass\nprint(send.name)\n"
+        "from lightwork.tasks.task import task\n@task\ndef send(): pass\nprint(send.name)\n"
     )
 
     path = os.pathsep.join([str(tmp_path), *sys.path])
@@ -308,7 +338,7 @@ def test_a_task_of_a_module_that_is_run_goes_by_the_modules_name(tmp_path: Path)
 
 
 def test_a_program_without_file_has_no_other_name() -> None:
-    code = "from lightwork.tasks import main_module_name; print(main_module_name())"
+    code = "from lightwork.tasks.names import main_module_name; print(main_module_name())"
 
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
@@ -326,7 +356,7 @@ def test_a_callable_object_goes_by_its_class() -> None:
     assert task_name(Ready()).endswith("Ready")
 
 
-@pytest.mark.parametrize("fn", [importable.plain, importable.declared.fn, len], ids=repr)
+@pytest.mark.parametrize("fn", [importable.plain, importable.declared.fn, len])
 def test_a_reference_is_found_only_where_it_leads_back(fn: Any) -> None:
     assert find_by_reference(fn) is not None
 

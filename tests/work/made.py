@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from lightwork.model import Attempt, Policy
-from lightwork.tasks import make_policy
+from lightwork.tasks.task import make_policy
 
 _seqs = itertools.count(1)
 

@@ -12,10 +12,10 @@ from lightwork.codec import Codec, Subject
 from lightwork.errors import UsageError
 from lightwork.lifecycle import AttemptEnd, Cancelled, Failed, Released, Succeeded
 from lightwork.model import Attempt
-from lightwork.pool.choose import open_pool
-from lightwork.pool.current import current
-from lightwork.tasks import Task, task
-from lightwork.work.held import HeldAttempts
+from lightwork.pool.call.current import current
+from lightwork.pool.open_pool import open_pool
+from lightwork.tasks.task import Task, task
+from lightwork.work.in_flight import InFlight
 from lightwork.work.runner import make_runner
 from waiting import wait_until
 from work.made import attempt
@@ -60,27 +60,27 @@ async def numbers() -> AsyncIterator[int]:
 
 
 @pytest.fixture(params=KINDS)
-def held(request: pytest.FixtureRequest) -> Iterator[HeldAttempts]:
+def held(request: pytest.FixtureRequest) -> Iterator[InFlight]:
     with open_pool(request.param) as executor:
-        yield HeldAttempts(executor, wake=lambda: None)
+        yield InFlight(executor, wake=lambda: None)
         executor.kill_workers()
 
 
 @pytest.fixture(params=KINDS[1:])
-def waiting(request: pytest.FixtureRequest) -> Iterator[HeldAttempts]:
+def waiting(request: pytest.FixtureRequest) -> Iterator[InFlight]:
     with open_pool(request.param) as executor:
-        yield HeldAttempts(executor, wake=lambda: None)
+        yield InFlight(executor, wake=lambda: None)
         executor.kill_workers()
 
 
-def start(held: HeldAttempts, fn: Task[..., Any], *args: Any, **policy: Any) -> Attempt:
+def start(held: InFlight, fn: Task[..., Any], *args: Any, **policy: Any) -> Attempt:
     subject = Subject(uuid.uuid4(), fn.name)
     made = attempt(fn.name, CODEC.encode_call(subject, args, {}, fn=fn.fn), **policy)
     held.start(made, make_runner(fn, CODEC, made.task))
     return made
 
 
-def ends(held: HeldAttempts, count: int = 1) -> list[AttemptEnd]:
+def ends(held: InFlight, count: int = 1) -> list[AttemptEnd]:
     found: list[AttemptEnd] = []
 
     def has_all() -> bool:
@@ -91,7 +91,7 @@ def ends(held: HeldAttempts, count: int = 1) -> list[AttemptEnd]:
     return found
 
 
-def test_an_attempt_awaits_its_coroutine(held: HeldAttempts) -> None:
+def test_an_attempt_awaits_its_coroutine(held: InFlight) -> None:
     made = start(held, answer)
 
     [end] = ends(held)
@@ -100,7 +100,7 @@ def test_an_attempt_awaits_its_coroutine(held: HeldAttempts) -> None:
     assert CODEC.decode_result(Subject(made.job_id, made.task), end.result) == 42
 
 
-def test_current_is_the_job_s(held: HeldAttempts) -> None:
+def test_current_is_the_job_s(held: InFlight) -> None:
     made = start(held, job_id)
 
     [end] = ends(held)
@@ -109,7 +109,7 @@ def test_current_is_the_job_s(held: HeldAttempts) -> None:
     assert CODEC.decode_result(Subject(made.job_id, made.task), end.result) == str(made.job_id)
 
 
-def test_what_it_raises_fails_the_job(held: HeldAttempts) -> None:
+def test_what_it_raises_fails_the_job(held: InFlight) -> None:
     start(held, fail, retries=0)
 
     [end] = ends(held)
@@ -118,7 +118,7 @@ def test_what_it_raises_fails_the_job(held: HeldAttempts) -> None:
     assert (end.error.type, end.error.text) == ("ValueError", "far away")
 
 
-def test_a_coroutine_that_cancels_itself_has_failed(held: HeldAttempts) -> None:
+def test_a_coroutine_that_cancels_itself_has_failed(held: InFlight) -> None:
     start(held, cancel_itself, retries=0)
 
     [end] = ends(held)
@@ -127,7 +127,7 @@ def test_a_coroutine_that_cancels_itself_has_failed(held: HeldAttempts) -> None:
     assert end.error.type == "asyncio.exceptions.CancelledError"
 
 
-def test_attempts_overlap_and_are_interrupted(waiting: HeldAttempts, tmp_path: Path) -> None:
+def test_attempts_overlap_and_are_interrupted(waiting: InFlight, tmp_path: Path) -> None:
     path = tmp_path / "marks"
     for _ in range(5):
         start(waiting, mark_and_sleep, str(path))
@@ -138,7 +138,7 @@ def test_attempts_overlap_and_are_interrupted(waiting: HeldAttempts, tmp_path: P
     assert ends(waiting, 5) == [Released()] * 5
 
 
-def test_a_running_attempt_is_cancelled(waiting: HeldAttempts, tmp_path: Path) -> None:
+def test_a_running_attempt_is_cancelled(waiting: InFlight, tmp_path: Path) -> None:
     path = tmp_path / "marks"
     made = start(waiting, mark_and_sleep, str(path))
     wait_until(path.exists, "it has begun")
@@ -148,7 +148,7 @@ def test_a_running_attempt_is_cancelled(waiting: HeldAttempts, tmp_path: Path) -
     assert ends(waiting) == [Cancelled()]
 
 
-def test_a_timeout_fails_the_attempt(waiting: HeldAttempts, tmp_path: Path) -> None:
+def test_a_timeout_fails_the_attempt(waiting: InFlight, tmp_path: Path) -> None:
     start(waiting, mark_and_sleep, str(tmp_path / "marks"), timeout=0.1, retries=0)
 
     [end] = ends(waiting)

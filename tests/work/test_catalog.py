@@ -4,12 +4,13 @@ import importlib
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 from lightwork.errors import TaskNotFound, UsageError
-from lightwork.tasks import Task, main_module_name, task
+from lightwork.tasks.task import Task, task
 from lightwork.work.catalog import Catalog
 
 
@@ -70,7 +71,7 @@ def test_a_module_on_the_path_of_a_name_is_not_imported_for_an_allowed_prefix(fo
 
 
 def test_tasks_of_a_named_module_are_found(folder: Path) -> None:
-    write(folder, "lw_mine.py", "import lightwork.tasks as t\n@t.task\ndef run(): pass\n")
+    write(folder, "lw_mine.py", "import lightwork.tasks.task as t\n@t.task\ndef run(): pass\n")
 
     assert Catalog(modules=["lw_mine"]).names == ["lw_mine:run"]
 
@@ -138,7 +139,7 @@ def test_functions_below_an_allowed_module_are_found_where_it_imports_them(folde
 
 LAZY = """
     import pathlib
-    import lightwork.tasks as t
+    import lightwork.tasks.task as t
     def note(): pathlib.Path(__file__ + ".ran").touch()
     def __getattr__(name): note()
     class Odd:
@@ -200,10 +201,12 @@ def test_a_task_of_the_main_script_goes_by_the_name_of_the_script(
     def run() -> None: ...
 
     run.__module__, run.__qualname__ = "__main__", "run"
+    # What runs the tests may itself be a prompt.
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("script", None))
     declared = task(run)
     monkeypatch.setattr(sys.modules["__main__"], "run", declared, raising=False)
 
-    assert declared.name == f"{main_module_name()}:run"
+    assert declared.name == "script:run"
     assert Catalog(imported=True).find(declared.name) is declared
 
 
@@ -212,7 +215,7 @@ ELSEWHERE = "lw_script:run@/somewhere/else/lw_script.py"
 
 @pytest.fixture
 def script(folder: Path) -> Path:
-    write(folder, "lw_script.py", "import lightwork.tasks as t\n@t.task\ndef run(): pass\n")
+    write(folder, "lw_script.py", "import lightwork.tasks.task as t\n@t.task\ndef run(): pass\n")
     return folder / "lw_script.py"
 
 

@@ -11,11 +11,12 @@ from lightwork.lifecycle import (
     Quarantined,
     Released,
     Retried,
+    Snoozed,
     Succeeded,
 )
 from lightwork.model import ErrorInfo
-from lightwork.work.ending import Stopped, end_of_error, end_of_returned, end_of_stopped
-from lightwork.work.runner import Raised, Returned
+from lightwork.work.flight.ending import Stopped, end_of_error, end_of_returned, end_of_stopped
+from lightwork.work.runner import Raised, Returned, Snooze
 from work.made import attempt
 
 NO = ErrorInfo(type="ValueError", text="no")
@@ -58,6 +59,10 @@ def test_what_was_raised_is_retried_while_retries_are_left() -> None:
     end = end_of_returned(attempt(retries=2, failures=1, backoff=3.0), raised(), 0.0)
 
     assert end == Retried(NO, 6.0)
+
+
+def test_what_asks_to_be_run_later_uses_no_retry() -> None:
+    assert end_of_returned(attempt(), Snooze(5.0, 0.1), 0.0) == Snoozed(5.0)
 
 
 def test_the_last_retry_is_the_last() -> None:

@@ -6,7 +6,9 @@ from lightwork.work.pace import (
     HELD_MAX,
     LATE_SECONDS,
     QUIET_SECONDS,
+    bundle_size,
     claim_limit,
+    groups_of,
     held_target,
     next_batch,
     next_mean,
@@ -62,7 +64,7 @@ def test_one_outlier_moves_the_mean_by_a_tenth() -> None:
     ("limit", "seconds", "following"),
     [(100, 0.01, 100), (100, 1.0, 50), (100, 0.000001, 200), (100, 0.008, 125), (50, 9.0, 50)],
 )
-def test_batches_of_a_chore_follow_what_the_last_took(
+def test_batches_of_upkeep_follow_what_the_last_took(
     limit: int, seconds: float, following: int
 ) -> None:
     assert next_batch(limit, seconds) == following
@@ -79,3 +81,18 @@ def test_what_waits_is_handed_back_at_once_where_nothing_ends() -> None:
 
 def test_what_waits_is_kept_a_while_where_jobs_end() -> None:
     assert patience(QUIET_SECONDS / 2) == LATE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("mean", "size"),
+    [(-1.0, 1), (0.01, 1), (0.001, 10), (0.0001, 100), (0.00001, 250)],
+    ids=["unknown", "long", "a millisecond", "short", "tiny"],
+)
+def test_short_jobs_go_to_the_pool_together(mean: float, size: int) -> None:
+    assert bundle_size(2, mean, 1000) == size
+
+
+def test_groups_keep_the_order_and_what_takes_a_free_slot_is_alone() -> None:
+    groups = groups_of("aaaabbba", 2, 3, lambda one, other: one == other)
+
+    assert list(groups) == ["a", "a", "aa", "bbb", "a"]

@@ -1,117 +1,39 @@
 """What a worker has claimed ahead: told apart from what has begun, and handed back in time."""
 
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from lightwork.codec import Codec, Subject
 from lightwork.errors import StoreUnavailable
-from lightwork.model import Attempt, NewJob, State
+from lightwork.model import Attempt, State
 from lightwork.store.contract import Store
-from lightwork.store.sqlstore import open_store
 from lightwork.store.views import JobView
-from lightwork.tasks import Task, make_policy, task
-from lightwork.work.ids import new_job_id
 from lightwork.work.service import Worker
 from waiting import wait_until
+from work.jobs import (
+    TASKS,
+    block,
+    entered,
+    leave,
+    new,
+    note,
+    ran,
+    submit,
+    wait_for,
+    wait_for_another,
+    wait_for_file,
+)
 
 pytestmark = pytest.mark.process
-
-CODEC = Codec()
-ran: list[int] = []
-entered = threading.Event()
-leave = threading.Event()
-others: list[Store] = []
-
-
-@task
-def note(n: int) -> int:
-    ran.append(n)
-    return n
-
-
-@task
-def block() -> None:
-    entered.set()
-    leave.wait(60)
-
-
-@task
-def wait_for_another(job_id: str) -> None:
-    """Wait for another job, as a parent does that has submitted it."""
-    entered.set()
-    (store,) = others
-    wait_for(store, uuid.UUID(job_id), State.SUCCEEDED)
-
-
-@task
-def wait_for_file(path: str) -> None:
-    while not Path(path).exists():
-        threading.Event().wait(0.005)
-
-
-TASKS = (note, block, wait_for_another, wait_for_file)
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    ran.clear()
-    entered.clear()
-    leave.clear()
-    yield
-    leave.set()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/work.db")
-    others.append(opened)
-    yield opened
-    others.clear()
-    opened.close()
-
-
-@pytest.fixture
-def make(store: Store) -> Iterator[Callable[..., Worker]]:
-    made: list[Worker] = []
-
-    def worker(**options: Any) -> Worker:
-        options.setdefault("executor", "threads:1")
-        made.append(Worker(store, tasks=TASKS, **options))
-        return made[-1]
-
-    yield worker
-    leave.set()
-    for one in made:
-        one.stop()
-        one.stop()
-        one.wait()
-
-
-def new(fn: Task[..., Any], *args: Any, **policy: Any) -> NewJob:
-    job_id = new_job_id()
-    payload = CODEC.encode_call(Subject(job_id, fn.name), args, {}, fn=fn.fn)
-    return NewJob(id=job_id, task=fn.name, payload=payload, policy=make_policy(fn.policy, **policy))
-
-
-def submit(store: Store, fn: Task[..., Any], *args: Any, **policy: Any) -> uuid.UUID:
-    job = new(fn, *args, **policy)
-    store.submit([job])
-    return job.id
 
 
 def view_of(store: Store, job_id: uuid.UUID) -> JobView:
     view = store.job(job_id)
     assert view is not None
     return view
-
-
-def wait_for(store: Store, job_id: uuid.UUID, *states: State) -> None:
-    wait_until(lambda: store.states([job_id])[job_id] in states, f"{states}")
 
 
 def hurried(store: Store, make: Callable[..., Worker], **options: Any) -> Worker:

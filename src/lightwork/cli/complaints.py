@@ -27,13 +27,9 @@ def complaint(error: click.UsageError, typed: Sequence[str]) -> str:
     """
     if isinstance(error, click.NoSuchOption) and _NEGATIVE.fullmatch(error.option_name):
         return _about_a_number(typed)
-    return f"{_text(error)}{_where_to_look(error)}"
-
-
-def _text(error: click.UsageError) -> str:
-    if isinstance(error, click.BadParameter):
-        return _about_a_value(error)
-    return _as_ours(error.format_message())
+    source = _source_of(error) if isinstance(error, click.BadParameter) else ""
+    text = f"{source}: {_as_ours(error.message)}" if source else _as_ours(error.format_message())
+    return f"{text}{_where_to_look(error)}"
 
 
 def _about_a_number(typed: Sequence[str]) -> str:
@@ -48,18 +44,19 @@ def _about_a_number(typed: Sequence[str]) -> str:
     return f"{typed[at]} is no option; if it is an argument, write -- before it: {whole}"
 
 
-def _about_a_value(error: click.BadParameter) -> str:
-    text, context, param = error.message, error.ctx, error.param
-    if context is None or param is None or not param.name or not text:
-        return _as_ours(error.format_message())
+def _source_of(error: click.BadParameter) -> str:
+    """Return what has the value that is refused, "" if it was typed."""
+    context, param = error.ctx, error.param
+    if context is None or param is None or not param.name or not error.message:
+        return ""
     source = context.get_parameter_source(param.name)
     if source is ParameterSource.ENVIRONMENT:
         name = _variable(context, param)
-        return f"{name}={os.environ.get(name, '')}: {_as_ours(text)}"
+        return f"{name}={os.environ.get(name, '')}"
     if source is ParameterSource.DEFAULT_MAP:
         table = ".".join(context.command_path.split())
-        return f"{param.name} of [tool.{table}] in pyproject.toml: {_as_ours(text)}"
-    return _as_ours(error.format_message())
+        return f"{param.name} of [tool.{table}] in pyproject.toml"
+    return ""
 
 
 def _variable(context: click.Context, param: click.Parameter) -> str:

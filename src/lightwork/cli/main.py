@@ -24,10 +24,11 @@ from typing import Any, Final, NoReturn, cast
 
 import click
 
-from lightwork.cli.options import URL_SOURCE, VERSION
-from lightwork.cli.output import printable
 from lightwork.cli.settings import fit, read_settings
-from lightwork.near import did_you_mean
+from lightwork.error_text import did_you_mean
+from lightwork.terminal.answers import forget_closed_terminal
+from lightwork.terminal.options import URL_SOURCE, VERSION
+from lightwork.terminal.output import printable
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -38,21 +39,36 @@ OTHER: Final = 255
 
 # Each verb: where it is, and its line in --help.
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
-    "demo": ("lightwork.cli.demo.command:demo", "Run the main job on real input."),
-    "worker": ("lightwork.cli.worker:worker", "Claim jobs and run them until stopped."),
-    "submit": ("lightwork.cli.submit:submit", "Keep one job in the store."),
-    "jobs": ("lightwork.cli.jobs:jobs", "List jobs; show, retry, cancel, wait for some."),
-    "status": ("lightwork.cli.status:status", "Show the store on one screen; is it healthy?"),
+    "demo": ("lightwork.cli.demo:demo", "Run the main job on real input."),
+    "worker": ("lightwork.cli.worker.command:worker", "Claim jobs and run them until stopped."),
+    "serve": ("lightwork.cli.serve.command:serve", "Offer a store to other machines over HTTP."),
+    "submit": ("lightwork.cli.jobs.submit:submit", "Keep one job in the store."),
+    "jobs": ("lightwork.cli.jobs.command:jobs", "List jobs; show, retry, cancel, wait for some."),
+    "status": (
+        "lightwork.cli.status.command:status",
+        "Show the store on one screen; is it healthy?",
+    ),
+    "queues": ("lightwork.cli.queues:queues", "List queues; pause, resume or purge one."),
+    "metrics": ("lightwork.cli.metrics.command:metrics", "Print what Prometheus reads."),
+    "schedules": (
+        "lightwork.cli.schedules.command:schedules",
+        "List schedules; add, pause, run some.",
+    ),
     "run": ("lightwork.cli.run:run", "Call one function and print its result."),
     "map": ("lightwork.cli.map:map_", "Run a command or function for each line of input."),
-    "tune": ("lightwork.cli.tune.command:tune", "Threads or processes, how many: measured."),
-    "db": ("lightwork.cli.db:db", "Create, upgrade, check or prune a store."),
+    "tune": ("lightwork.cli.tune:tune", "Threads or processes, how many: measured."),
+    "workers": ("lightwork.cli.workers:workers", "List workers; tell some to end."),
+    "key": ("lightwork.cli.key:key", "Make the key that a server and its clients share."),
+    "doctor": (
+        "lightwork.cli.doctor.command:doctor",
+        "Look at database, clock, versions and limits; say what to do.",
+    ),
+    "db": (
+        "lightwork.cli.db.command:db",
+        "Create, upgrade, check, copy, measure or prune a store.",
+    ),
 }
 _TYPED: Final = "lightwork.typed"
-# Where an exit status counts failed jobs, every other error has one of its own.
-_OTHER_STATUSES: Final[Mapping[str, Mapping[int, int]]] = {
-    "map": {MISUSED: OTHER, OUT_OF_REACH: OTHER}
-}
 _EPILOG: Final = """\b
 URL names the store; default: LIGHTWORK_URL, then url of [tool.lightwork] in
 pyproject.toml, then sqlite:///lightwork.db in this folder.
@@ -155,7 +171,9 @@ def _complain(error: click.UsageError, typed: Sequence[str], status: int) -> NoR
 
 
 def _status_of(ctx: click.Context, status: int) -> int:
-    return _OTHER_STATUSES.get(ctx.invoked_subcommand or "", {}).get(status, status)
+    # Where an exit status counts failed jobs, every other error has one of its own.
+    is_count = ctx.invoked_subcommand == "map" and status in {MISUSED, OUT_OF_REACH}
+    return OTHER if is_count else status
 
 
 def _end(ctx: click.Context, error: Exception) -> NoReturn:
@@ -210,4 +228,7 @@ def main() -> None:
         # A name that the terminal's encoding lacks must not end a listing.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    cli(prog_name="lightwork")
+    try:
+        cli(prog_name="lightwork")
+    finally:
+        forget_closed_terminal()

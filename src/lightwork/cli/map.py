@@ -1,6 +1,6 @@
 """`lightwork map`: a command or function for each line of input, in the manner of GNU parallel.
 
-What differs from GNU parallel, and why, stands in cli/parallel/__init__.py and, for
+What differs from GNU parallel, and why, stands in parallel/__init__.py and, for
 people, in docs/parallel.md.
 """
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lightwork.cli.options import duration, output_options
-from lightwork.cli.output import note
+from lightwork.terminal.options import duration, output_options, url_option
+from lightwork.terminal.output import note
 
 if TYPE_CHECKING:
-    from lightwork.cli.parallel.sources import Source
+    from lightwork.parallel.sources import Source
 
 _SOURCES: Final = "lightwork.map.sources"
 
@@ -25,7 +25,7 @@ class _MapCommand(click.Command):
         """Put the sources aside and parse the rest."""
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)  # Half a command line, to be completed.
-        from lightwork.cli.parallel.sources import split_command_line
+        from lightwork.parallel.sources import split_command_line
 
         own, ctx.meta[_SOURCES] = split_command_line(args)
         return super().parse_args(ctx, own)
@@ -86,7 +86,7 @@ class _MapCommand(click.Command):
 @click.option("--func", is_flag=True, help="COMMAND is MODULE:FUNCTION, called with each input.")
 @click.option("--where", type=click.Choice(["processes", "threads"]), default="processes",
               show_default=True, help="What runs a function.")  # fmt: skip
-@click.option("--url", default="", metavar="URL", help="Keep functions' jobs in this store.")
+@url_option("Keep functions' jobs in this store.")
 @click.option("--key", default="map", show_default=True, metavar="NAME",
               help="With --url: names the map; the same name and input are the same jobs.")  # fmt: skip
 @output_options
@@ -111,9 +111,9 @@ def map_(
     lightwork map --pipe --block 10M 'grep -c error' < huge.log
     lightwork map --func script:square -k ::: 1 2 3
     """  # noqa: D301 - click reads the backspace
-    from lightwork.cli.parallel.conduct import run_map
-    from lightwork.cli.parallel.settings import MapSettings, check
-    from lightwork.cli.parallel.sources import file_sources
+    from lightwork.parallel.run import run_map
+    from lightwork.parallel.settings import MapSettings, check
+    from lightwork.parallel.sources import file_sources
 
     command = _one_word(words)
     sources: list[Source] = [*file_sources(arg_file), *ctx.meta[_SOURCES]]

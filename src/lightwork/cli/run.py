@@ -5,31 +5,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lightwork.cli.main import FAILED
-from lightwork.cli.options import DEFAULT_URL, duration, is_url, output_options
-from lightwork.cli.output import note, plain, print_json
+from lightwork.terminal.options import duration, is_url, keywords_option, output_options, url_option
+from lightwork.terminal.output import note, plain, print_json
 
 if TYPE_CHECKING:
-    from lightwork.pool.executor import Executor
-    from lightwork.pool.future import Future
+    from lightwork.pool.call.future import Future
+    from lightwork.pool.executor.executor import Executor
 
 _MOST_JOBS = 1024
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="MODULE:FUNCTION [ARG]...")
-@click.option("--kw", multiple=True, metavar="NAME=VALUE", help="A keyword argument.")
+@keywords_option
 @click.option("-j", "--jobs", type=click.IntRange(0, _MOST_JOBS), default=0, metavar="N",
               help="With --url: also run N jobs at a time here; 0: workers elsewhere do.")  # fmt: skip
 @click.option("--where", type=click.Choice(["processes", "threads", "inline"]),
               default="processes", show_default=True, help="What runs it.")  # fmt: skip
 @click.option("--timeout", type=duration, default="0s", metavar="TIME",
               help="Kill it if it runs longer: 30s, 10m; 0s: no limit.")  # fmt: skip
-@click.option("--url", default="", metavar="URL", help="Keep it as a job of this store, and wait.")
+@url_option("Keep it as a job of this store, and wait.")
 @output_options
 def run(
     *,
     words: tuple[str, ...],
-    kw: tuple[str, ...],
+    kw: dict[str, Any],
     jobs: int,
     where: str,
     timeout: float,
@@ -44,38 +44,25 @@ def run(
     """
     if not words:
         raise click.UsageError("name the function: lightwork run MODULE:FUNCTION [ARG]...")
-    if url and not is_url(url):
-        raise click.UsageError(f"--url {url}: not the URL of a store; expected {DEFAULT_URL}")
     if timeout and not url and where != "processes":
         raise click.UsageError(
             "--timeout kills, which only processes can be: use --where processes"
         )
-    from lightwork.cli.modules import find_function
-    from lightwork.cli.parallel.functions import with_policy
-    from lightwork.cli.values import read_value
+    from lightwork.terminal.modules import find_function, with_policy
+    from lightwork.terminal.values import read_value
 
     fn = with_policy(find_function(words[0]), timeout=timeout)
-    args, kwargs = tuple(map(read_value, words[1:])), dict(map(_keyword, kw))
     with _opened(url or where, jobs=jobs) as executor:
-        future: Future[Any] = executor.submit(fn, *args, **kwargs)
+        future: Future[Any] = executor.submit(fn, *map(read_value, words[1:]), **kw)
         if url and not quiet:
             _say_what_is_awaited(executor, future, module=words[0].partition(":")[0])
         error = future.exception()
     _print(None if error is not None else future.result(), error, json=json)
 
 
-def _keyword(text: str) -> tuple[str, Any]:
-    from lightwork.cli.values import read_value
-
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise click.UsageError(f"--kw expects NAME=VALUE; seen: {text!r}")
-    return name, read_value(value)
-
-
 def _opened(place: str, *, jobs: int) -> "Executor":
     from lightwork.durable.executor import DurableExecutor
-    from lightwork.pool.choose import open_pool
+    from lightwork.pool.open_pool import open_pool
 
     if is_url(place):
         return DurableExecutor(place, workers=jobs)
@@ -90,14 +77,14 @@ def _say_what_is_awaited(executor: Any, future: Any, *, module: str) -> None:
 
 
 def _print(result: Any, error: BaseException | None, *, json: bool) -> None:
-    from lightwork.cli.parallel.calls import error_text
-    from lightwork.cli.values import show_value
+    from lightwork.error_text import trace_of
+    from lightwork.terminal.values import show_value
 
     if json:
         failure = None if error is None else {"type": type(error).__name__, "text": str(error)}
         print_json({"result": plain(result), "error": failure})
     elif error is not None:
-        note(error_text(error))
+        note(trace_of(error).rstrip())
     else:
         click.echo(show_value(result), nl=False)
     if error is not None:

@@ -29,7 +29,15 @@ def read_settings(verbs: Collection[str]) -> dict[str, Any]:
     path = Path(FILE)
     if not path.is_file():
         return {}
-    table = _table_of(path)
+    import tomllib
+
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{FILE} cannot be read: {error}") from error
+    table: dict[str, Any] = found.get("tool", {}).get("lightwork", {})
+    if not isinstance(table, dict):
+        raise click.UsageError(f"tool.lightwork of {FILE} must be a table")
     for key, value in table.items():
         if key != "url" and not (key in verbs and isinstance(value, dict)):
             raise _meaningless("lightwork", key, ["url", *verbs])
@@ -60,19 +68,6 @@ def fit(table: dict[str, Any], command: click.Command, path: str) -> dict[str, A
         else:
             raise _meaningless(path, key, [*options, *verbs])
     return defaults
-
-
-def _table_of(path: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{FILE} cannot be read: {error}") from error
-    table = found.get("tool", {}).get("lightwork", {})
-    if not isinstance(table, dict):
-        raise click.UsageError(f"tool.lightwork of {FILE} must be a table")
-    return table
 
 
 def _meaningless(path: str, key: str, known: Collection[str]) -> click.UsageError:

@@ -1,4 +1,4 @@
-"""Codec: what a call and its result look like as bytes.
+"""Codec: a call and its result as bytes; in submitters, and in the children that run jobs.
 
     payload   = plain | signed
     plain     = 01, MessagePack of [arguments, keywords] or of a result
@@ -20,7 +20,7 @@ Invariants:
   PayloadError.
 
 Read in this order: payload.py (the public class), signing.py (keys), plain.py (built-in types),
-typed.py (annotated classes), hints.py (what an annotation allows).
+typed.py (annotated classes), hints.py (what an annotation allows), references.py (results of other jobs).
 """
 
 from lightwork.codec.payload import Codec

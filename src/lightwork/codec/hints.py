@@ -21,7 +21,8 @@ from typing import Any, Final
 Hints = tuple[Any, ...]
 
 NOTHING: Final[Hints] = ()
-_UNIONS: Final = (typing.Union, types.UnionType)
+# Unions, and the one wrapper that get_type_hints leaves around a type.
+_WRAPPERS: Final = (typing.Union, types.UnionType, typing.Final)
 # Beyond this position every item of a tuple shares one cache entry.
 _POSITIONS: Final = 64
 
@@ -133,9 +134,7 @@ def _mapping_args(hints: Hints) -> list[tuple[Any, ...]]:
 
 def _parts(hint: Any) -> tuple[Any, ...] | None:
     origin = origin_of(hint)
-    if origin in _UNIONS:
-        return typing.get_args(hint)
-    if origin is typing.Final:  # get_type_hints leaves only this wrapper around a type
+    if origin in _WRAPPERS:
         return typing.get_args(hint)
     if isinstance(hint, typing.NewType):
         return (hint.__supertype__,)

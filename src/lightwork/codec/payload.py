@@ -14,6 +14,7 @@ nothing but be wrong, and whoever can write it can submit jobs anyway.
 Called by the face (encode calls, decode results) and by workers (the reverse).
 """
 
+import dataclasses
 import hashlib
 import hmac
 import pickle
@@ -21,10 +22,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lightwork.by_value import dump_by_value
-from lightwork.codec.hints import CallHints, call_hints
+from lightwork.by_value.dumping import dump_plain_first, store_by_value
+from lightwork.codec.hints import CallHints, Hints, call_hints
 from lightwork.codec.plain import SCALARS, NotPlain, Reader, Writer, decode, encode, is_simple
-from lightwork.codec.signing import SIGNATURE_SIZE, Purpose, Subject, check_authkey, sign
+from lightwork.codec.references import without_references
+from lightwork.codec.signing import (
+    SIGNATURE_SIZE,
+    Purpose,
+    Subject,
+    check_authkey,
+    missing_key,
+    sign,
+)
 from lightwork.errors import PayloadError
 
 PLAIN: Final = b"\x01"
@@ -37,7 +46,8 @@ class Codec:
     """Encodes and decodes calls and results.
 
     Attributes:
-        authkey: Signs and verifies pickles, 16 bytes or more; empty: plain data only.
+        authkey: Signs and verifies pickles, 16 bytes or more; empty, or the text of a key
+            that was derived for the wire: plain data only.
         max_bytes: Upper bound of a payload.
         max_depth: How deeply containers may be nested.
     """
@@ -45,6 +55,10 @@ class Codec:
     authkey: bytes = field(default=b"", repr=False)
     max_bytes: int = 16 * 1024 * 1024
     max_depth: int = 64
+
+    def up_to(self, most_bytes: int) -> "Codec":
+        """Return one whose payloads have no more bytes than that, nor than those of this one."""
+        return dataclasses.replace(self, max_bytes=min(self.max_bytes, most_bytes))
 
     def __post_init__(self) -> None:
         check_authkey(self.authkey)
@@ -76,6 +90,7 @@ class Codec:
         Raises:
             PayloadError: The bytes are damaged, too large, or not signed with this key.
         """
+        payload = without_references(payload)
         if self._is_signed(payload):
             call = self._loaded("call", subject, payload)
         else:
@@ -111,14 +126,10 @@ class Codec:
         wire = _unpacked(body)
         if is_simple(body, self.max_depth):
             return wire
-        return self._reader().read(wire, call_hints(fn).result)
+        return Reader(max_depth=self.max_depth).read(wire, call_hints(fn).result)
 
     def payload_digest(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        fn: Callable[..., Any] | None = None,
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, fn: Callable[..., Any] | None = None
     ) -> bytes:
         """Return 32 bytes that are equal for equal calls, in every process and release.
 
@@ -157,32 +168,21 @@ class Codec:
             except (OverflowError, UnicodeEncodeError):
                 pass  # An integer or a string that MessagePack does not know.
         hints = call_hints(fn)
+        place = f"the result of {hints.function}"
+        return self._packed(lambda writer: _written(writer, value, hints.result, place))
 
-        def written(writer: Writer) -> Any:
-            with _Place(f"the result of {hints.function}"):
-                return writer.write(value, hints.result)
-
-        return self._packed(written)
-
-    def _packed(self, written: Callable[[Writer], Any]) -> bytes:
+    def _packed(self, written: Callable[[Writer], Any], *, careful: bool = False) -> bytes:
+        writer = Writer(max_depth=self.max_depth, room=self.max_bytes, careful=careful)
         try:
-            return encode(written(self._writer(careful=False)))
-        except (OverflowError, UnicodeEncodeError):
-            pass
+            return encode(written(writer))
         except RecursionError as error:
-            raise _too_recursive() from error
-        try:
-            return encode(written(self._writer(careful=True)))
-        except RecursionError as error:
-            raise _too_recursive() from error
+            raise PayloadError(
+                "a value is nested too deeply for this interpreter's recursion limit"
+            ) from error
         except (OverflowError, UnicodeEncodeError) as error:
-            raise PayloadError(f"a value or a keyword cannot be stored: {error}") from error
-
-    def _writer(self, *, careful: bool) -> Writer:
-        return Writer(max_depth=self.max_depth, room=self.max_bytes, careful=careful)
-
-    def _reader(self) -> Reader:
-        return Reader(max_depth=self.max_depth)
+            if careful:
+                raise PayloadError(f"a value or a keyword cannot be stored: {error}") from error
+        return self._packed(written, careful=True)
 
     def _read_call(
         self, body: bytes, fn: Callable[..., Any] | None
@@ -194,25 +194,20 @@ class Codec:
         _check_names(kwargs)
         if is_simple(body, self.max_depth):
             return args, kwargs
-        hints, reader = call_hints(fn), self._reader()
+        hints, reader = call_hints(fn), Reader(max_depth=self.max_depth)
         values = [reader.read(part, hints.at(position)[1]) for position, part in enumerate(args)]
         return values, {name: reader.read(kwargs[name], hints.named(name)) for name in kwargs}
 
     def _bounded(self, payload: bytes) -> bytes:
         if len(payload) > self.max_bytes:
-            raise self._too_large(payload)
+            raise PayloadError(
+                f"a payload may have {self.max_bytes} bytes, this one has {len(payload)}; "
+                "store large data elsewhere and pass where it is"
+            )
         return payload
 
-    def _too_large(self, payload: bytes) -> PayloadError:
-        return PayloadError(
-            f"a payload may have {self.max_bytes} bytes, this one has {len(payload)}; "
-            "store large data elsewhere and pass where it is"
-        )
-
     def _is_signed(self, payload: bytes) -> bool:
-        if len(payload) > self.max_bytes:
-            raise self._too_large(payload)
-        form = payload[:1]
+        form = self._bounded(payload)[:1]
         if form not in (PLAIN, SIGNED):
             raise PayloadError(
                 "stored bytes are no payload: they are damaged, or a newer lightwork wrote them"
@@ -220,12 +215,12 @@ class Codec:
         return form == SIGNED
 
     def _signed(self, purpose: Purpose, subject: Subject, value: Any, refusal: NotPlain) -> bytes:
-        if not self.authkey:
+        if missing := missing_key(self.authkey):
             raise PayloadError(
                 f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}. "
                 "Pass plain data; or annotate the function with the dataclass, enum, Struct or "
                 "NamedTuple it takes or returns; or set an authkey, with which values travel "
-                "as signed pickles",
+                f"as signed pickles ({missing})",
                 place=refusal.place,
                 type_name=refusal.type_name,
             ) from refusal
@@ -233,9 +228,9 @@ class Codec:
         return SIGNED + sign(self.authkey, purpose, subject, data) + data
 
     def _loaded(self, purpose: Purpose, subject: Subject, payload: bytes) -> Any:
-        if not self.authkey:
+        if missing := missing_key(self.authkey):
             raise PayloadError(
-                f"the {purpose} of job {subject.job_id} is a signed pickle and no authkey is set here; "
+                f"the {purpose} of job {subject.job_id} is a signed pickle and {missing}; "
                 "set the authkey that its writer used"
             )
         signature, data = payload[1 : SIGNATURE_SIZE + 1], payload[SIGNATURE_SIZE + 1 :]
@@ -254,22 +249,6 @@ class Codec:
             ) from error
 
 
-class _Place:
-    """Names the argument or result that a refusal inside the block is about."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, NotPlain):
-            error.place = self._name
-
-
 def _written_call(
     writer: Writer, hints: CallHints, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -277,13 +256,20 @@ def _written_call(
     values: list[Any] = []
     for position, value in enumerate(args):
         name, allowed = hints.at(position)
-        with _Place(f"argument {name!r} of {hints.function}"):
-            values.append(writer.write(value, allowed))
+        values.append(_written(writer, value, allowed, f"argument {name!r} of {hints.function}"))
     named: dict[str, Any] = {}
     for name, value in kwargs.items():
-        with _Place(f"argument {name!r} of {hints.function}"):
-            named[name] = writer.write(value, hints.named(name))
+        place = f"argument {name!r} of {hints.function}"
+        named[name] = _written(writer, value, hints.named(name), place)
     return values, named
+
+
+def _written(writer: Writer, value: Any, hints: Hints, place: str) -> Any:
+    try:
+        return writer.write(value, hints)
+    except NotPlain as refusal:
+        refusal.place = place
+        raise
 
 
 def _check_names(kwargs: Mapping[str, Any]) -> None:
@@ -301,21 +287,10 @@ def _unpacked(body: bytes) -> Any:
 
 def _pickled(value: Any, refusal: NotPlain) -> bytes:
     try:
-        data = pickle.dumps(value, protocol=5)
-    except Exception:
-        # Lambdas and local classes: the second pickler may know better.
-        data = b"__main__"
-    if b"__main__" not in data:
-        return data
-    try:
         # What lives in __main__ here is not in the __main__ of a worker.
-        return dump_by_value(value)
+        return dump_plain_first(value, store_by_value)
     except Exception as error:
         raise PayloadError(
             f"{refusal.place} cannot be stored: {refusal.type_name} {refusal.reason}, "
             f"and it cannot be pickled: {error!r}"
         ) from error
-
-
-def _too_recursive() -> PayloadError:
-    return PayloadError("a value is nested too deeply for this interpreter's recursion limit")

@@ -37,7 +37,9 @@ from msgspec.msgpack import Decoder, Encoder, Ext
 from lightwork.codec.hashing import ALIKE, are_too_alike
 from lightwork.codec.hints import NOTHING, Hints, item_hints, key_hints, value_hints
 from lightwork.codec.hints import field_hints as hints_of_fields
+from lightwork.codec.references import ResultOf
 from lightwork.codec.typed import Kind, discriminator, kind_of, pick
+from lightwork.error_text import class_name
 from lightwork.errors import PayloadError
 
 encode: Final = Encoder().encode
@@ -59,7 +61,7 @@ class NotPlain(Exception):  # noqa: N818 - a decision of this package, never see
 
     def __init__(self, value: object, reason: str) -> None:
         super().__init__(value, reason)
-        self.type_name = f"{type(value).__module__}.{type(value).__qualname__}"
+        self.type_name = class_name(type(value))
         self.reason = reason
         # Set by whoever knows which argument it was.
         self.place = "a value"
@@ -155,6 +157,11 @@ FORMS: Final[Mapping[type, Form]] = {
     PosixPath: Form(22, _text, lambda parts: PosixPath(*parts)),
     PureWindowsPath: Form(23, _text, lambda parts: PureWindowsPath(*parts)),
     WindowsPath: Form(24, _text, lambda parts: WindowsPath(*parts)),
+    ResultOf: Form(
+        25,
+        lambda reference: (reference.job_id.bytes,),
+        lambda parts: ResultOf(UUID(bytes=b"".join(parts))),
+    ),
 }
 _BY_CODE: Final = {form.code: form for form in (_DICT, _INT, _STR, *FORMS.values())}
 _HASHED: Final = (_SET, _FROZENSET, _DICT)

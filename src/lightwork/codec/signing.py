@@ -7,7 +7,9 @@ A pickle is code, so its signature must say what the code is for: a payload that
 copied to another job, to another task of the same job, or from a result to a call
 is not signed. The name has its size in front, so that no two subjects can be
 written as the same bytes. Payloads have a key of their own, derived from the
-authkey: whoever only knows the key of a connection can sign no pickle.
+authkey: whoever only knows the key of a connection can sign no pickle. Such a key may be
+given in the place of an authkey (net/keys/); then no pickle is signed or loaded, because a
+server, and other holders of the key, could sign what would be run here.
 """
 
 import functools
@@ -24,6 +26,8 @@ Purpose = Literal["call", "result"]
 SIGNATURE_SIZE: Final = hashlib.sha256().digest_size
 # A guess of so many bits is not worth the attempt; the same bound everywhere.
 MIN_KEY_SIZE: Final = 16
+# What the text of every key begins with that was derived for the wire.
+DERIVED: Final = b"lwk1."
 _PAYLOAD_KEY: Final = b"lightwork payload 1"
 _SIZE: Final = struct.Struct(">I")
 
@@ -52,11 +56,20 @@ def check_authkey(authkey: bytes, source: str = "authkey") -> bytes:
     return authkey
 
 
+def missing_key(authkey: bytes) -> str:
+    """Return why a key is none for pickles, in words; "" if it is one."""
+    if not authkey:
+        return "no authkey is set here"
+    if authkey.startswith(DERIVED):
+        return "the key that is set here was derived from the authkey, and is for the wire alone"
+    return ""
+
+
 def too_short(authkey: bytes, source: str) -> UsageError:
     """Return the error for a key that could be guessed."""
     return UsageError(
-        f"{source} holds {len(authkey)} bytes; expected at least {MIN_KEY_SIZE}, of chance: "
-        'python3 -c "import secrets; print(secrets.token_hex(32))"'
+        f"{source} holds {len(authkey)} bytes; expected at least {MIN_KEY_SIZE}, of chance, as "
+        "`lightwork key new FILE` makes them"
     )
 
 

@@ -12,6 +12,7 @@ then the stored fields count again. A field that was added since gets its defaul
 import dataclasses
 import enum
 import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -80,26 +81,10 @@ def pick(name: str, hints: Hints) -> type:
     return classes[0]
 
 
-def _take_enum(member: enum.Enum) -> Any:
-    return member.value
-
-
-def _put_enum(cls: Callable[[Any], Any], value: Any) -> Any:
-    return cls(value)
-
-
-def _take_struct(struct: Any) -> dict[str, Any]:
-    return {name: getattr(struct, name) for name in struct.__struct_fields__}
-
-
 def _put_struct(cls: Any, data: dict[str, Any]) -> Any:
     struct = cls(**data)
     _restore(struct, data, msgspec.structs.force_setattr)
     return struct
-
-
-def _take_named_tuple(row: Any) -> dict[str, Any]:
-    return dict(zip(row._fields, row, strict=True))
 
 
 def _put_named_tuple(cls: Any, data: dict[str, Any]) -> Any:
@@ -157,7 +142,7 @@ def _has_more_than_fields(cls: Any) -> bool:
     return False
 
 
-ENUM: Final = Kind(_take_enum, _put_enum, has_fields=False)
-STRUCT: Final = Kind(_take_struct, _put_struct)
-NAMED_TUPLE: Final = Kind(_take_named_tuple, _put_named_tuple)
+ENUM: Final = Kind(operator.attrgetter("value"), operator.call, has_fields=False)
+STRUCT: Final = Kind(msgspec.structs.asdict, _put_struct)
+NAMED_TUPLE: Final = Kind(lambda row: dict(zip(row._fields, row, strict=True)), _put_named_tuple)
 DATACLASS: Final = Kind(_take_dataclass, _put_dataclass)

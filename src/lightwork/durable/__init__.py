@@ -6,9 +6,12 @@ only how it hears of outcomes: `future(job_id)` finds any job again.
 
     submit ──▶ store ──▶ a worker, here or anywhere
                  │
-    future ◀── OutcomeWatch (work/outcomes.py)
+    future ◀── OutcomeWatch (durable/outcome_watch.py)
 
-Where to look: executor.py is what a user calls; jobs.py makes jobs of calls and
-knows no store; futures.py ties futures to jobs that are kept; mapping.py makes
-jobs of a map's items, batch by batch; own_worker.py runs jobs in this program.
+Where to look: executor.py is what a user calls; jobs.py makes jobs of calls and knows
+no store, ids.py names them, options.py says how they are kept; job_futures.py ties each
+job to its future (future.py), control.py asks and cancels for them, outcome_watch.py
+brings their outcomes; mapping.py makes jobs of a map's items, batch by batch, and
+collect.py yields their results; own_worker.py runs jobs in this program, delivery_thread.py
+runs what users add to futures.
 """

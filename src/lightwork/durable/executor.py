@@ -1,51 +1,72 @@
 """DurableExecutor: what a program calls. The parts are in the files beside it."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from uuid import UUID
 
 from lightwork.codec import Codec, Subject
-from lightwork.durable.futures import DurableFuture, JobFutures
-from lightwork.durable.jobs import KeyedJobs, check_task, new_job
-from lightwork.durable.mapping import KeptMap, map_jobs
+from lightwork.command.job import COMMAND_TASK, command_arguments, command_task
+from lightwork.durable.control import JobControl
+from lightwork.durable.delivery_thread import Delivery
+from lightwork.durable.event_stream import EventStream
+from lightwork.durable.future import DurableFuture
+from lightwork.durable.ids import parse_job_id
+from lightwork.durable.job_futures import JobFutures
+from lightwork.durable.jobs import Values, check_task, new_job, new_jobs
+from lightwork.durable.mapping import JobMaps
+from lightwork.durable.options import PLAIN, SubmitOptions
+from lightwork.durable.outcome_watch import OutcomeWatch, job_not_found
 from lightwork.durable.own_worker import OwnWorker, check_worker_options, worker_place
+from lightwork.durable.transaction.transaction_jobs import TransactionJobs
+from lightwork.durable.transaction.using import AsyncUsing, Using, open_using
 from lightwork.errors import StoreError, TaskNotFound
-from lightwork.pool.at_exit import OpenExecutors
-from lightwork.pool.call import CallOptions
-from lightwork.pool.executor import Executor
-from lightwork.pool.future import Future
-from lightwork.pool.inputs import Inputs, take_calls, take_inputs
-from lightwork.pool.map_options import MapOptions, WhenFailed, check_failed
-from lightwork.pool.results import Results
+from lightwork.events.listeners import E
+from lightwork.net.keys.finding import find_authkey
+from lightwork.net.opening import open_store
+from lightwork.pool.call.future import Future
+from lightwork.pool.call.options import CallOptions
+from lightwork.pool.executor.at_exit import OpenExecutors
+from lightwork.pool.executor.executor import Executor
+from lightwork.pool.map.inputs import Inputs
+from lightwork.pool.map.options import MapOptions, WhenFailed
+from lightwork.pool.map.results import Results
 from lightwork.store.contract import Store
-from lightwork.store.sqlstore import open_store
-from lightwork.tasks import Task
+from lightwork.store.views import JobView
+from lightwork.tasks.task import Task
 from lightwork.work.catalog import Catalog
-from lightwork.work.ids import parse_job_id
-from lightwork.work.keys import find_authkey
-from lightwork.work.outcomes import OutcomeWatch, job_not_found
+
+if TYPE_CHECKING:
+    from lightwork.durable.transaction.using import AsyncTarget, SyncTarget
 
 T = TypeVar("T")
 
-_open_executors: Final[OpenExecutors["DurableExecutor"]] = OpenExecutors()
+_open_executors: Final[OpenExecutors["DurableExecutor"]] = OpenExecutors(use_others=True)
 
 
 class DurableExecutor(Executor):
     """Keeps jobs in a store, where workers claim them; results come back as futures.
 
     Args:
-        url: URL of the store; a new SQLite file is created.
+        url: URL of the store, or of a server that offers one; a new SQLite file is created.
         workers: Also run them here, on so many children (or "threads:4"): a worker
             inside this program, which finds every task the program has imported.
-        authkey: Signs pickles, for values that are not plain data; 16 bytes or more;
-            default: LIGHTWORK_AUTHKEY.
-        worker_options: More arguments of Worker: queues, lease, grace, name.
+        authkey: Signs pickles, for values that are not plain data, and proves to a server who
+            this is; 16 bytes or more; default: LIGHTWORK_AUTHKEY.
+        worker_options: More arguments of Worker: queues, lease, grace, name, async_calls,
+            allow_commands, output, memory_errors, middleware.
 
     Raises:
         UsageError: An argument makes no sense.
         StoreError: The store cannot be used.
     """
+
+    __module__ = "lightwork"
+
+    _has_transactions = True
+    _waits_for_futures = False
 
     def __init__(
         self,
@@ -55,23 +76,45 @@ class DurableExecutor(Executor):
         authkey: bytes = b"",
         **worker_options: Any,
     ) -> None:
-        where = worker_place(workers)
-        check_worker_options(worker_options, where)
-        self._codec = Codec(authkey=find_authkey(authkey))
-        self._catalog = Catalog(imported=True)
+        check_worker_options(worker_options, where := worker_place(workers))
+        codec = Codec(authkey=find_authkey(authkey))
+        # To read results: what may run is the worker's catalog to say.
+        self._catalog = Catalog([COMMAND_TASK], imported=True)
         self._is_closed = self._is_ended = False
         # Why it cannot be used, in a child that inherited it.
         self._forked: StoreError | None = None
-        # Maps of more jobs than have futures.
-        self._kept_maps: list[KeptMap] = []
-        self.store: Store = open_store(url)
+        self.store: Store = open_store(url, authkey=codec.authkey)
+        self._codec = codec.up_to(self.store.largest_value)
         self._watch = OutcomeWatch(self.store)
-        self._worker = OwnWorker(where, worker_options, self._watch)
-        self._futures = JobFutures(self.store, self._codec, self._watch, self._worker.serves)
+        self._delivery = Delivery()
+        self._events = EventStream(self.store)
+        self._worker = OwnWorker(
+            where,
+            worker_options,
+            watch=self._watch,
+            delivery=self._delivery,
+            listeners=self._events.relay,
+        )
+        self._control = JobControl(self.store, self._watch)
+        self._futures = JobFutures(
+            self.store, self._codec, self._watch, self._control, self._worker.serves
+        )
+        self._job_maps = JobMaps(
+            self._futures, self._control, self._codec, self._delivery, self._check_running
+        )
+        self._in_transactions = TransactionJobs(
+            self.store,
+            self._futures,
+            codec=self._codec,
+            control=self._control,
+            delivery=self._delivery,
+            find_task=self._task,
+        )
         try:
             self._worker.start(self.store, self._codec.authkey, self._futures.keep_errors)
         except BaseException:
             self._worker.stop()
+            self._delivery.close()
             self.store.close()
             raise
         _open_executors.add(self)
@@ -86,10 +129,9 @@ class DurableExecutor(Executor):
         options: CallOptions,
     ) -> Future[T]:
         """Keep one job. What the task declares is its policy; of `options` only who listens counts."""
-        task = self._task(fn)
-        job = new_job(self._codec, task, args, kwargs)
-        heard = options.on_progress
-        (future,) = self._futures.submit(task, [job], [] if heard is None else [heard])
+        task, values = self._task(fn)
+        job = new_job(self._codec, task, values(args), kwargs)
+        (future,) = self._futures.submit(task, [job], _submit_options(options))
         return future
 
     async def start_call_async(
@@ -100,11 +142,10 @@ class DurableExecutor(Executor):
         options: CallOptions,
     ) -> Future[T]:
         """Do the same; the job is kept when this returns. Cancelled before that, it is not."""
-        task = self._task(fn)
-        job = new_job(self._codec, task, args, kwargs)
-        heard = options.on_progress
-        made = await self._futures.submit_async(task, [job], [] if heard is None else [heard])
-        return made[0]
+        task, values = self._task(fn)
+        job = new_job(self._codec, task, values(args), kwargs)
+        (future,) = await self._futures.submit_async(task, [job], _submit_options(options))
+        return future
 
     def submit_many(
         self,
@@ -127,11 +168,10 @@ class DurableExecutor(Executor):
         Raises:
             UsageError: `fn` is not a task, or an argument cannot be stored.
         """
-        check_failed(failed, key)
-        task = self._task(fn)
-        keyed = KeyedJobs(self._codec, task, key)
-        jobs = [keyed.make(tuple(args), {}) for args in calls]
-        return self._futures.submit(task, jobs, failed=failed)
+        options = SubmitOptions(key=key, failed=failed)
+        task, values = self._task(fn)
+        jobs = new_jobs(self._codec, task, map(values, calls), key)
+        return self._futures.submit(task, jobs, options)
 
     async def submit_many_async(
         self,
@@ -142,41 +182,48 @@ class DurableExecutor(Executor):
         failed: WhenFailed = "return",
     ) -> list[DurableFuture[T]]:
         """Do the same without holding up the event loop, but for making bytes of the arguments."""
-        check_failed(failed, key)
-        task = self._task(fn)
-        keyed = KeyedJobs(self._codec, task, key)
-        jobs = [keyed.make(tuple(args), {}) for args in calls]
-        return await self._futures.submit_async(task, jobs, failed=failed)
+        options = SubmitOptions(key=key, failed=failed)
+        task, values = self._task(fn)
+        jobs = new_jobs(self._codec, task, map(values, calls), key)
+        return await self._futures.submit_async(task, jobs, options)
 
-    def _map_items(
-        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
+    @overload
+    def using(self, transaction: "SyncTarget") -> Using: ...
+
+    @overload
+    def using(self, transaction: "AsyncTarget") -> AsyncUsing: ...
+
+    def using(self, transaction: object) -> Using | AsyncUsing:
+        """Return what submits in the caller's own transaction: a job exists if and only if it commits.
+
+            with Session(engine) as session, session.begin():
+                session.add(order)
+                executor.using(session).submit(send_receipt, order.id)
+
+        Of an AsyncSession or AsyncConnection, `await executor.using(session).submit(...)`.
+
+        Args:
+            transaction: A Session, Connection, AsyncSession or AsyncConnection of SQLAlchemy, to the
+                database of this executor's store.
+
+        Raises:
+            UsageError: It is something else.
+        """
+        return open_using(self._in_transactions, transaction)
+
+    def _start_map(
+        self, fn: Callable[..., Any], inputs: Inputs, options: MapOptions
     ) -> Results[Any]:
-        inputs = take_inputs(iterables, is_lazy=options.buffersize is not None)
-        if len(iterables) == 1:
+        if not inputs.is_star:
             inputs = inputs._replace(items=zip(inputs.items, strict=True))
-        return self._map_jobs(fn, inputs, options)
+        task, values = self._task(fn)
+        inputs = inputs._replace(items=map(values, inputs.items))
+        return self._job_maps.run(task, inputs, options, self._maps())
 
-    def _map_calls(
-        self, fn: Callable[..., Any], calls: Iterable[Iterable[Any]], options: MapOptions
+    async def _start_map_async(
+        self, fn: Callable[..., Any], inputs: Inputs, options: MapOptions
     ) -> Results[Any]:
-        inputs = take_calls(calls, is_lazy=options.buffersize is not None)
-        return self._map_jobs(fn, inputs, options)
-
-    def _map_jobs(self, fn: Callable[..., T], inputs: Inputs, options: MapOptions) -> Results[T]:
-        results, kept = map_jobs(
-            self._futures,
-            self._codec,
-            self._task(fn),
-            inputs,
-            options=options,
-            maps=self._maps(),
-            is_closed=lambda: self._is_closed,
-            check_running=self._check_running,
-        )
-        self._kept_maps = [one for one in self._kept_maps if one.has_rest()]
-        if kept.has_rest():
-            self._kept_maps.append(kept)
-        return results
+        return await asyncio.to_thread(self._start_map, fn, inputs, options)
 
     # --- jobs that exist
 
@@ -186,7 +233,13 @@ class DurableExecutor(Executor):
         Raises:
             JobNotFound: The store has no such job.
         """
-        view = self.store.job(parse_job_id(job_id))
+        return self._future(job_id, self.store.job(parse_job_id(job_id)))
+
+    async def future_async(self, job_id: UUID | str) -> DurableFuture[Any]:
+        """Do the same without holding up the event loop."""
+        return self._future(job_id, await asyncio.to_thread(self.store.job, parse_job_id(job_id)))
+
+    def _future(self, job_id: UUID | str, view: JobView | None) -> DurableFuture[Any]:
         if view is None:
             raise job_not_found(job_id, self.store.safe_url)
         try:
@@ -197,6 +250,27 @@ class DurableExecutor(Executor):
         future = self._futures.make(Subject(view.id, view.task), task)
         self._watch.look_now()
         return future
+
+    def on(self, event: type[E], fn: Callable[[E], object]) -> Callable[[], None]:
+        """Call a function with each event of a kind that happens in the store, from now on.
+
+        Told is whatever anybody does there: jobs that are submitted, how they and their attempts
+        end. Of workers of this executor at once, and when they claim, begin and progress; of others
+        soon, as the store tells (an error without its traceback). Functions are called one
+        after the other in a thread of their own; what they raise is logged, once, and harms nobody.
+
+        Args:
+            event: A class of events, such as `lightwork.Failed`; those below it are heard too.
+            fn: Called with each of them.
+
+        Returns:
+            What ends that.
+
+        Raises:
+            UsageError: There are no such events, or the function cannot be called.
+            StoreError: The store cannot be asked from where its news begin.
+        """
+        return self._events.on(event, fn)
 
     def start(self) -> None:
         """Start every child of the workers here; return when all are ready. Idempotent.
@@ -219,16 +293,13 @@ class DurableExecutor(Executor):
         if self._forked is not None:
             return
         self._is_closed = True
+        self._job_maps.close()
         try:
             if cancel_futures:
-                for kept in self._kept_maps:
-                    kept.submit_rest()
-                    kept.cancel_rest()
-                self._futures.cancel_waiting(self._watch.waiting())
+                self._job_maps.cancel_rest()
+                self._control.cancel_waiting(self._watch.waiting())
             if self._worker.is_there and wait:
-                for kept in self._kept_maps:
-                    kept.wait_for_rest()
-            if self._worker.is_there and wait:
+                self._job_maps.wait_for_rest()
                 self._futures.join()
         finally:
             # Ctrl-C while waiting must not leave a worker that keeps the program alive.
@@ -254,26 +325,41 @@ class DurableExecutor(Executor):
         self._is_ended = True
         _open_executors.remove(self)
         self._worker.stop()
+        self._in_transactions.close()
+        self._events.close()
+        self._delivery.close()
         self._watch.close()
         self.store.close()
 
     def _be_forked(self) -> None:
         """End all futures in a child that inherited them: their outcomes come to the parent."""
         self._is_closed = self._is_ended = True
+        self._job_maps.close()
         self._forked = StoreError(
             f"this executor of {self.store.safe_url} was made before this process was forked; make "
             "another one here, whose future(job_id) finds the jobs again"
         )
         self._worker.be_forked()
+        self._events.be_forked()
         self._futures.be_forked(self._forked)
 
-    def _task(self, fn: Callable[..., T]) -> Task[..., T]:
+    def _task(self, fn: Callable[..., T]) -> tuple[Task[..., T], Values]:
+        """Return the task for jobs of the function, and what makes their arguments of a call's."""
         if self._forked is not None:
             raise self._forked
         if self._is_closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         self._worker.check_alive()
-        return check_task(fn)
+        command = command_task(fn)
+        if command is None:
+            return check_task(fn), tuple
+        self._worker.check_commands()
+        return command, partial(command_arguments, fn)
+
+
+def _submit_options(options: CallOptions) -> SubmitOptions:
+    heard = options.on_progress
+    return PLAIN if heard is None else SubmitOptions(listeners=[heard])
 
 
 def _be_forked() -> None:

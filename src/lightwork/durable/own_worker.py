@@ -5,24 +5,29 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from lightwork.command.job import COMMAND
+from lightwork.durable.delivery_thread import Delivery
+from lightwork.durable.outcome_watch import OutcomeWatch
+from lightwork.error_text import did_you_mean
 from lightwork.errors import PoolError, UsageError
+from lightwork.events.listeners import Listeners
 from lightwork.lifecycle import Cancelled, Failed, Quarantined, Succeeded
 from lightwork.model import JobOutcome, State
-from lightwork.near import did_you_mean
 from lightwork.numeric import as_int
-from lightwork.pool.choose import count_slots
+from lightwork.pool.open_pool import count_slots
 from lightwork.store.contract import Store
-from lightwork.tasks import Task
-from lightwork.work.delivery import Delivery
-from lightwork.work.outcomes import OutcomeWatch
-from lightwork.work.service import Worker
-from lightwork.work.worker import Ends
+from lightwork.tasks.task import Task
+from lightwork.work.acks import Ends
+from lightwork.work.service import PoolKeywords, Worker
 
 log = logging.getLogger(__name__)
 
 # What the executor itself says to its worker.
 _OURS: Final = frozenset(
-    {"store", "executor", "imported", "burst", "on_ending", "on_recorded", "on_failed"}
+    {
+        *("store", "executor", "imported", "burst", "pool_options"),
+        *("on_ending", "on_recorded", "on_failed", "listeners"),
+    }
 )
 _FINAL: Final = {
     Succeeded: State.SUCCEEDED,
@@ -39,19 +44,29 @@ class OwnWorker:
         where: Where calls run; "": nowhere, this program runs no jobs.
         options: Those of Worker that are the user's to set.
         watch: Told of outcomes, and of what ended the worker.
+        listeners: Told of what it does.
+        delivery: Tells the watch: that runs users' callbacks, for which the worker must not wait.
     """
 
-    def __init__(self, where: str, options: dict[str, Any], watch: OutcomeWatch) -> None:
+    def __init__(
+        self,
+        where: str,
+        options: dict[str, Any],
+        *,
+        watch: OutcomeWatch,
+        delivery: Delivery,
+        listeners: Listeners,
+    ) -> None:
         self._where = where
         self._options = options
         self._watch = watch
+        self._delivery = delivery
+        self._listeners = listeners
         self._worker: Worker | None = None
         # What ended it, if anything did.
         self._failure: BaseException | None = None
         # Of the ends that are being recorded; used by the worker's thread alone.
         self._mark = 0
-        # Runs users' callbacks, for which the worker must not wait.
-        self._delivery: Delivery | None = None
         # The parent's, in a forked child; kept, for what is let go of is ended.
         self._inherited: Worker | None = None
 
@@ -71,9 +86,10 @@ class OwnWorker:
             on_ending=lambda ends: self._note_ending(ends, on_ending),
             on_recorded=self._note_recorded,
             on_failed=self._note_failed,
+            listeners=self._listeners,
             **self._options,
         )
-        self._delivery = Delivery()
+        self._delivery.start()
         self._worker.start()
 
     def __str__(self) -> str:
@@ -93,9 +109,23 @@ class OwnWorker:
         """Whether it claims jobs of the task, which this program has in its hands."""
         if self._worker is None or task.policy.queue not in self._worker.queues:
             return False
-        # It would find most by itself; but not one that no module has under its name.
-        self._worker.catalog.add(task)
-        return True
+        if task.name != COMMAND:
+            # It would find most by itself; but not one that no module has under its name.
+            self._worker.catalog.add(task)
+        return self._worker.catalog.knows(task.name)
+
+    def check_commands(self) -> None:
+        """Raise if this program runs jobs, but no commands.
+
+        Raises:
+            UsageError: It does.
+        """
+        if self._worker is not None and not self._worker.catalog.knows(COMMAND):
+            raise UsageError(
+                "the worker of this executor runs no commands: say allow_commands=True beside "
+                "workers=; or keep jobs with workers=0, and run them with lightwork worker "
+                "--allow-commands"
+            )
 
     def check_alive(self) -> None:
         """Raise if it has failed: what is submitted now would wait for ever.
@@ -111,7 +141,7 @@ class OwnWorker:
 
     def be_forked(self) -> None:
         """Forget it in a forked child: it is the parent's."""
-        self._inherited, self._worker, self._delivery = self._worker, None, None
+        self._inherited, self._worker = self._worker, None
 
     def stop(self) -> None:
         """Stop it at once; what it holds is handed back. Idempotent."""
@@ -120,8 +150,6 @@ class OwnWorker:
             worker.stop()
             worker.stop()
             worker.wait()
-        if self._delivery is not None:
-            self._delivery.close()
 
     def _note_ending(self, ends: Ends, on_ending: Callable[[Ends], None]) -> None:
         # Whoever waits for a job that is retried once this is recorded begins after it.
@@ -130,17 +158,13 @@ class OwnWorker:
 
     def _note_recorded(self, ends: Ends) -> None:
         mark = self._mark
-        self._give(lambda: self._watch.deliver(_outcomes(ends), mark=mark))
+        self._delivery.give(lambda: self._watch.deliver(_outcomes(ends), mark=mark))
 
     def _note_failed(self, error: BaseException) -> None:
         log.error("worker_failed error=%s", error)
         self._failure = error
         # Behind the outcomes that were recorded before.
-        self._give(lambda: self._watch.fail(error))
-
-    def _give(self, word: Callable[[], None]) -> None:
-        assert self._delivery is not None, "it was there before the worker"
-        self._delivery.give(word)
+        self._delivery.give(lambda: self._watch.fail(error))
 
 
 def worker_place(workers: int | str) -> str:
@@ -167,6 +191,7 @@ def check_worker_options(options: dict[str, Any], where: str) -> None:
     """
     parameters = inspect.signature(Worker).parameters
     known = [name for name in parameters if name not in _OURS]
+    known += PoolKeywords.__annotations__
     names = list(dict.fromkeys(["workers", "authkey", *known]))
     if unknown := sorted(options.keys() - set(known)):
         raise TypeError(

@@ -20,13 +20,29 @@ from typing import Literal, Protocol
 from sqlalchemy import Connection
 
 from lightwork.lifecycle import AttemptEnd
-from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
-from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
+from lightwork.model import (
+    Attempt,
+    JobOutcome,
+    Lane,
+    NewJob,
+    Progress,
+    Retention,
+    State,
+    WorkerInfo,
+)
+from lightwork.store.admin_contract import AdminStore
+from lightwork.store.views import (
+    ChangedJob,
+    Hindrance,
+    JobFilter,
+    KnownCall,
+    Rescued,
+)
 
 WhenRunning = Literal["no", "ask", "kill"]
 
 
-class Store(Protocol):
+class Store(AdminStore, Protocol):
     """Jobs, their outcomes, and the workers that run them."""
 
     @property
@@ -37,48 +53,137 @@ class Store(Protocol):
     def safe_url(self) -> str:
         """The URL as it may be shown and logged."""
 
+    @property
+    def largest_value(self) -> int:
+        """How many bytes a payload or a result may have here."""
+
     # Jobs, as their submitter sees them.
 
-    def submit(self, jobs: Sequence[NewJob]) -> list[bool]:
-        """Keep jobs, all or none; False for each whose id the store knew already."""
+    def submit(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> list[bool]:
+        """Keep jobs, all or none; False for each whose id the store knew already.
 
-    def submit_nowait(self, jobs: Sequence[NewJob]) -> Future[list[bool]]:
+        One that waits for others (`after`) is blocked until all of these have ended. If it needs
+        their success, it fails as soon as one of them fails, and is cancelled with it.
+
+        And for each whose unique key another job holds: `taken` then gets the id of that job,
+        by the id of the one that is not kept.
+
+        `known` gets what is kept under each id that the store knew: whose call that is, the caller
+        has to say, for only who can read the payloads can compare them.
+
+        Raises:
+            UsageError: It waits for a job that is neither here nor among those before it.
+            DuplicateJob: One was to be refused for its key; nothing is kept.
+        """
+
+    def submit_nowait(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> Future[list[bool]]:
         """Do the same without waiting: they are kept once the future is done.
 
         A future that can be cancelled has kept nothing and never will.
         """
 
-    def submit_on(self, connection: Connection, jobs: Sequence[NewJob]) -> list[bool]:
-        """Do the same in the caller's transaction: the jobs exist if and only if it commits."""
+    def submit_on(
+        self,
+        connection: Connection,
+        jobs: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> list[bool]:
+        """Do the same in the caller's transaction: the jobs exist if and only if it commits.
+
+        Whoever has committed it says so by `note_commit`: idle workers claim them sooner then.
+
+        Raises:
+            UsageError: The connection leads to another database, or commits by itself.
+        """
+
+    def note_commit(self) -> None:
+        """Wake those who wait for changes, because a transaction of the caller's own has committed.
+
+        Returns at once, and never raises.
+        """
 
     def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
         """Return the state of each job that exists."""
 
+    def held_up(self, waiter: uuid.UUID, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Return those of the jobs that cannot begin before `waiter`, which runs, has ended.
+
+        Each with the key of the limit of which that job has all places; "": it was submitted
+        after that job.
+        """
+
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
         """Return the outcome of each job that has one."""
+
+    def results_size(self, job_ids: Iterable[uuid.UUID]) -> int:
+        """Return how many bytes the results of these jobs have together."""
 
     def progress(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         """Return what each job has last reported, where it has reported anything."""
 
-    def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
-        """Cancel waiting jobs, ask for the end of running ones; return the states after.
+    def cancel(
+        self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning = "ask"
+    ) -> dict[uuid.UUID, State]:
+        """Cancel waiting jobs, and those that need their success; return the states after.
 
         A running job stays running until its worker has stopped it; final ones stay as
         they are; unknown ids are missing from the result.
+
+        Args:
+            job_ids: Which.
+            running: What is done to those that run: nothing, or their worker is told to ask
+                them to stop, or to kill them.
         """
 
     def cancel_nowait(
         self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning
     ) -> Future[dict[uuid.UUID, State]]:
-        """Cancel waiting jobs without waiting; the future has the states after.
+        """Do the same without waiting; the future has the states after."""
 
-        Args:
-            job_ids: Which.
-            running: What is done to those that run: nothing, or as `cancel` says.
+    def retry(
+        self,
+        job_ids: Iterable[uuid.UUID],
+        *,
+        hindered: dict[uuid.UUID, Hindrance] | None = None,
+    ) -> dict[uuid.UUID, State]:
+        """Make failed and cancelled jobs ready again with counters at zero; return the states after.
+
+        One with a unique key takes it again, and stays as it is if another job holds that, or if
+        it needs a parent that has not succeeded and is not retried with it: `hindered` then gets
+        why, by its id. One that waits for others is blocked.
         """
 
-    def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
-        """Make failed and cancelled jobs ready again with counters at zero; return the states after."""
+    def cancel_where(
+        self,
+        which: JobFilter,
+        *,
+        running: WhenRunning = "ask",
+        limit: int = 1000,
+        before_seq: int | None = None,
+    ) -> list[ChangedJob]:
+        """Cancel a batch of the jobs that match, newest first, as `cancel` does.
+
+        Returns what was found, changed or not; go on below the last `seq` until nothing is.
+        """
+
+    def retry_where(
+        self, which: JobFilter, *, limit: int = 1000, before_seq: int | None = None
+    ) -> list[ChangedJob]:
+        """Make a batch of the jobs that match ready again, as `retry` does; see cancel_where."""
 
     # Attempts, as a worker sees them.
 
@@ -106,6 +211,16 @@ class Store(Protocol):
 
         Touches no database. Whoever can, signs off instead.
         """
+
+    def drain(self, worker_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+        """Tell workers to claim nothing more, run what they hold to its end, and end.
+
+        Returns those that were up: not those that are dead or were told before. From then on
+        no claim of theirs finds anything.
+        """
+
+    def is_draining(self, worker_id: uuid.UUID) -> bool:
+        """Whether this worker was told so."""
 
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release without blame whatever it still holds."""
@@ -166,10 +281,36 @@ class Store(Protocol):
     def cancel_requests(self, worker_id: uuid.UUID) -> list[tuple[uuid.UUID, int, bool]]:
         """Return id and attempt of what this worker is asked to stop, and whether by a kill."""
 
-    # Chores: any worker may do them at any time, in parallel, in bounded batches.
+    # Upkeep: any worker may do it at any time, in parallel, in bounded batches.
 
     def promote(self, *, limit: int = 500) -> int:
         """Make scheduled jobs ready whose time has come; return how many."""
+
+    def expire(self, *, limit: int = 500) -> int:
+        """Cancel waiting jobs that have not begun in time; return how many were looked at.
+
+        A claim does it too, for those that it comes across.
+        """
+
+    def unblock(self, *, limit: int = 500) -> int:
+        """Go on with what waits for jobs that have ended; 0: nothing is left to do.
+
+        The end of a job itself tells the first hundreds of those that wait for it.
+        """
+
+    def readmit(self, *, limit: int = 500) -> float | None:
+        """Make jobs ready that wait for limits which have room.
+
+        The end of an attempt does it for as many jobs as it gives slots back; this for the tokens
+        that have come, and for what else may have been left. Returns the seconds until a token
+        comes that is waited for, 0: there is more to do; None: no time brings any.
+        """
+
+    def recount_limits(self) -> int:
+        """Count the slots of limits anew where they have drifted; return of how many keys.
+
+        Also forgets keys that nobody has used for a day.
+        """
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
         """End the attempts of workers whose lease ran out.
@@ -184,55 +325,27 @@ class Store(Protocol):
         Cheap: asks no database. False where only the end of a lease can tell.
         """
 
-    def next_due_in(self) -> float | None:
-        """Return seconds until the earliest scheduled job is due; None: none is scheduled."""
+    def fold(self, *, limit: int = 1000) -> int:
+        """Fold counts that were appended beside the counters into these; return how many.
 
-    def prune(self, *, older_than: float, limit: int = 1000) -> int:
-        """Delete jobs that finished more than so many seconds ago; return how many."""
+        Where only one program writes at a time there are none.
+        """
+
+    def next_due_in(self) -> float | None:
+        """Return seconds until the earliest scheduled job or schedule is due; None: none is."""
+
+    def prune(self, *, older_than: float | Retention, limit: int = 1000) -> int:
+        """Delete jobs that finished more than so many seconds ago; return how many.
+
+        Never one that has not finished, nor one that an unfinished job was submitted after:
+        its result may be asked for. Where there is none, no lock is taken.
+        """
 
     def align_clock(self) -> float:
         """Bring the database clock a little nearer to this machine's wall clock.
 
         Never by so much that a lease or a delay would feel it. Returns the seconds by which
         the wall clock was ahead; 0.0 where the database has a clock of its own.
-        """
-
-    # Looking.
-
-    def jobs(
-        self,
-        *,
-        state: State | None = None,
-        task: str | None = None,
-        queue: str | None = None,
-        limit: int = 50,
-        before_seq: int | None = None,
-    ) -> list[JobView]:
-        """Return jobs, newest first; continue below the last `seq` for the next page."""
-
-    def job(self, job_id: uuid.UUID) -> JobView | None:
-        """Return one job, or None if there is none of this id."""
-
-    def payloads(self, job_ids: Iterable[uuid.UUID], *, largest: int) -> dict[uuid.UUID, bytes]:
-        """Return the payload of each job that exists, and b"" for one of more than `largest` bytes."""
-
-    def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
-        """Return the ended attempts of a job that did not succeed, first to last."""
-
-    def workers(self, *, include_dead: bool = False) -> list[WorkerView]:
-        """Return the workers, latest first; one whose lease ran out counts as dead."""
-
-    def summary(self) -> Summary:
-        """Return counts by state and queue without reading finished jobs."""
-
-    def check(self) -> list[str]:
-        """Return what is wrong with the stored data, a sentence each; empty: healthy."""
-
-    def repair(self) -> list[str]:
-        """Move rows that hold what lightwork never writes to the table `damaged`.
-
-        Returns a sentence for each row, which says why and where it is now; the counts of
-        finished jobs are put right.
         """
 
     # Waking.

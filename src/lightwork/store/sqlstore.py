@@ -1,48 +1,57 @@
-"""SQL store: the contract of contract.py, kept in a SQLite file.
+"""SQL store: the contract of contract.py, kept in a database.
 
-A table of contents: each method says what is done and whether it reads or writes;
-how is said in jobs.py, attempts.py, workers.py, chores.py and looking.py. Writes go
-through the file's one writer thread, reads through connections of their own, each
-in one transaction and so on one snapshot.
+A table of contents: each method names the operation and says whether it reads or
+writes; how, is said in operations/. A read or a write is one transaction.
 """
 
-import dataclasses
+import functools
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Self, TypeVar
 
 from sqlalchemy import Connection
 
-from lightwork.errors import StoreError
 from lightwork.lifecycle import AttemptEnd
-from lightwork.model import Attempt, JobOutcome, Lane, NewJob, Progress, State, WorkerInfo
-from lightwork.store import (
+from lightwork.model import (
+    Attempt,
+    JobOutcome,
+    Lane,
+    NewJob,
+    Progress,
+    Retention,
+    State,
+    WorkerInfo,
+)
+from lightwork.store import joining
+from lightwork.store.admin import matching
+from lightwork.store.contract import Store, WhenRunning
+from lightwork.store.operations import (
     attempts,
-    checking,
-    chores,
     claiming,
+    counters,
+    dependencies,
     jobs,
-    looking,
-    sqlite_clock,
+    retrying,
+    upkeep,
+    waits,
     workers,
 )
-from lightwork.store.contract import Store, WhenRunning
-from lightwork.store.driver_errors import driver_errors
-from lightwork.store.engine import sqlite_path, sqlite_url
-from lightwork.store.living import Living
-from lightwork.store.sqlite_file import SqliteFile, gate, open_file
-from lightwork.store.views import AttemptView, JobView, Rescued, Summary, WorkerView
-
-T = TypeVar("T")
+from lightwork.store.operations.bounds import expiry, limits, unique
+from lightwork.store.sql_admin import SqlAdmin
+from lightwork.store.views import (
+    ChangedJob,
+    Hindrance,
+    JobFilter,
+    KnownCall,
+    Rescued,
+)
 
 
 def open_store(url: str, *, create: bool = True) -> Store:
     """Open the store that a URL names; create or upgrade its tables where that is needed.
 
     Args:
-        url: For now sqlite:///path/to/file.db.
+        url: sqlite:///path/to/file.db or postgresql+psycopg://USER@HOST/DATABASE.
         create: False: refuse if there is no store yet.
 
     Raises:
@@ -53,119 +62,178 @@ def open_store(url: str, *, create: bool = True) -> Store:
     return SqlStore(url, create=create)
 
 
-class SqlStore:
+class SqlStore(SqlAdmin):
     """Jobs in SQL; see contract.Store for what each method promises."""
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
-        path = sqlite_path(url)
-        self._url = sqlite_url(path)
-        self._where = str(path)
-        self._file: SqliteFile | None = open_file(path, create=create)
-        self._is_hurried = False
-        self._living = Living(path.with_name(path.name + "-workers"))
-
     @property
-    def url(self) -> str:
-        """The URL that opens this store again."""
-        return self._url
+    def largest_value(self) -> int:
+        """How many bytes a payload or a result may have here."""
+        return self.database.largest_value
 
-    @property
-    def safe_url(self) -> str:
-        """The URL as it may be shown and logged; a file's has no password to hide."""
-        return self._url
+    def submit(
+        self,
+        jobs_: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> list[bool]:
+        """Keep jobs, all or none; False for each whose id was known, or whose key is held."""
+        return self._write(
+            unique.submit, self._spelling, jobs_, taken=taken, known=known, insert=jobs.submit
+        )
 
-    @property
-    def path(self) -> Path:
-        """The file that keeps the jobs."""
-        return self._usable().path
-
-    def submit(self, jobs_: Sequence[NewJob]) -> list[bool]:
-        """Keep jobs, all or none; False for each whose id was known."""
-        return self._write(lambda connection: jobs.submit(connection, jobs_))
-
-    def submit_nowait(self, jobs_: Sequence[NewJob]) -> Future[list[bool]]:
+    def submit_nowait(
+        self,
+        jobs_: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> Future[list[bool]]:
         """Do the same without waiting."""
-        return self._usable().writer.post_soon(lambda connection: jobs.submit(connection, jobs_))
+        return self._write_soon(
+            unique.submit, self._spelling, jobs_, taken=taken, known=known, insert=jobs.submit
+        )
 
-    def submit_on(self, connection: Connection, jobs_: Sequence[NewJob]) -> list[bool]:
+    def submit_on(
+        self,
+        connection: Connection,
+        jobs_: Sequence[NewJob],
+        *,
+        taken: dict[uuid.UUID, uuid.UUID] | None = None,
+        known: dict[uuid.UUID, KnownCall] | None = None,
+    ) -> list[bool]:
         """Do the same in the caller's transaction, whose driver errors pass as they are."""
-        return jobs.submit_among_others(connection, jobs_)
+        joining.check_transaction(connection)
+        self.database.join(connection)
+        self._spelling.prepare(connection)
+        return unique.submit(
+            connection,
+            self._spelling,
+            jobs_,
+            taken=taken,
+            known=known,
+            insert=jobs.submit_among_others,
+        )
+
+    def note_commit(self) -> None:
+        """Wake those who wait for changes."""
+        self.database.note_commit()
 
     def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
         """Return the state of each job that exists."""
-        return self._read(lambda connection: jobs.states(connection, job_ids))
+        return self._look(jobs.states, job_ids)
+
+    def held_up(self, waiter: uuid.UUID, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Return those of the jobs that cannot begin before `waiter` has ended."""
+        return self._read(waits.held_up, waiter, job_ids)
 
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
         """Return the outcome of each job that has one."""
-        return self._read(lambda connection: jobs.outcomes(connection, job_ids))
+        return self._look(jobs.outcomes, job_ids)
+
+    def results_size(self, job_ids: Iterable[uuid.UUID]) -> int:
+        """Return how many bytes the results of these jobs have together."""
+        return self._look(jobs.results_size, job_ids)
 
     def progress(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         """Return what each job has last reported, where it has reported anything."""
-        return self._read(lambda connection: jobs.progress(connection, job_ids))
+        return self._look(jobs.progress, job_ids)
 
-    def cancel(self, job_ids: Iterable[uuid.UUID], *, kill: bool = False) -> dict[uuid.UUID, State]:
-        """Cancel waiting jobs, ask for the end of running ones."""
-        ids = list(job_ids)
-        how: WhenRunning = "kill" if kill else "ask"
-        return self._write(lambda connection: jobs.cancel(connection, ids, running=how))
+    def cancel(
+        self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning = "ask"
+    ) -> dict[uuid.UUID, State]:
+        """Cancel waiting jobs, ask for the end of running ones or leave them alone."""
+        after = self._write(jobs.cancel, self._spelling, list(job_ids), running)
+        # What needs them is cancelled, too, however much that is.
+        while self.unblock():
+            pass
+        return after
 
     def cancel_nowait(
         self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning
     ) -> Future[dict[uuid.UUID, State]]:
-        """Do the same without waiting; running jobs may be left alone."""
-        ids = list(job_ids)
-        return self._usable().writer.post_soon(
-            lambda connection: jobs.cancel(connection, ids, running=running)
-        )
+        """Do the same without waiting."""
+        return self._write_soon(jobs.cancel, self._spelling, list(job_ids), running)
 
-    def retry(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
-        """Make failed and cancelled jobs ready again."""
-        ids = list(job_ids)
-        return self._write(lambda connection: jobs.retry(connection, ids))
+    def retry(
+        self,
+        job_ids: Iterable[uuid.UUID],
+        *,
+        hindered: dict[uuid.UUID, Hindrance] | None = None,
+    ) -> dict[uuid.UUID, State]:
+        """Make failed and cancelled jobs ready again, unless something stands in their way."""
+        return self._write(retrying.retry, self._spelling, list(job_ids), hindered=hindered)
+
+    def cancel_where(
+        self,
+        which: JobFilter,
+        *,
+        running: WhenRunning = "ask",
+        limit: int = 1000,
+        before_seq: int | None = None,
+    ) -> list[ChangedJob]:
+        """Cancel a batch of the jobs that match, newest first."""
+        page = matching.Page(which, limit, before_seq)
+        return self._write(matching.cancel, self._spelling, page, running)
+
+    def retry_where(
+        self, which: JobFilter, *, limit: int = 1000, before_seq: int | None = None
+    ) -> list[ChangedJob]:
+        """Make a batch of the jobs that match ready again, newest first."""
+        return self._write(matching.retry, self._spelling, matching.Page(which, limit, before_seq))
 
     def register(self, worker: WorkerInfo, *, lease: float, is_here: bool = False) -> None:
         """Make a worker known and give it a lease of so many seconds."""
         if is_here:
-            self._living.begin(worker.id, lease)
+            self._signs.begin(worker.id, lease)
         try:
-            self._write(lambda connection: workers.register(connection, worker, lease))
+            self._write_quietly(workers.register, worker, lease)
         except BaseException:
-            self._living.end(worker.id)
+            self._signs.end(worker.id)
             raise
 
     def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
         """Extend a lease that has not run out."""
-        if self._living.knows(worker_id):
-            return self._living.renew(worker_id, lease, self._usable().writer)
-        return self._write(lambda connection: workers.renew(connection, worker_id, lease))
+        if not self._signs.knows(worker_id):
+            return self._write_quietly(workers.renew, worker_id, lease)
+        row = functools.partial(self._write_soon, workers.renew, worker_id, lease, is_living=True)
+        return self._signs.renew(worker_id, lease, row)
 
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what a worker of this process holds: it will not act again."""
-        self._living.end(worker_id, is_dead=True)
+        self._signs.end(worker_id, is_dead=True)
+
+    def drain(self, worker_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+        """Tell workers to claim nothing more and to end."""
+        return self._write(workers.drain, list(worker_ids))
+
+    def is_draining(self, worker_id: uuid.UUID) -> bool:
+        """Whether this worker was told so."""
+        return self._read(workers.is_draining, worker_id)
 
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release whatever it still holds."""
-        self._write(lambda connection: workers.sign_off(connection, worker_id))
-        self._living.end(worker_id)
+        self._write(workers.sign_off, self._spelling, worker_id)
+        self._signs.end(worker_id)
 
     def release_others(self, worker_id: uuid.UUID, *, held: Sequence[Attempt]) -> int:
         """Release what this worker holds apart from these."""
-        return self._write(lambda connection: workers.release_others(connection, worker_id, held))
+        return self._write(workers.release_others, self._spelling, worker_id, held)
 
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows."""
-        self._write(lambda connection: workers.publish_tasks(connection, worker_id, tasks))
+        self._write_quietly(workers.publish_tasks, worker_id, tasks)
 
     def lanes(self, queues: Sequence[str]) -> list[Lane]:
         """Return the lanes of these queues that have ready jobs."""
-        return self._read(lambda connection: claiming.lanes(connection, queues))
+        return self._look(claiming.lanes, self._spelling, queues)
 
     def claim(
         self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int, ahead: int = 0
     ) -> list[Attempt]:
         """Take up to `limit` ready jobs of these lanes to begin, and some ahead."""
-        return self._write(
-            lambda connection: claiming.claim(connection, worker_id, lanes, limit, ahead)
+        return self._write_quietly(
+            claiming.claim, self._spelling, worker_id, lanes=lanes, limit=limit, ahead=ahead
         )
 
     def ack(
@@ -180,10 +248,10 @@ class SqlStore:
         endings = [attempts.ending_of(worker, attempt, end) for attempt, end in ends]
 
         def write(connection: Connection) -> list[bool]:
-            attempts.note_begun(connection, worker_id, begun)
-            return attempts.end_attempts(connection, endings)
+            attempts.note_begun(connection, self._spelling, worker_id, begun)
+            return attempts.end_attempts(connection, self._spelling, endings)
 
-        accepted = self._write(write)
+        accepted = self.database.write(write, is_quiet=not endings)
         return [
             attempt for (attempt, _end), is_ours in zip(ends, accepted, strict=True) if not is_ours
         ]
@@ -192,137 +260,76 @@ class SqlStore:
         self, worker_id: uuid.UUID, reports: Sequence[tuple[Attempt, Progress]]
     ) -> None:
         """Record how far attempts are."""
-        self._write(lambda connection: attempts.report_progress(connection, worker_id, reports))
+        self._write(attempts.report_progress, self._spelling, worker_id, reports)
 
     def cancel_requests(self, worker_id: uuid.UUID) -> list[tuple[uuid.UUID, int, bool]]:
         """Return what this worker runs and is asked to stop."""
-        return self._read(lambda connection: attempts.cancel_requests(connection, worker_id))
+        return self._look(attempts.cancel_requests, worker_id)
 
     def promote(self, *, limit: int = 500) -> int:
         """Make due jobs ready."""
-        return self._write(lambda connection: chores.promote(connection, limit))
+        return self._write(upkeep.promote, self._spelling, limit)
+
+    def expire(self, *, limit: int = 500) -> int:
+        """Cancel what has not begun in time."""
+        # A look first, as for rescue.
+        if self._read(unique.is_one_over):
+            self._write(unique.forget_over, limit)
+        is_due = self._read(expiry.is_expire_due)
+        return self._write(expiry.expire, self._spelling, limit) if is_due else 0
+
+    def unblock(self, *, limit: int = 500) -> int:
+        """Go on with what waits for jobs that have ended."""
+        if not self._read(dependencies.is_one_left):
+            return 0
+        return self._write(dependencies.tell_left, self._spelling, limit)
+
+    def readmit(self, *, limit: int = 500) -> float | None:
+        """Make jobs ready that wait for limits which have room."""
+        if not self._read(limits.is_any_waiting):
+            return None
+        is_stuck = False
+        if self._read(limits.next_room_in) == 0:
+            # Those of paused queues wait on, whatever room there is.
+            is_stuck = self._write(limits.open_up, self._spelling, limit) == 0
+        return self._read(limits.next_room_in, is_later=is_stuck)
+
+    def recount_limits(self) -> int:
+        """Count slots anew where they are not those of the jobs that run."""
+        keys, has_unused = self._read(limits.drifted), self._read(limits.is_any_unused)
+        if keys or has_unused:
+            self._write(limits.recount, keys)
+        return len(keys)
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
         """End the attempts of workers whose lease ran out."""
-        dead = self._living.dead()
-        life = self._living.life
+        dead, is_live = self._signs.dead(), self._signs.is_live
         # A look first: a hundred idle workers would else write twenty times a second.
-        if not dead and not self._read(lambda connection: chores.is_rescue_due(connection, life)):
+        if not dead and not self._read(upkeep.is_rescue_due, is_live):
             return []
-        rescued = self._write(
-            lambda connection: chores.rescue(connection, limit, self._living.life)
-        )
+        rescued = self._write(upkeep.rescue, self._spelling, is_live, limit)
         # Only now: were we killed before that, nobody else would be told.
-        self._living.bury(dead)
+        self._signs.bury(dead)
         return rescued
 
     def has_dead(self) -> bool:
         """Whether a worker has died whom nobody has declared dead yet."""
-        return self._living.is_one_dead()
+        return self._signs.is_one_dead()
+
+    def fold(self, *, limit: int = 1000) -> int:
+        """Fold appended counts into the counters."""
+        if not self._look(counters.is_fold_due):
+            return 0
+        return self._write_quietly(counters.fold, self._spelling, limit)
 
     def next_due_in(self) -> float | None:
         """Return seconds until the earliest scheduled job is due."""
-        return self._read(chores.next_due_in)
+        return self._look(upkeep.next_due_in)
 
-    def align_clock(self) -> float:
-        """Bring the database clock a little nearer to the wall clock."""
-        off = self._read(sqlite_clock.ahead_of_database)
-        if abs(off) >= sqlite_clock.STEP:
-            self._write(sqlite_clock.align)
-        return off / 1000
-
-    def prune(self, *, older_than: float, limit: int = 1000) -> int:
+    def prune(self, *, older_than: float | Retention, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago."""
-        return self._write(lambda connection: chores.prune(connection, older_than, limit))
-
-    def jobs(
-        self,
-        *,
-        state: State | None = None,
-        task: str | None = None,
-        queue: str | None = None,
-        limit: int = 50,
-        before_seq: int | None = None,
-    ) -> list[JobView]:
-        """Return jobs, newest first."""
-        return self._read(
-            lambda connection: looking.jobs(
-                connection, state=state, task=task, queue=queue, limit=limit, before_seq=before_seq
-            )
-        )
-
-    def job(self, job_id: uuid.UUID) -> JobView | None:
-        """Return one job, or None."""
-        return self._read(lambda connection: looking.one_job(connection, job_id))
-
-    def payloads(self, job_ids: Iterable[uuid.UUID], *, largest: int) -> dict[uuid.UUID, bytes]:
-        """Return what jobs are called with, where it is small."""
-        return self._read(lambda connection: looking.payloads(connection, job_ids, largest))
-
-    def attempts(self, job_id: uuid.UUID) -> list[AttemptView]:
-        """Return the ended attempts of a job."""
-        return self._read(lambda connection: looking.attempts(connection, job_id))
-
-    def workers(self, *, include_dead: bool = False) -> list[WorkerView]:
-        """Return workers, latest first."""
-        # The files are ahead of the rows, which may wait for whoever holds the database.
-        found = self._read(lambda connection: looking.workers(connection, include_dead=True))
-        views = [self._living.corrected(view) for view in found]
-        return [view for view in views if include_dead or view.is_live]
-
-    def summary(self) -> Summary:
-        """Return counts by state and queue."""
-        live = self.workers()
-        slots = sum(worker.slots for worker in live)
-        summary = self._read(looking.summary)
-        return dataclasses.replace(summary, live_workers=len(live), slots=slots)
-
-    def check(self) -> list[str]:
-        """Return what is wrong with the stored data."""
-        return self._read(checking.problems)
-
-    def repair(self) -> list[str]:
-        """Move damaged rows out of the way."""
-        return self._write(checking.repair)
-
-    def changes(self) -> int:
-        """Return a number that differs after any commit by anybody."""
-        return self._usable().watch.changes()
-
-    def wait_for_change(self, seen: int, timeout: float) -> int:
-        """Wait until `changes()` differs from `seen` or the time is up."""
-        return self._usable().watch.wait(seen, timeout)
-
-    def hurry(self) -> None:
-        """Let no call wait for the database for longer than a second any more."""
-        self._is_hurried = True
-
-    def close(self) -> None:
-        """Let go of files and threads; idempotent."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.let_go()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<SqlStore {self._url}>"
-
-    def _read(self, read: Callable[[Connection], T]) -> T:
-        file = self._usable()
-        with gate, file.same, driver_errors(self._where), file.reader.connect() as connection:
-            return read(connection)
-
-    def _write(self, write: Callable[[Connection], T]) -> T:
-        return self._usable().writer.post(write, is_hurried=lambda: self._is_hurried)
-
-    def _usable(self) -> SqliteFile:
-        file = self._file
-        if file is None:
-            raise StoreError(f"store {self._where} was closed; open it again")
-        file.check_usable()
-        return file
+        ages = upkeep.ages_of(older_than)
+        # A look first, as for a rescue.
+        if not self._read(upkeep.is_prune_due, ages):
+            return 0
+        return self._write(upkeep.prune, self._spelling, ages, limit)

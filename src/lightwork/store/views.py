@@ -9,8 +9,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal
 
 from lightwork.model import ANY_TASK, ErrorInfo, Lane, Policy, Progress, State
+
+# The state of a worker that was told to end when it has run what it holds.
+DRAINING: Final = "draining"
+# Whoever looks at a store every second must not count a million rows for it.
+MOST_COUNTED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,8 @@ class JobView:
     policy: Policy
     created_at: datetime
     due_at: datetime | None
+    expires_at: datetime | None
+    headers: Mapping[str, str]
     started_at: datetime | None
     finished_at: datetime | None
     worker: uuid.UUID | None
@@ -53,6 +61,81 @@ class JobView:
     def lane(self) -> Lane:
         """What a claim looks for it in."""
         return Lane(self.queue, self.task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCall:
+    """What the store keeps under the id of a job that was to be submitted once more."""
+
+    task: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Jobs in one state.
+
+    Attributes:
+        task: Of this task; typed without an origin it means all scripts of that name. "": any.
+        queue: In this queue; "": any.
+        since: Ended in the last so many seconds, or were submitted then if they have not; 0: ever.
+    """
+
+    state: State
+    task: str = ""
+    queue: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindrance:
+    """Why a job that has ended cannot run again now.
+
+    Attributes:
+        kind: "unique": another job holds its unique key; "parent": it needs one that has not succeeded.
+        job_id: That other job.
+    """
+
+    kind: Literal["unique", "parent"]
+    job_id: uuid.UUID
+
+    @property
+    def text(self) -> str:
+        """What people read of it, behind the name of the job."""
+        if self.kind == "unique":
+            return (
+                f"job {self.job_id} holds its unique key; wait for its end, or cancel it, and retry"
+            )
+        return f"it needs job {self.job_id}, which did not succeed; retry that one first, or both at once"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedJob:
+    """A job that a filter found, and its state after it was changed, or left as it was, and why."""
+
+    id: uuid.UUID
+    seq: int
+    state: State
+    hindrance: Hindrance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeView:
+    """A job that another was submitted after, or the other way round."""
+
+    id: uuid.UUID
+    task: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relatives:
+    """What a job was submitted after, and what was submitted after it: the first of each, and how many."""
+
+    parents: tuple[RelativeView, ...]
+    children: tuple[RelativeView, ...]
+    parent_count: int
+    child_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +169,11 @@ class WorkerView:
     is_live: bool
     running: int
 
+    @property
+    def claims(self) -> bool:
+        """Whether it lives and takes jobs."""
+        return self.is_live and self.state != DRAINING
+
     def knows(self, task: str) -> bool:
         """Whether it says that it knows the task, or might."""
         return task in self.tasks or ANY_TASK in self.tasks
@@ -107,16 +195,27 @@ class LaneView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueView:
+    """One queue that has jobs or was paused; absent states have no jobs; `paused_at` None: it is not."""
+
+    name: str
+    states: Mapping[State, int]
+    paused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The store at a glance.
 
     Attributes:
-        states: Number of jobs by state; every state is present.
+        states: Number of jobs by state; every state is present. Of unfinished ones many
+            more than MOST_COUNTED are not counted.
         queues: The same for each queue that has jobs; absent states have none.
         lanes: Where jobs are ready.
         oldest_ready: Age in seconds of the ready job submitted first; 0: none is ready.
         live_workers: Workers whose lease has not run out.
         slots: Calls that the live workers may run at a time.
+        paused: Queues that nobody claims from.
     """
 
     states: Mapping[State, int]
@@ -125,6 +224,7 @@ class Summary:
     oldest_ready: float
     live_workers: int
     slots: int
+    paused: frozenset[str] = frozenset()
 
     @property
     def running(self) -> int:
@@ -133,10 +233,176 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DepthView:
+    """The unfinished jobs of a queue.
+
+    Attributes:
+        jobs: By state, those that have any; counted up to a bound.
+        waited: Seconds, the longest of the ready jobs that are next in their lanes.
+    """
+
+    queue: str
+    jobs: Mapping[State, int]
+    waited: float
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class NewsMark:
+    """Where somebody is who reads news: an instant, a job, an attempt of it."""
+
+    at_ms: int
+    seq: int = 0
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsView:
+    """Something that has happened to a job.
+
+    Attributes:
+        mark: When, in milliseconds of the database's clock, and to which job and attempt.
+        what: "submitted"; the state in which a job ended; how an attempt ended ("attempt
+            failed", "attempt lost"), "" where the job ended by it.
+        seconds: From the claim to the end.
+        error: Without its traceback.
+    """
+
+    mark: NewsMark
+    what: str
+    job_id: uuid.UUID
+    task: str
+    queue: str
+    seconds: float
+    error: ErrorInfo | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollup:
+    """How often something has happened to the jobs of a queue and task in one minute.
+
+    Attributes:
+        measure: "succeeded", "retried" ... for ends of attempts; "run" and "wait" for how long jobs
+            ran, and were ready before, of which each bucket is one of these; see histogram.py.
+        minute: Since 1970; 0 where minutes are not told apart.
+        total_ms: The milliseconds of all of them, where they are durations.
+    """
+
+    queue: str
+    task: str
+    measure: str
+    bucket: int = 0
+    minute: int = 0
+    jobs: int
+    total_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What has happened, minute by minute; `until` is now by the database's clock."""
+
+    until: datetime
+    rollups: tuple[Rollup, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSize:
+    """What a database tells of a table; rows are an estimate, None is what it does not tell."""
+
+    rows: int = 0
+    size: int | None = None
+    index_size: int | None = None
+    dead_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableStats:
+    """One table: rows, whether these are an estimate, bytes of all, of its indexes among them."""
+
+    name: str
+    rows: int
+    is_estimate: bool
+    size: int | None
+    index_size: int | None
+    dead_rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargePayload:
+    """A job with much to carry."""
+
+    id: uuid.UUID
+    seq: int
+    task: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStats:
+    """What a store holds.
+
+    Attributes:
+        size: Bytes of all tables, or of the file.
+        oldest_ready: Age in seconds of the ready job submitted first; 0: none is ready.
+        largest: Of the newest jobs.
+    """
+
+    size: int
+    tables: tuple[TableStats, ...]
+    oldest_ready: float
+    largest: tuple[LargePayload, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rescued:
     """An attempt that was ended because its worker's lease ran out."""
 
     job_id: uuid.UUID
     number: int
+    queue: str
+    task: str
     state_after: State
     worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleView:
+    """One schedule as people and programs look at it.
+
+    Attributes:
+        origin: "code", where a task declares it, or "user".
+        paused_at: Since when it makes no jobs; None: it does.
+        next_at: When it is due next; None: it is paused, or never due again.
+        last_at: The due time of its last job, or when somebody asked for that.
+        read_at: Now, by the database's clock.
+        problem: Why this program cannot compute its times; "" if it can.
+    """
+
+    name: str
+    task: str
+    spec: str
+    tz: str
+    catch_up: str
+    origin: str
+    policy: Policy
+    payload_size: int
+    created_at: datetime
+    paused_at: datetime | None
+    next_at: datetime | None
+    last_at: datetime | None
+    last_job: uuid.UUID | None
+    read_at: datetime
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """A job that a schedule has made.
+
+    Attributes:
+        due_at: The due time that it was made for, in milliseconds.
+    """
+
+    schedule: str
+    job_id: uuid.UUID
+    due_at: int

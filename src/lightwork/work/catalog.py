@@ -18,7 +18,7 @@ worker asks before it claims, so that no job ends by it: jobs of tasks that it d
 not know stay for workers that do.
 
 Whose task is `script:square`? The name of a task of `__main__` says which script or
-session it is of (tasks.py), and
+session it is of (tasks/names.py), and
 
 - a program answers for its own script or session, never for another of that name;
 - it also answers for `script:square` without an origin: that is what somebody typed,
@@ -36,7 +36,8 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final, TypeGuard
 
 from lightwork.errors import TaskNotFound, UsageError
-from lightwork.tasks import Task, is_of_session, origin_of, short_name
+from lightwork.tasks.names import is_of_main, is_of_session, origin_of, short_name
+from lightwork.tasks.task import Task
 
 AnyTask = Task[..., Any]
 _FUNCTIONS: Final = (FunctionType, BuiltinFunctionType, type(functools.cache(len)))
@@ -51,6 +52,7 @@ class Catalog:
         allow: Modules to import now, whose plain functions may be named too, and those of modules
             below them that are imported.
         imported: Whether tasks of modules that are imported already may be named.
+        why_not: Returns why jobs of a task cannot be run here, "" if they can.
     """
 
     def __init__(
@@ -60,12 +62,16 @@ class Catalog:
         modules: Iterable[str] = (),
         allow: Iterable[str] = (),
         imported: bool = False,
+        why_not: Callable[[AnyTask], str] = lambda _: "",
     ) -> None:
+        self._why_not = why_not
         self._allow = tuple(allow)
         self._imported = imported
-        self._tasks = {task.name: task for task in tasks}
-        for name in modules:
-            self._tasks.update(tasks_of(import_module(name)))
+        given = list(tasks)
+        self._modules = tuple(modules)
+        for name in self._modules:
+            given += tasks_of(import_module(name)).values()
+        self._tasks = {task.name: task for task in given if not self._why_not(task)}
         self._given = {short_name(name): task for name, task in self._tasks.items()}
         for name in self._allow:
             import_module(name)
@@ -89,8 +95,34 @@ class Catalog:
             return False
         return True
 
+    def scheduled(self) -> list[AnyTask]:
+        """Return the tasks that have a schedule, also those of modules that count by being imported."""
+        if self._imported:
+            for name, task in _scheduled_anywhere().items():
+                if not self._why_not(task):
+                    self._tasks.setdefault(name, task)
+        return [task for task in self._tasks.copy().values() if task.schedule is not None]
+
+    def declared(self, name: str) -> AnyTask | None:
+        """Return the task that its module has under its name now, if this program counts the module."""
+        module, _, path = short_name(name).partition(":")
+        if self._imported and is_of_main(name):
+            module = "__main__"
+        elif origin_of(name) or not (self._imported or module in self._modules):
+            return None
+        found = _look_up(sys.modules.get(module), path)
+        return found if _is_task(found) and found.name == name else None
+
+    def owns(self, name: str) -> bool:
+        """Whether this program speaks for the task's module: it was told to import it, or is it."""
+        if origin_of(name):
+            return self._imported and is_of_main(name)
+        return name.partition(":")[0] in self._modules
+
     def add(self, task: AnyTask) -> None:
         """Let jobs name a task of the program itself; one that is declared anew replaces it."""
+        if self._why_not(task):
+            return
         known = self._tasks.get(task.name)
         if known is None or known.fn is not task.fn:
             self._tasks[task.name] = task
@@ -114,6 +146,8 @@ class Catalog:
                 raise self._not_found(name, f"looking for it raised {error!r}.") from error
         if found is None:
             raise self._not_found(name, "it was not imported.")
+        if reason := self._why_not(found):
+            raise self._not_found(name, reason)
         self._tasks[name] = found
         return found
 
@@ -184,6 +218,14 @@ def tasks_of(module: ModuleType) -> dict[str, AnyTask]:
     # A copy, made at once: other threads may add names meanwhile.
     found = [value for value in list(vars(module).values()) if _is_task(value)]
     return {task.name: task for task in found}
+
+
+def _scheduled_anywhere() -> dict[str, AnyTask]:
+    """Return the tasks with a schedule that stand in any imported module, by name."""
+    # Copies, made at once: other threads may import meanwhile.
+    modules = [_dict_of(module) for module in list(sys.modules.values())]
+    found = [value for names in modules for value in list(names.values()) if _is_task(value)]
+    return {task.name: task for task in found if task.schedule is not None}
 
 
 def _is_own(found: AnyTask, name: str) -> bool:

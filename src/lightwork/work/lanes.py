@@ -7,11 +7,12 @@ anyway, so a busy worker does not look before each claim.
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lightwork.clock import monotonic
-from lightwork.model import ANY_TASK, Lane
+from lightwork.model import ANY_TASK, Attempt, Lane
 from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
 from lightwork.work.pace import AHEAD_SECONDS
@@ -28,9 +29,17 @@ _ASK_AGAIN_SECONDS: Final = 0.5
 class KnownLanes:
     """The lanes from which one worker claims; used by its loop only."""
 
-    def __init__(self, store: Store, queues: Sequence[str], catalog: Catalog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queues: Sequence[str],
+        catalog: Catalog,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         self._store = store
         self._queues = queues
+        # Without weights the first queue that has jobs comes first.
+        self._shares = Shares(weights) if weights else None
         self._catalog = catalog
         self._lanes: list[Lane] = []
         self._good_until = 0.0
@@ -45,7 +54,16 @@ class KnownLanes:
         self.are_fresh = not self._lanes or monotonic() >= self._good_until
         if self.are_fresh:
             self.look()
-        return self._lanes
+        if self._shares is None or not self._lanes:
+            return self._lanes
+        order = self._shares.order(lane.queue for lane in self._lanes)
+        return sorted(self._lanes, key=lambda lane: order.index(lane.queue))
+
+    def note_claimed(self, attempts: Sequence[Attempt]) -> None:
+        """Note from where jobs were claimed, for whose turn it is next."""
+        if self._shares is not None:
+            for queue, jobs in Counter(one.policy.queue for one in attempts).items():
+                self._shares.note(queue, jobs)
 
     def look(self) -> None:
         """Read where jobs are ready."""
@@ -89,3 +107,38 @@ class KnownLanes:
         if not any(known.startswith(f"{module}:") for known in self._catalog.names):
             return ""
         return f"; of {module} only tasks are known, a plain function needs --allow {module}"
+
+
+class Shares:
+    """Whose turn it is among queues with weights. Pure: no clock, no chance.
+
+    Each queue has a meter, which every job that is claimed from it moves on by one over its weight;
+    the queue whose meter is behind comes first. So over any while in which queues always have jobs, each
+    gets its share to within one claim, and none starves, however small its weight. A queue that was
+    empty begins where the others are: it has saved up nothing.
+
+    Args:
+        weights: Of each queue, in the order that counts where meters are equal.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+        self._meters = dict.fromkeys(weights, 0.0)
+        # Those that had jobs when they were put in order last.
+        self._busy: frozenset[str] = frozenset()
+
+    def order(self, ready: Iterable[str]) -> list[str]:
+        """Return the queues that have jobs, the one whose turn it is first."""
+        now = frozenset(ready)
+        known = [queue for queue in self._weights if queue in now]
+        level = min((self._meters[queue] for queue in known if queue in self._busy), default=0.0)
+        for queue in known:
+            if queue not in self._busy:
+                self._meters[queue] = max(self._meters[queue], level)
+        self._busy = now
+        return sorted(known, key=self._meters.__getitem__)
+
+    def note(self, queue: str, jobs: int = 1) -> None:
+        """Note that jobs were claimed from a queue."""
+        if queue in self._meters:
+            self._meters[queue] += jobs / self._weights[queue]

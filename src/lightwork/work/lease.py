@@ -104,7 +104,8 @@ class Lease:
             sent_at = monotonic()
             try:
                 if not self._store.renew(self._worker_id, lease=self._ttl):
-                    log.warning("lease_lost worker=%s", self._worker_id)
+                    if not self._stop.is_set():
+                        log.warning("lease_lost worker=%s", self._worker_id)
                     return False
             except StoreError as error:
                 if not self.is_trusted():

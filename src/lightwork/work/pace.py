@@ -10,7 +10,10 @@ that wait behind it. So a worker that has seen no job end for QUIET_SECONDS hand
 back what waits, and else what has waited for LATE_SECONDS: others run it.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 AHEAD_SECONDS: Final = 0.05
 # While nothing ends for so long, nothing is held ahead.
@@ -19,12 +22,17 @@ QUIET_SECONDS: Final = 0.1
 # Not told by the mean: on a busy machine one no-op in a hundred takes as long as a hundred.
 LATE_SECONDS: Final = 1.0
 HELD_MAX: Final = 1000
+# Of longer jobs the 50 us that a call of the pool costs are not felt.
+SHORT_SECONDS: Final = 0.001
+# What ends in a bundle is recorded when the bundle has ended.
+BUNDLE_SECONDS: Final = 0.01
+BUNDLE_MAX: Final = 500
 # Weight of the newest duration in the running mean.
 _WEIGHT: Final = 0.1
-# How long a chore may keep others from writing, and the batches that it may choose.
-CHORE_SECONDS: Final = 0.01
-CHORE_LEAST: Final = 50
-CHORE_MOST: Final = 4000
+# How long a batch of upkeep may keep others from writing, and the rows that it may have.
+BATCH_SECONDS: Final = 0.01
+BATCH_LEAST: Final = 50
+BATCH_MOST: Final = 4000
 
 
 def held_target(slots: int, mean_seconds: float, quiet_seconds: float = 0.0) -> int:
@@ -55,6 +63,20 @@ def free_slots(slots: int, held: int, limit: int) -> int:
     return min(max(slots - held, 0), limit)
 
 
+def bundle_size(slots: int, mean_seconds: float, waiting: int) -> int:
+    """Return how many of the jobs that are claimed ahead go to the pool as one call; 1: each by itself.
+
+    Args:
+        slots: How many run at a time; each gets two bundles, or the last would run alone.
+        mean_seconds: How long jobs have taken lately; negative: not known yet.
+        waiting: How many are claimed ahead.
+    """
+    if not 0 <= mean_seconds <= SHORT_SECONDS:
+        return 1
+    share = -(-waiting // (2 * slots))
+    return max(min(share, int(BUNDLE_SECONDS / max(mean_seconds, 1e-6)), BUNDLE_MAX), 1)
+
+
 def patience(quiet_seconds: float) -> float:
     """Return how long a job that has not begun is kept before it is handed back."""
     return 0.0 if quiet_seconds >= QUIET_SECONDS else LATE_SECONDS
@@ -68,8 +90,30 @@ def next_mean(mean_seconds: float, seconds: float) -> float:
 
 
 def next_batch(limit: int, seconds: float) -> int:
-    """Return how many rows a chore takes next, after `limit` of them took so long."""
-    wanted = limit * CHORE_SECONDS / max(seconds, 1e-6)
+    """Return how many rows a batch of upkeep takes next, after `limit` of them took so long."""
+    wanted = limit * BATCH_SECONDS / max(seconds, 1e-6)
     # By halves and doubles: one slow disk access must not decide.
     near = min(max(wanted, limit / 2), limit * 2)
-    return min(max(int(near), CHORE_LEAST), CHORE_MOST)
+    return min(max(int(near), BATCH_LEAST), BATCH_MOST)
+
+
+def groups_of(
+    items: Sequence[T], single: int, size: int, goes_with: Callable[[T, T], bool]
+) -> Iterator[Sequence[T]]:
+    """Yield the items in their order: so many by themselves, of the rest neighbours together.
+
+    Args:
+        items: All.
+        single: How many of the first are alone.
+        size: How many a group may have.
+        goes_with: Whether two may be in one group.
+    """
+    first = 0
+    while first < len(items):
+        end = first + 1
+        if first >= single:
+            most = min(first + size, len(items))
+            while end < most and goes_with(items[first], items[end]):
+                end += 1
+        yield items[first:end]
+        first = end

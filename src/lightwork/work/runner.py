@@ -7,17 +7,30 @@ process that talks to the database.
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from functools import partial
+from struct import Struct
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from lightwork.codec import Codec, Subject
-from lightwork.description import describe_error
+from lightwork.error_info import describe_error
 from lightwork.errors import PayloadError
-from lightwork.model import ErrorInfo
-from lightwork.pool.capsule import pack_exception
-from lightwork.pool.coroutine import is_coroutine_function
-from lightwork.pool.current import Current, current, enter, run_with
-from lightwork.tasks import Task, short_name
+from lightwork.model import Attempt, ErrorInfo
+from lightwork.pool.call.coroutine_function import is_coroutine_function
+from lightwork.pool.call.current import Current, current, enter, run_with
+from lightwork.pool.map.bundle import Outcome as Bundled
+from lightwork.pool.map.bundle import Parcel, run_items
+from lightwork.pool.wire.display_name import runs_first_argument
+from lightwork.pool.wire.dump_exception import pack_exception
+from lightwork.retry import snooze_of
+from lightwork.tasks.names import short_name
+from lightwork.tasks.task import Task
+from lightwork.work.inputs.filling import decoded_call
+from lightwork.work.middleware.around import Around, Middleware, find_cause
+
+# Before the payload of an attempt in a bundle: the store's number of the job, the attempt's, the id.
+HEAD: Final = Struct(">qq16s")
 
 
 # A NamedTuple: one travels for every job, and a frozen dataclass takes 5 us longer to pickle.
@@ -38,6 +51,23 @@ class Raised(NamedTuple):
     seconds: float
 
 
+class Snooze(NamedTuple):
+    """The task raised Later."""
+
+    delay: float
+    seconds: float
+
+
+class Committed(NamedTuple):
+    """The task returned, and its outcome is recorded already; see transaction/runner.py."""
+
+    result: bytes
+    seconds: float
+
+
+Outcome: TypeAlias = Returned | Raised | Snooze | Committed
+
+
 class Runner:
     """A task made ready to run attempts; travels to a child once.
 
@@ -45,8 +75,10 @@ class Runner:
     of the same program.
     """
 
-    # Tells the pool to pickle it once; see pool/function.py.
+    # Tells the pool to pickle it once; see pool/wire/function.py.
     is_unchanging: Final = True
+    # Entered around each attempt; see middleware/around.py.
+    middleware: tuple[Middleware, ...] = ()
 
     def __init__(
         self, task: Task[..., Any], codec: Codec, name: str, *, sends_errors: bool = False
@@ -59,28 +91,58 @@ class Runner:
         # Names the call in errors of the pool.
         self.__qualname__ = short_name(task.name)
 
-    def __call__(self, job_id: uuid.UUID, number: int, payload: bytes) -> Returned | Raised:
+    def arguments(self, attempt: Attempt, _worker_id: uuid.UUID) -> tuple[Any, ...]:
+        """Return what it is called with for an attempt that a worker has claimed."""
+        needed = (attempt.job_id, attempt.number, attempt.payload)
+        is_told = self.middleware or attempt.headers
+        return (*needed, replace(attempt, payload=b"")) if is_told else needed
+
+    def __call__(
+        self, job_id: uuid.UUID, number: int, payload: bytes, attempt: Attempt | None = None
+    ) -> Outcome:
         """Run one attempt; whatever goes wrong is described, nothing is raised."""
+        return self.run(job_id, payload, _current_attempt(job_id, number, attempt), attempt)
+
+    def run(
+        self,
+        job_id: uuid.UUID,
+        payload: bytes,
+        current_attempt: Current,
+        attempt: Attempt | None = None,
+    ) -> Outcome:
+        """Do the same; `current_attempt` is what the task finds with `current()`."""
         started = time.monotonic()
         fn = self.task.fn
         try:
-            args, kwargs = self.codec.decode_call(Subject(job_id, self.name), payload, fn)
+            args, kwargs = decoded_call(self.codec, Subject(job_id, self.name), payload, fn)
         except PayloadError as error:
             return self._raised(error, started, is_final=True)
         try:
-            value = run_with(_current_attempt(job_id, number), fn, args, kwargs)
+            value = run_with(current_attempt, self._around(attempt), args, kwargs)
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a task are failures like others.
             return self._raised(error, started, is_final=False)
         return self._encode(job_id, value, started)
 
-    def _raised(self, error: BaseException, started: float, *, is_final: bool) -> Raised:
+    def _around(self, attempt: Attempt | None) -> Callable[..., Any]:
+        """Return the function, inside of the middleware if there is any."""
+        if attempt is None:
+            return self.task.fn
+        return Around(self.middleware, attempt, self.task).run
+
+    def _raised(self, error: BaseException, started: float, *, is_final: bool) -> Raised | Snooze:
+        error, where = find_cause(error)
+        delay = snooze_of(error)
+        if delay is not None:
+            return Snooze(delay, time.monotonic() - started)
         info, mro = describe_error(error)
+        if where:
+            info = replace(info, text=f"{where}{info.text}")
         if self._sends_errors:
             info = replace(info, packed=pack_exception(error))
         return Raised(info, mro, is_final, time.monotonic() - started)
 
-    def _encode(self, job_id: uuid.UUID, value: object, started: float) -> Returned | Raised:
+    def _encode(self, job_id: uuid.UUID, value: object, started: float) -> Outcome:
         try:
             subject = Subject(job_id, self.name)
             result = self.codec.encode_result(subject, value, fn=self.task.fn)
@@ -93,23 +155,54 @@ class AsyncRunner(Runner):
     """The same for a coroutine function: a call that pools run on an event loop."""
 
     async def __call__(  # type: ignore[override]
-        self, job_id: uuid.UUID, number: int, payload: bytes
-    ) -> Returned | Raised:
+        self, job_id: uuid.UUID, number: int, payload: bytes, attempt: Attempt | None = None
+    ) -> Outcome:
         """Run one attempt; see Runner. Only being cancelled is not described: the pool says why."""
         started = time.monotonic()
         try:
             subject = Subject(job_id, self.name)
-            args, kwargs = self.codec.decode_call(subject, payload, self.task.fn)
+            args, kwargs = decoded_call(self.codec, subject, payload, self.task.fn)
         except PayloadError as error:
             return self._raised(error, started, is_final=True)
-        enter(_current_attempt(job_id, number))
+        enter(_current_attempt(job_id, number, attempt))
         try:
-            value = await self.task.fn(*args, **kwargs)
+            if attempt is None:
+                value = await self.task.fn(*args, **kwargs)
+            else:
+                around = Around(self.middleware, attempt, self.task)
+                value = await around.run_async(*args, **kwargs)
         except BaseException as error:
             if _is_being_cancelled():
                 raise
             return self._raised(error, started, is_final=False)
         return self._encode(job_id, value, started)
+
+
+@runs_first_argument
+def run_attempts(runner: Runner, attempts: Parcel, *, first: int, end: int) -> Bundled:
+    """Run the attempts of a bundle from `first` to `end`, or some of them; see flight/bundled.py."""
+    call = current()
+    return run_items(partial(_run_packed, runner, call), attempts.pickles()[first:end])
+
+
+def _run_packed(runner: Runner, call: Current, packed: memoryview) -> Any:
+    seq, number, raw_id = HEAD.unpack_from(packed)
+    job_id = uuid.UUID(bytes=raw_id)
+    attempt = Current(
+        call.worker,
+        partial(_report_of, call, seq),
+        call._is_cancelled,
+        job_id=str(job_id),
+        attempt=number,
+    )
+    outcome = runner.run(job_id, bytes(packed[HEAD.size :]), attempt)
+    # A bare tuple is pickled in a third of the time.
+    return tuple(outcome) if type(outcome) is Returned else outcome
+
+
+def _report_of(call: Current, seq: int, done: float, total: float, note: str) -> None:
+    # All report as the one call that they are for the pool.
+    call.progress(done, total, f"{seq} {note}")
 
 
 def make_runner(
@@ -132,8 +225,13 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _current_attempt(job_id: uuid.UUID, number: int) -> Current:
+def _current_attempt(job_id: uuid.UUID, number: int, attempt: Attempt | None) -> Current:
     call = current()
     return Current(
-        call.worker, call._report, call._is_cancelled, job_id=str(job_id), attempt=number
+        call.worker,
+        call._report,
+        call._is_cancelled,
+        job_id=str(job_id),
+        attempt=number,
+        headers=() if attempt is None else attempt.headers,
     )

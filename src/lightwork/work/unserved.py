@@ -5,31 +5,41 @@ release that knows it. But whoever waits for it must hear what it waits for.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Final
 
+from lightwork.command.job import COMMAND
 from lightwork.model import DEFAULT_QUEUE, Lane
 from lightwork.store.views import WorkerView
-from lightwork.tasks import is_of_session, origin_of, short_name
+from lightwork.tasks.names import is_of_session, origin_of, short_name
 
 # Seconds after which whoever waits is told why. Longer than a worker takes to say that it
 # knows a task which it has to look for.
 PATIENCE: Final = 2.0
 # Characters of a name in a sentence: a row may hold megabytes.
 _SHOWN: Final = 200
+_PAUSED: Final = "is paused"
 NOBODY: Final = "no worker is alive"
+NO_COMMANDS: Final = "no live worker of this task's queue runs commands"
 NOT_THERE: Final = "no live worker knows this task, though one knows others of its module"
 
 
-def why_unserved(lane: Lane, workers: Iterable[WorkerView]) -> str:
-    """Return why no live worker claims from the lane; "": one does."""
-    live = [worker for worker in workers if worker.is_live]
+def why_unserved(
+    lane: Lane, workers: Iterable[WorkerView], paused: AbstractSet[str] = frozenset()
+) -> str:
+    """Return why no live worker claims from the lane; "": one does; `paused` are queues."""
+    if lane.queue in paused:
+        return f"the queue {lane.queue!r:.{_SHOWN}} {_PAUSED}"
+    live = [worker for worker in workers if worker.claims]
     if not live:
         return NOBODY
     serving = [worker for worker in live if lane.queue in worker.queues]
     if not serving:
         return f"no live worker serves the queue {lane.queue!r}"
     if not any(worker.knows(lane.task) for worker in serving):
+        if lane.task == COMMAND:
+            return NO_COMMANDS
         has_module = any(_has_module(worker, lane.task) for worker in serving)
         return NOT_THERE if has_module else "no live worker knows this task"
     return ""
@@ -56,12 +66,15 @@ def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
 
 
 def _what_to_do(lane: Lane, reason: str, url: str) -> str:
+    if reason.endswith(_PAUSED):
+        return f"resume it: lightwork queues resume {lane.queue} {url}"
     if is_of_session(lane.task):
         return (
             "only the session (REPL, notebook) that declared it can run it, with "
             "workers of its own: lw.executor(url, workers=4)"
         )
     module = module_of(lane.task)
+    run = "--allow-commands" if lane.task == COMMAND else f"-m {module}"
     queue = "" if lane.queue == DEFAULT_QUEUE else f" -q {lane.queue}"
     if reason == NOT_THERE:
         return (
@@ -70,7 +83,7 @@ def _what_to_do(lane: Lane, reason: str, url: str) -> str:
         )
     origin = PurePath(origin_of(lane.task))
     where = f" in {origin.parent}" if origin.is_absolute() else ""
-    return f"start one{where}: lightwork worker {url} -m {module}{queue}"
+    return f"start one{where}: lightwork worker {url} {run}{queue}"
 
 
 def _has_module(worker: WorkerView, task: str) -> bool:

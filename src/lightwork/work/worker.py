@@ -32,45 +32,50 @@ the store either: if it is out of reach, the worker ends as if it had been kille
 """
 
 import logging
-import os
-import secrets
-import socket
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.codec import Codec
-from lightwork.description import describe_error
+from lightwork.error_info import describe_error
 from lightwork.errors import PoolError, StoreError, StoreUnavailable
-from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried
-from lightwork.model import Attempt, Progress, WorkerInfo
-from lightwork.pool.executor import Executor
+from lightwork.events.kinds import (
+    WorkerLeaseLost,
+    WorkerStarted,
+    WorkerStopped,
+    WorkerStopping,
+)
+from lightwork.events.listeners import Listeners
+from lightwork.lifecycle import Failed, Released, Retried, Snoozed
+from lightwork.locks.uninterrupted import Uninterrupted
+from lightwork.model import Attempt
+from lightwork.pool.executor.executor import Executor
 from lightwork.store.contract import Store
-from lightwork.uninterrupted import Uninterrupted
+from lightwork.work.acks import Acks, Ends
 from lightwork.work.catalog import Catalog
-from lightwork.work.chores import Chores
-from lightwork.work.ending import Stopped, end_of_stopped
-from lightwork.work.held import HeldAttempts
+from lightwork.work.flight.runners import Runners
+from lightwork.work.in_flight import InFlight
+from lightwork.work.incarnation import Incarnation, WorkerSettings
+from lightwork.work.inputs.reading import with_inputs
 from lightwork.work.lanes import KnownLanes
-from lightwork.work.lease import Lease
-from lightwork.work.pace import claim_limit, free_slots, next_mean, patience
-from lightwork.work.runner import Runner, make_runner
-from lightwork.work.settings import WorkerSettings
+from lightwork.work.news.counting import Counting
+from lightwork.work.news.telling import Telling
+from lightwork.work.pace import bundle_size, claim_limit, free_slots, groups_of, next_mean, patience
+from lightwork.work.schedules.keeper import ScheduleKeeper
+from lightwork.work.stopping import FOREVER, Stopping
+from lightwork.work.transaction.runner import close_transactions
+from lightwork.work.upkeep import Upkeep
 from lightwork.work.wakeup import StoreWatch
 
 log = logging.getLogger(__name__)
 
-Ends = list[tuple[Attempt, AttemptEnd]]
-
-FOREVER: Final = float("inf")
 _IDLE_SECONDS: Final = 1.0
 _CANCEL_SECONDS: Final = 0.2
 _PROGRESS_SECONDS: Final = 0.25
 _BEGUN_SECONDS: Final = 0.1
 _STORE_RETRY_SECONDS: Final = 0.5
-_INTERRUPT_SECONDS: Final = 0.1
 
 
 class WorkerLoop:
@@ -85,7 +90,29 @@ class WorkerLoop:
         on_ready: Called once it is at work: all its threads run.
         on_ending: Called with ends before they are recorded, the errors themselves among them.
         on_recorded: Called with the ends that the store has accepted.
+        listeners: Told of everything that happens here.
     """
+
+    # For whoever watches over it: how often it has turned, and whether it will again.
+    turns = 0
+    is_ending = False
+    _is_abandoned = False
+    # To end at once, and the store is out of reach.
+    _is_cut_off = False
+    _broken: PoolError | None = None
+    _mean_seconds = -1.0
+    # Slots of jobs that wait for other jobs.
+    _lent = 0
+    # An answer was lost: the store may say that we hold what we know nothing of.
+    _is_unsure = False
+    # The last claim got fewer jobs than it asked for ...
+    _is_drained = False
+    # ... and fewer than slots were free: no job is ready at all.
+    _is_bare = False
+    _look_again_at = 0.0
+    _cancels_at = 0.0
+    _progress_at = 0.0
+    _begun_at = 0.0
 
     def __init__(
         self,
@@ -99,43 +126,30 @@ class WorkerLoop:
         on_ready: Callable[[], None] = lambda: None,
         on_ending: Callable[[Ends], None] | None = None,
         on_recorded: Callable[[Ends], None] = lambda _: None,
+        listeners: Listeners | None = None,
     ) -> None:
         self._store = store
         self._make_executor = make_executor
         self._slots = slots
         self._catalog = catalog
-        self._codec = codec
         self._settings = settings
         self._on_ready = on_ready
-        self._on_ending = on_ending
-        self._on_recorded = on_recorded
-        self._runners: dict[str, Runner] = {}
+        self._telling = Telling(settings.shown_name(), listeners or Listeners())
+        self._counting = Counting(store)
+        self._acks = Acks(store, on_ending, on_recorded, self._telling)
+        self._runners = Runners(
+            store,
+            catalog,
+            codec,
+            middleware=settings.middleware,
+            sends_errors=on_ending is not None,
+        )
         self._wake = threading.Event()
-        # One entry for each request: several threads may ask at once, and none may be lost.
-        self._stops: list[None] = []
-        self._grace_until = FOREVER
-        # To end at once, and the store is out of reach.
-        self._is_cut_off = False
-        self._broken: PoolError | None = None
-        self._mean_seconds = -1.0
-        self._unrecorded: Ends = []
-        # Of these, and not written yet.
-        self._last_progress: list[tuple[Attempt, Progress]] = []
-        # An answer was lost: the store may say that we hold what we know nothing of.
-        self._is_unsure = False
-        # Attempts of which the store does not know yet that they have begun.
-        self._begun: list[Attempt] = []
-        # The last claim got fewer jobs than it asked for ...
-        self._is_drained = False
-        # ... and fewer than slots were free: no job is ready at all.
-        self._is_bare = False
-        self._look_again_at = 0.0
-        self._cancels_at = 0.0
-        self._progress_at = 0.0
-        self._begun_at = 0.0
-        self._chores = Chores(store, settings.lease)
+        self._stopping = Stopping()
+        self._upkeep = Upkeep(store, settings.lease, settings.retention)
         self._watch = StoreWatch(store, self._wake_up)
-        self._lanes = KnownLanes(store, settings.queues, catalog)
+        self._lanes = KnownLanes(store, settings.queues, catalog, settings.weights)
+        self._schedules = ScheduleKeeper(store, catalog)
 
     def run(self) -> None:
         """Work until stopped, or in burst mode until nothing is left.
@@ -150,6 +164,8 @@ class WorkerLoop:
         try:
             while not self._is_done():
                 self._turn()
+                if self._is_abandoned:
+                    return
         finally:
             self._end()
         if self._broken is not None:
@@ -157,23 +173,47 @@ class WorkerLoop:
 
     def warm(self) -> None:
         """Start every child of the pool; return when all are ready."""
-        self._executor.start()
+        self._incarnation.executor.start()
+
+    def abandon(self) -> None:
+        """Let others have what it holds: its loop hangs, and must never act again.
+
+        Whatever it writes, if ever it comes back, is refused: its incarnation is given up.
+        """
+        self._is_abandoned = True
+        # It may hang before it has one.
+        if "_incarnation" in self.__dict__:
+            self._incarnation.give_up()
+            self._store.leave(self.worker_id)
 
     def stop(self) -> None:
         """Ask the worker to stop gracefully; a second call stops it now."""
-        self._stops.append(None)
-        if self._stops_asked > 1:
+        if self._stopping.ask() > 1:
             self._store.hurry()
         self._wake_up()
 
     @property
     def worker_id(self) -> uuid.UUID:
         """Id of the current incarnation."""
-        return self._info.id
+        return self._incarnation.id
 
     @property
-    def _stops_asked(self) -> int:
-        return len(self._stops)
+    def _in_flight(self) -> InFlight:
+        return self._incarnation.in_flight
+
+    @property
+    def _slots_now(self) -> int:
+        # Who waits for a job inside of a job has given its slot back: it may be for that one.
+        return self._slots + self._in_flight.lent(self._slots)
+
+    def _lend(self) -> None:
+        """Have the pool run as many calls more as there are that only wait for other jobs."""
+        lent = self._in_flight.lent(self._slots)
+        if lent != self._lent:
+            if lent > self._lent:
+                self._is_drained = False
+            self._lent = lent
+            self._incarnation.executor.lend(lent)
 
     def _wake_up(self) -> None:
         # Asked for every job that finishes, and setting takes a lock. Cleared meanwhile
@@ -186,54 +226,62 @@ class WorkerLoop:
     # --- one turn
 
     def _turn(self) -> None:
+        self.turns += 1
         self._wake.clear()
         try:
-            if not self._lease.is_trusted():
+            if not self._incarnation.is_trusted():
                 self._begin_again()
                 return
+            self._look_at_drain()
             self._note_stop()
             self._record()
             self._make_sure()
+            self._lend()
             self._look_after_running()
             if self._may_claim():
-                self._chores_and_claim()
+                self._upkeep_and_claim()
         except StoreUnavailable as error:
             log.warning("store_unavailable error=%s", error)
             self._is_unsure = True
-            if self._stops_asked > 1:
+            if self._stopping.asked > 1:
                 self._is_cut_off = True
                 return
             self._wake.wait(_STORE_RETRY_SECONDS)
             return
         self._sleep()
 
-    def _chores_and_claim(self) -> None:
-        if self._chores.do_due():
+    def _upkeep_and_claim(self) -> None:
+        self._counting.send_due(self.worker_id)
+        self._schedules.do_due(self.worker_id)
+        if rescued := self._upkeep.do_due():
             self._is_drained = False
+            self._telling.rescued(rescued)
+            self._counting.rescued(rescued)
         # What we write ourselves is a change too. So while all slots are busy a change
         # is no reason to look for more: that can wait until one is free.
-        held = len(self._held)
-        if held < self._slots and (self._watch.take_changed() or not self._is_bare):
+        held = len(self._in_flight)
+        if held < self._slots_now and (self._watch.take_changed() or not self._is_bare):
             self._is_drained = False
-        quiet = self._held.quiet_seconds(monotonic())
-        limit = claim_limit(self._slots, held, self._mean_seconds, quiet)
+        quiet = self._in_flight.quiet_seconds(monotonic())
+        limit = claim_limit(self._slots_now, held, self._mean_seconds, quiet)
         if limit and (not self._is_drained or monotonic() >= self._look_again_at):
             self._claim(limit)
         elif monotonic() >= self._look_again_at:
             # Busy; but people may ask who knows the tasks of what waits.
             self._look_again_at = monotonic() + _IDLE_SECONDS
             self._lanes.look()
-        self._lanes.publish(self._info.id)
+        self._lanes.publish(self.worker_id)
 
     def _claim(self, limit: int) -> None:
         lanes = self._lanes.current()
-        free = free_slots(self._slots, len(self._held), limit)
+        free = free_slots(self._slots_now, len(self._in_flight), limit)
         # Where nothing waits for us the lock for writing is left to others.
         attempts = (
-            self._store.claim(self._info.id, lanes=lanes, limit=free, ahead=limit - free)
+            self._store.claim(self.worker_id, lanes=lanes, limit=free, ahead=limit - free)
             if lanes
             else []
         )
+        self._lanes.note_claimed(attempts)
         self._is_bare = len(attempts) < free
         if len(attempts) < limit:
             # Of lanes that are not fresh it may only mean that the work is elsewhere now.
@@ -242,37 +290,56 @@ class WorkerLoop:
         else:
             self._is_drained = False
         self._look_again_at = monotonic() + _IDLE_SECONDS
-        for position, attempt in enumerate(attempts):
-            if not self._start(attempt):
-                self._unrecorded += [(left, Released()) for left in attempts[position:]]
+        self._telling.claimed(attempts)
+        self._counting.claimed(attempts)
+        size = bundle_size(self._slots, self._mean_seconds, len(attempts) - free)
+        for group in groups_of(attempts, free, size, self._goes_with):
+            if not self._start(group):
+                for left in attempts[attempts.index(group[0]) :]:
+                    self._acks.add(left, Released())
                 return
 
-    def _start(self, attempt: Attempt) -> bool:
-        log.debug("job_claimed job=%s attempt=%d", attempt.job_id, attempt.number)
+    def _goes_with(self, one: Attempt, other: Attempt) -> bool:
+        """Whether attempts of the same task and policy may be in one bundle."""
+        if one.task != other.task or one.policy is not other.policy:
+            return False
+        runner = self._runners.known(one.task)
+        can = self._in_flight.can_travel_together
+        return runner is not None and can(one, runner) and can(other, runner)
+
+    def _start(self, group: Sequence[Attempt]) -> bool:
+        attempt = group[0]
         try:
-            runner = self._runner(attempt.task)
+            runner = self._runners.find(attempt.task)
+            attempt = with_inputs(self._store, self._catalog, attempt)
+        except StoreError:
+            raise
         except Exception as error:
-            # It is known and can never be run, as an async generator.
-            self._refuse(attempt, error)
+            # It is known and can never be run, as an async generator, or has lost its arguments.
+            self._refuse(group, error)
             return True
         try:
-            self._held.start(attempt, runner)
+            if len(group) > 1:
+                self._in_flight.start_together(group, runner)
+            else:
+                self._in_flight.start(attempt, runner)
         except PoolError as error:
             self._give_up(error)
             return False
         except RuntimeError:
             # Closed by _stop_children, in another thread; the next turn begins again.
-            if self._lease.is_trusted():
+            if self._incarnation.is_trusted():
                 raise
             return False
         except Exception as error:
-            self._refuse(attempt, error)
+            self._refuse(group, error)
         return True
 
-    def _refuse(self, attempt: Attempt, error: Exception) -> None:
-        # The job fails and not the worker: whoever claims it next would fail, too.
+    def _refuse(self, group: Sequence[Attempt], error: Exception) -> None:
+        # The jobs fail and not the worker: whoever claims them next would fail, too.
         info, _ = describe_error(error)
-        self._unrecorded.append((attempt, Failed(info)))
+        for attempt in group:
+            self._acks.add(attempt, Failed(info))
 
     def _give_up(self, error: PoolError) -> None:
         if self._broken is None:
@@ -280,51 +347,33 @@ class WorkerLoop:
             self._broken = error
             self.stop()
 
-    def _runner(self, name: str) -> Runner:
-        runner, task = self._runners.get(name), self._catalog.find(name)
-        # In a notebook a task may be declared anew.
-        if runner is None or runner.task.fn is not task.fn:
-            sends_errors = self._on_ending is not None
-            runner = make_runner(task, self._codec, name, sends_errors=sends_errors)
-            self._runners[name] = runner
-        return runner
-
     # --- recording
 
     def _record(self) -> None:
-        for attempt, end, seconds in self._held.take_finished():
-            self._unrecorded.append((attempt, end))
+        for attempt, end, seconds in self._in_flight.take_finished():
+            self._acks.add(attempt, end)
+            self._counting.ended(attempt, end, seconds)
             if seconds >= 0:
+                self._telling.note_seconds(attempt, seconds)
                 self._mean_seconds = next_mean(self._mean_seconds, seconds)
-            if isinstance(end, Retried):
-                self._chores.expect_due(end.delay)
-        if self._held.broken is not None:
-            self._give_up(self._held.broken)
+            if isinstance(end, Retried | Snoozed):
+                self._upkeep.expect_due(end.delay)
+        for attempt, end, seconds in self._in_flight.take_recorded():
+            self._acks.add_recorded(attempt, end)
+            self._telling.note_seconds(attempt, seconds)
+            self._counting.ended(attempt, end, seconds)
+            self._mean_seconds = next_mean(self._mean_seconds, seconds)
+        if self._in_flight.broken is not None:
+            self._give_up(self._in_flight.broken)
         self._look_at_begun()
-        if not self._unrecorded and not self._begun:
-            return
-        if self._on_ending is not None and self._unrecorded:
-            # Before: once they are recorded, anybody may be the first to hear of them.
-            self._on_ending(self._unrecorded)
-        self._record_last_progress()
-        refused = self._store.ack(self._info.id, self._unrecorded, begun=self._begun)
-        ends, self._unrecorded, self._begun = self._unrecorded, [], []
-        if refused:
-            keys = set(map(_key, refused))
-            ends = [end for end in ends if _key(end[0]) not in keys]
-        _log_ends(ends, refused)
-        self._on_recorded(ends)
-
-    def _record_last_progress(self) -> None:
-        # Before the outcome: an attempt that has ended is not ours to write about.
-        self._last_progress += self._held.take_progress_of(one for one, _ in self._unrecorded)
-        if self._last_progress:
-            self._store.report_progress(self._info.id, self._last_progress)
-            self._last_progress = []
+        if self._settings.burst and self._acks.has_ends():
+            # They may let others go, by limits or as what these waited for.
+            self._is_drained = False
+        self._acks.send(self.worker_id, self._in_flight)
 
     def _make_sure(self) -> None:
         if self._is_unsure:
-            others = self._store.release_others(self._info.id, held=self._held.attempts())
+            others = self._store.release_others(self.worker_id, held=self._in_flight.attempts())
             self._is_unsure = False
             if others:
                 log.warning("jobs_released_unseen jobs=%d", others)
@@ -332,155 +381,119 @@ class WorkerLoop:
     def _look_at_begun(self) -> None:
         """Note which attempts have begun; let go of those that would wait for long."""
         now = monotonic()
-        if not len(self._held):
+        if not len(self._in_flight):
             self._begun_at = now + _BEGUN_SECONDS
         if now < self._begun_at:
             return
         self._begun_at = now + _BEGUN_SECONDS
-        self._begun += self._held.take_begun()
-        since = now - patience(self._held.quiet_seconds(now))
-        if more := self._held.hand_back_late(len(self._held) - self._slots, since):
+        if begun := self._in_flight.take_begun():
+            self._acks.add_begun(begun)
+            self._telling.started(begun)
+        since = now - patience(self._in_flight.quiet_seconds(now))
+        if more := self._in_flight.hand_back_late(len(self._in_flight) - self._slots_now, since):
             log.debug("jobs_handed_back jobs=%d", more)
 
     def _look_after_running(self) -> None:
         now = monotonic()
-        if not len(self._held):
+        if not len(self._in_flight):
             # Of what is claimed next nobody can have asked anything yet.
             self._cancels_at = now + _CANCEL_SECONDS
             return
         if now >= self._cancels_at:
             self._cancels_at = now + _CANCEL_SECONDS
-            for job_id, number, kill in self._store.cancel_requests(self._info.id):
-                self._held.cancel(job_id, number, kill=kill)
-        if now >= self._progress_at and (reports := self._held.take_progress()):
+            for job_id, number, kill in self._store.cancel_requests(self.worker_id):
+                self._in_flight.cancel(job_id, number, kill=kill)
+        if now >= self._progress_at and (reports := self._in_flight.take_progress()):
             self._progress_at = now + _PROGRESS_SECONDS
-            self._store.report_progress(self._info.id, reports)
+            self._store.report_progress(self.worker_id, reports)
+            self._telling.progressed(reports)
 
     # --- waiting
 
     def _sleep(self) -> None:
         until = FOREVER
         if self._may_claim():
-            if not self._is_drained and len(self._held) < self._slots:
+            if not self._is_drained and len(self._in_flight) < self._slots_now:
                 return
-            until = self._chores.next_at()
+            until = self._upkeep.next_at()
             if self._is_drained:
                 until = min(until, self._look_again_at)
-        if len(self._held):
+        if len(self._in_flight):
             until = min(until, self._cancels_at)
-            if not self._held.are_all_told():
+            if not self._in_flight.are_all_told():
                 until = min(until, self._begun_at)
-        if self._stops_asked:
-            until = min(until, self._grace_until)
+        if self._stopping.asked:
+            until = min(until, self._stopping.grace_until)
         # Bounded: whatever woke nobody is found a second later.
         self._wake.wait(min(max(until - monotonic(), 0.0), _IDLE_SECONDS))
 
     def _may_claim(self) -> bool:
-        return not self._stops_asked and self._lease.is_trusted()
+        return not self._stopping.is_ending and self._incarnation.is_trusted()
 
     def _is_done(self) -> bool:
-        is_empty = not len(self._held) and not self._unrecorded
-        if self._stops_asked:
+        is_empty = not len(self._in_flight) and not self._acks.has_ends()
+        if self._stopping.is_ending:
             return is_empty or self._is_cut_off
         return self._settings.burst and is_empty and self._is_drained and self._is_bare
 
     # --- beginning, losing the lease, stopping
 
     def _begin_incarnation(self) -> None:
-        self._info = WorkerInfo(
-            id=uuid.UUID(bytes=secrets.token_bytes(16)),
-            name=self._settings.shown_name(),
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            slots=self._slots,
-            queues=self._settings.queues,
-            tasks=self._lanes.tasks(),
-        )
-        sent_at = monotonic()
-        self._store.register(self._info, lease=self._settings.lease, is_here=True)
-        executor = self._executor = self._make_executor()
-        executor.begin()
-        self._held = HeldAttempts(executor, wake=self._wake_up)
-        self._lease = Lease(
+        self._lent = 0
+        self._incarnation = Incarnation(
             self._store,
-            self._info.id,
-            self._settings.lease,
-            on_lost=lambda: self._stop_children(executor),
+            self._settings,
+            self._make_executor,
+            slots=self._slots,
+            tasks=self._lanes.tasks(),
+            wake=self._wake_up,
         )
-        self._lease.start(sent_at)
-        log.info("worker_started worker=%s name=%s", self._info.id, self._info.name)
-
-    def _stop_children(self, executor: Executor) -> None:
-        # At once and in the lease's thread: the loop may be waiting for the database.
-        # Those of that lease only: the loop may have gone on to the next.
-        executor.kill_workers()
-        self._wake_up()
+        self._telling.worker = str(self.worker_id)
+        self._telling.worker_is(WorkerStarted)
 
     def _begin_again(self) -> None:
-        log.warning("worker_lease_lost worker=%s held=%d", self._info.id, len(self._held))
-        self._lease.give_up()
-        self._executor.kill_workers()
-        self._give_back()
-        self._last_progress = []
-        self._store.leave(self._info.id)
-        self._held = HeldAttempts(self._executor, wake=self._wake_up)
-        if self._stops_asked:
+        self._telling.worker_is(WorkerLeaseLost, held=len(self._in_flight))
+        self._acks.give_back(self.worker_id, self._incarnation.give_up())
+        self._store.leave(self.worker_id)
+        if self._stopping.is_ending:
             return
         self._begin_incarnation()
         self._is_drained = False
 
-    def _give_back(self) -> None:
-        """Say how the attempts of a lost lease have ended, for which their jobs are not to blame.
-
-        Their children are dead. Whoever has rescued them meanwhile was faster, and then
-        this changes nothing: the attempt number or the worker is another.
-        """
-        for attempt in self._held.attempts():
-            self._unrecorded.append((attempt, end_of_stopped(attempt, Stopped.INTERRUPTED)))
-        self._held = HeldAttempts(self._executor, wake=self._wake_up)
-        self._begun = []
-        if self._unrecorded:
-            self._store.ack(self._info.id, self._unrecorded)
-            self._unrecorded = []
+    def _look_at_drain(self) -> None:
+        """End, if somebody has said so, when what runs is done: it has all the time it needs."""
+        if self._stopping.may_look() and self._store.is_draining(self.worker_id):
+            self._stopping.is_draining = True
+            held = len(self._in_flight)
+            self._telling.worker_is(WorkerStopping, held=held, grace=FOREVER)
+            self._in_flight.hand_back_waiting()
 
     def _note_stop(self) -> None:
-        if not self._stops_asked:
+        if not self._stopping.asked:
             return
-        if self._grace_until == FOREVER:
-            log.info("worker_stopping held=%d grace=%g", len(self._held), self._settings.grace)
-            self._grace_until = monotonic() + self._settings.grace
-            self._held.hand_back_waiting()
-        if self._stops_asked > 1 or monotonic() >= self._grace_until:
-            # In every turn: what waited behind a killed call may have begun since.
-            self._grace_until = monotonic() + _INTERRUPT_SECONDS
-            self._held.interrupt()
+        grace = self._settings.grace
+        if self._stopping.is_new(grace):
+            self._telling.worker_is(WorkerStopping, held=len(self._in_flight), grace=grace)
+            self._in_flight.hand_back_waiting()
+        if self._stopping.must_interrupt():
+            self._in_flight.interrupt()
 
     def _end(self) -> None:
-        is_empty = not len(self._held) and not self._unrecorded
-        is_clean = is_empty and not self._is_cut_off and self._lease.is_trusted()
-        self._executor.kill_workers()
-        self._lease.stop()
+        self.is_ending = True
+        is_empty = not len(self._in_flight) and not self._acks.has_ends()
+        is_ours = self._incarnation.is_trusted() and not self._is_abandoned
+        is_clean = is_empty and not self._is_cut_off and is_ours
+        self._incarnation.end()
         try:
             if is_clean:
-                self._store.sign_off(self._info.id)
+                self._counting.send(self.worker_id)
+                self._store.sign_off(self.worker_id)
             else:
-                log.warning("worker_ended_with_attempts worker=%s", self._info.id)
+                log.warning("worker_ended_with_attempts worker=%s", self.worker_id)
         except StoreError as error:
             # Its lease will run out, and others rescue what it held.
-            log.warning("worker_not_signed_off worker=%s error=%s", self._info.id, error)
-        self._store.leave(self._info.id)
+            log.warning("worker_not_signed_off worker=%s error=%s", self.worker_id, error)
+        self._store.leave(self.worker_id)
         self._watch.stop()
-        log.info("worker_stopped worker=%s", self._info.id)
-
-
-def _key(attempt: Attempt) -> tuple[uuid.UUID, int]:
-    return attempt.job_id, attempt.number
-
-
-def _log_ends(accepted: Ends, refused: list[Attempt]) -> None:
-    for attempt in refused:
-        log.warning("job_refused job=%s attempt=%d", attempt.job_id, attempt.number)
-    if log.isEnabledFor(logging.INFO):
-        for attempt, end in accepted:
-            word = type(end).__name__.lower()
-            log.info("job_%s job=%s attempt=%d", word, attempt.job_id, attempt.number)
+        close_transactions(self._store.url)
+        self._telling.worker_is(WorkerStopped)

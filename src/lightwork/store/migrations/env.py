@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lightwork.store.schema import VERSION_TABLE
+from lightwork.store.sql.schema import VERSION_TABLE
 from lightwork.store.tables import metadata
 
 context.configure(

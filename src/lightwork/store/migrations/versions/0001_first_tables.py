@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from lightwork.store.tables.types import IdBytes, Number
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -21,7 +23,7 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("seq", big_key, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.LargeBinary(16), nullable=False),
+        sa.Column("id", IdBytes(16), nullable=False),
         sa.Column("task", sa.String(500), nullable=False),
         sa.Column("queue", sa.String(100), nullable=False),
         sa.Column("priority", sa.Integer, nullable=False),
@@ -35,14 +37,14 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger),
         sa.Column("started_at", sa.BigInteger),
         sa.Column("finished_at", sa.BigInteger),
-        sa.Column("worker", sa.LargeBinary(16)),
+        sa.Column("worker", IdBytes(16)),
         sa.Column("cancel_requested", sa.Integer, nullable=False, server_default=zero),
         sa.Column("result", blob),
         sa.Column("error_type", sa.Text),
         sa.Column("error_text", sa.Text),
         sa.Column("traceback", long_text),
-        sa.Column("progress_done", sa.Float, nullable=False, server_default=zero),
-        sa.Column("progress_total", sa.Float, nullable=False, server_default=zero),
+        sa.Column("progress_done", Number, nullable=False, server_default=zero),
+        sa.Column("progress_total", Number, nullable=False, server_default=zero),
         sa.Column("progress_note", sa.String(1000), nullable=False, server_default=sa.text("''")),
         sa.UniqueConstraint("id", name="job_id"),
         sa.CheckConstraint(f"state IN ({', '.join(map(repr, STATES))})", name="job_state"),
@@ -52,7 +54,7 @@ def upgrade() -> None:
         "attempt",
         sa.Column("seq", big_key, primary_key=True, autoincrement=False),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("worker", sa.LargeBinary(16)),
+        sa.Column("worker", IdBytes(16)),
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger, nullable=False),
         sa.Column("outcome", sa.String(10), nullable=False),
@@ -62,7 +64,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "worker",
-        sa.Column("id", sa.LargeBinary(16), primary_key=True),
+        sa.Column("id", IdBytes(16), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),

@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from lightwork.store.tables.types import IdBytes
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -34,7 +36,7 @@ def _add_to_worker(tasks: sa.Column[Any]) -> None:
     op.rename_table("worker", "worker_before")
     op.create_table(
         "worker",
-        sa.Column("id", sa.LargeBinary(16), primary_key=True),
+        sa.Column("id", IdBytes(16), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),

@@ -1,0 +1,110 @@
+"""Keys: the templates of a task's bounds, filled with the arguments of a call. Pure."""
+
+import dataclasses
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from lightwork.errors import UsageError
+from lightwork.model import Limit, UniqueKey
+from lightwork.tasks.task import Task
+
+# All keys of a job are one column.
+_LONGEST_KEY: Final = 300
+
+
+class Digest(Protocol):
+    """Tells calls of other arguments apart; see codec/payload.py."""
+
+    def __call__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, fn: Callable[..., Any]
+    ) -> bytes:
+        """Return the same bytes for equal arguments."""
+
+
+def unique_key(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, digest: Digest
+) -> UniqueKey | None:
+    """Return the unique key of a call; None: its task has none.
+
+    Raises:
+        UsageError: The template names what is no argument.
+    """
+    unique = task.policy.unique
+    if unique is None:
+        return None
+    text = f"{task.name}\0{filled(unique.key, task, args, kwargs)}\0".encode(
+        "utf-8", "surrogatepass"
+    )
+    if not unique.key:
+        # By whatever names they were given, and left out or not.
+        bound = _bound(task, args, kwargs)
+        text += digest(bound.args, bound.kwargs, fn=task.called)
+    key = hashlib.sha256(text).digest()[:16]
+    return UniqueKey(key, unique.until, unique.period, unique.on_conflict)
+
+
+def filled_limits(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Limit, ...]:
+    """Return the limits of a call, with keys that are filled.
+
+    Raises:
+        UsageError: A key cannot be filled, or not with this.
+    """
+    if not task.policy.limit:
+        return ()
+    found = tuple(
+        dataclasses.replace(limit, key=filled(limit.key, task, args, kwargs))
+        for limit in task.policy.limit
+    )
+    for limit in found:
+        # MariaDB takes no notice of spaces at the end, PostgreSQL keeps no NUL.
+        is_fit = limit.key.isprintable() and limit.key == limit.key.strip()
+        if not 0 < len(limit.key) <= _LONGEST_KEY or not is_fit:
+            raise UsageError(
+                f"the key of a limit is printable text of 1 to {_LONGEST_KEY} characters, with no "
+                f"spaces at its ends; seen: {limit.key!r:.400}"
+            )
+    if len({limit.key for limit in found}) < len(found):
+        raise UsageError(f"two limits of {task.name} have one key: {found[0].key!r:.300}")
+    return found
+
+
+def filled(
+    template: str, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str:
+    """Return the template of a key with the arguments of a call, by their names.
+
+    Raises:
+        UsageError: It names what is no argument.
+    """
+    if "{" not in template:
+        return template
+    try:
+        return template.format_map(_bound(task, args, kwargs).arguments)
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        names = ", ".join(signature(task.called).parameters)
+        raise UsageError(
+            f"the key {template!r} of {task.name} cannot be filled: {error!r}; "
+            f"expected arguments by their names, of {names}"
+        ) from error
+
+
+def _bound(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    try:
+        bound = signature(task.called).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UsageError(f"{task.name} cannot be called so: {error}") from error
+    bound.apply_defaults()
+    return bound
+
+
+@functools.lru_cache(maxsize=1024)
+def signature(fn: Callable[..., Any]) -> inspect.Signature:
+    """Return what a function takes."""
+    return inspect.signature(fn)

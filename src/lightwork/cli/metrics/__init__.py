@@ -1,0 +1,1 @@
+"""Metrics: `lightwork metrics`: families.py says what is measured, exposition.py writes it."""

@@ -1,0 +1,136 @@
+"""`lightwork queues`: list the queues of a store; pause, resume or purge one.
+
+lightwork queues [URL]                  the list
+lightwork queues pause NAME [URL]       and so resume, purge; or URL pause NAME
+"""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from lightwork.cli.jobs.command import ListByDefault
+from lightwork.model import State
+from lightwork.terminal.options import choose_url, is_url, output_options, url_argument
+from lightwork.terminal.output import answer, one_line, plain, print_json, printable
+from lightwork.terminal.table import Cell, Column, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lightwork.store.contract import Store
+    from lightwork.store.views import QueueView, WorkerView
+
+_PURGED_AT_ONCE: Final = 1000
+_COLUMNS: Final = (
+    Column(title="QUEUE"),
+    Column(title="STATE", is_whole=True),
+    Column(title="WORKERS", is_number=True, is_whole=True),
+    *(Column(title=str(state).upper(), is_number=True, is_whole=True) for state in State),
+)
+
+
+@click.group(cls=ListByDefault, subcommand_metavar="[list] | VERB ...", no_args_is_help=False)
+def queues() -> None:
+    """List queues; pause, resume or purge one."""
+
+
+@queues.command("list")
+@url_argument
+@output_options
+def list_queues(*, url: str, json: bool, quiet: bool) -> None:
+    """List the queues that have jobs or are paused, and how many live workers serve each."""
+    from lightwork.net.opening import open_store
+
+    with closing(open_store(url, create=False)) as store:
+        found, workers = store.queues(), store.workers()
+    for view in found if json or quiet else ():
+        print_json(_document(view, workers)) if json else click.echo(one_line(view.name))
+    if not json and not quiet:
+        print_table(_COLUMNS, [_row(view, workers) for view in found])
+
+
+def _words(verb: "Callable[..., None]") -> "Callable[..., None]":
+    """Accept the name of a queue and an optional URL, in any order."""
+
+    def split(
+        ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]
+    ) -> tuple[str, str]:
+        urls = [word for word in words if is_url(word)]
+        names = [word for word in words if not is_url(word)]
+        if len(names) != 1 or len(urls) > 1:
+            raise click.UsageError("name one queue, and at most one URL", ctx)
+        return choose_url(ctx, urls[0] if urls else ""), names[0]
+
+    return click.argument("target", nargs=-1, metavar="NAME [URL]", callback=split)(verb)
+
+
+@queues.command()
+@_words
+@output_options
+def pause(*, target: tuple[str, str], json: bool, quiet: bool) -> None:
+    """Let no worker claim from queue NAME any more; what runs, runs on."""
+    url, name = target
+    with closing(_open(url)) as store:
+        is_new = store.pause(name)
+    text = f"{name} is paused" if is_new else f"{name} was paused already"
+    _answer(name, {"paused": True}, text, json=json, quiet=quiet)
+
+
+@queues.command()
+@_words
+@output_options
+def resume(*, target: tuple[str, str], json: bool, quiet: bool) -> None:
+    """Let workers claim from queue NAME again."""
+    url, name = target
+    with closing(_open(url)) as store:
+        was_paused = store.resume(name)
+    text = f"{name} goes on" if was_paused else f"{name} was not paused"
+    _answer(name, {"paused": False}, text, json=json, quiet=quiet)
+
+
+@queues.command()
+@_words
+@output_options
+def purge(*, target: tuple[str, str], json: bool, quiet: bool) -> None:
+    """Cancel every job that waits in queue NAME; what runs, runs on."""
+    url, name = target
+    purged, count = 0, _PURGED_AT_ONCE
+    with closing(_open(url)) as store:
+        # Batch by batch, so that others write in between; not until nothing is left, which may be never.
+        while count == _PURGED_AT_ONCE:
+            count = store.purge(name, limit=_PURGED_AT_ONCE)
+            purged += count
+    _answer(name, {"purged": purged}, f"{purged} jobs of {name} cancelled", json=json, quiet=quiet)
+
+
+def _open(url: str) -> "Store":
+    from lightwork.net.opening import open_store
+
+    return open_store(url, create=False)
+
+
+def _answer(name: str, found: dict[str, Any], text: str, *, json: bool, quiet: bool) -> None:
+    answer({"queue": name} | found, printable(text), json=json, quiet=quiet)
+
+
+def _serving(view: "QueueView", workers: "Sequence[WorkerView]") -> int:
+    return sum(worker.is_live and view.name in worker.queues for worker in workers)
+
+
+def _document(view: "QueueView", workers: "Sequence[WorkerView]") -> dict[str, Any]:
+    return {
+        "queue": view.name,
+        "paused_at": plain(view.paused_at),
+        "workers": _serving(view, workers),
+        "states": {str(state): view.states.get(state, 0) for state in State},
+    }
+
+
+def _row(view: "QueueView", workers: "Sequence[WorkerView]") -> list[Cell]:
+    serving = _serving(view, workers)
+    word = Cell("open", "green") if serving else Cell("unserved", "yellow")
+    if view.paused_at is not None:
+        word = Cell("paused", "yellow")
+    counts = (Cell(str(view.states.get(state, 0))) for state in State)
+    return [Cell(one_line(view.name)), word, Cell(str(serving)), *counts]

@@ -1,0 +1,1 @@
+"""Schedules: `lightwork schedules`: command.py lists and acts, add.py declares, view.py shows."""

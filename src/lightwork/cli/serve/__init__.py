@@ -1,0 +1,1 @@
+"""Serve: `lightwork serve`, which offers a store to other machines."""

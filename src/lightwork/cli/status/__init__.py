@@ -1,0 +1,1 @@
+"""Status: `lightwork status`: command.py asks, health.py judges, view.py draws."""

@@ -1,0 +1,1 @@
+"""Command: other programs run as calls, by whatever process makes the call."""

@@ -1,0 +1,1 @@
+"""Contrib: lightwork behind the interfaces of other libraries."""

@@ -1,0 +1,1 @@
+"""Locks: what threads wait for, held in ways that neither a Ctrl-C nor a finalizer can break."""

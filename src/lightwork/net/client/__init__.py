@@ -1,0 +1,1 @@
+"""Client: a store that is behind a server, as the contract of stores has it."""

@@ -1,0 +1,170 @@
+"""Calls: the methods of a store as requests to its server.
+
+What changes something has an id, so that the channel may send it twice; see wire/methods.py. The
+server that it was sent to first is named when it is sent again: another one (it was restarted)
+cannot know whether it was done, and says so rather than do it perhaps twice.
+"""
+
+import contextlib
+import ssl
+import threading
+import uuid
+from typing import Any, Final
+
+import msgspec
+
+from lightwork.errors import AuthError, StoreError, StoreUnavailable, UsageError
+from lightwork.net.client.address import Address
+from lightwork.net.client.channel import UNKNOWN, Channel
+from lightwork.net.client.connection import Answer
+from lightwork.net.client.seal import Seal
+from lightwork.net.wire import media
+from lightwork.net.wire.about import (
+    ABOUT,
+    CALL,
+    CHANGES,
+    FIRST,
+    LARGEST_BODY,
+    About,
+    Poll,
+    Polled,
+)
+from lightwork.net.wire.failures import Failure, error_of
+from lightwork.net.wire.methods import METHODS
+from lightwork.net.wire.shapes import shape_of
+
+# What a database may take for a long transaction; a broken connection is noticed before.
+CALL_SECONDS: Final = 60.0
+HEARTBEAT_SECONDS: Final = 10.0
+# For an answer, beside the time that the server was asked to wait.
+_ANSWER_SECONDS: Final = 10.0
+_HURRY_SECONDS: Final = 1.0
+_HEADERS: Final = {"Content-Type": media.MSGPACK, "Accept": media.MSGPACK}
+_BUSY: Final = (502, 503, 504)
+
+
+class Calls:
+    """Asks one server; any thread may call."""
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, seal: Seal) -> None:
+        self.address = address
+        self._seal = seal
+        self._calls = Channel(address, tls, seal)
+        self._heartbeat = Channel(address, tls, seal)
+        self._polls = Channel(address, tls, seal)
+        self._is_hurried = False
+        try:
+            self.about = self._ask_about()
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, name: str, given: dict[str, Any]) -> Any:
+        """Call a method with what was given to it, by name; return what it returns.
+
+        Raises:
+            StoreUnavailable: No answer came; what changes something may have been done.
+            Error: What the server's store has raised.
+        """
+        method, shape = METHODS[name], shape_of(name)
+        body = self._encoded(name, shape.request_of(given))
+        query = "" if method.is_safe else f"{CALL}={uuid.uuid4().hex}"
+        answer = self._exchange(
+            self._heartbeat if method.is_urgent else self._calls,
+            method.path,
+            query,
+            body,
+            HEARTBEAT_SECONDS if method.is_urgent else CALL_SECONDS,
+        )
+        return shape.result_of(self._decoded(answer, shape.result), given)
+
+    def poll(self, poll: Poll) -> Polled:
+        """Ask for the store's number; returns when it is news, or the time is up."""
+        body = media.encode(poll, media.MSGPACK)
+        channel = self._polls if poll.wait else self._calls
+        answer = self._exchange(channel, CHANGES, "", body, poll.wait + _ANSWER_SECONDS)
+        polled: Polled = self._decoded(answer, Polled)
+        return polled
+
+    def note_server(self, server: str) -> None:
+        """Note which server it is now."""
+        if server != self.about.server:
+            self.about = msgspec.structs.replace(self.about, server=server)
+
+    def hurry(self) -> None:
+        """Let no call take longer than a second any more, those under way included."""
+        self._is_hurried = True
+        channels = (self._calls, self._heartbeat)
+        busy = [(channel, channel.busy()) for channel in channels]
+
+        def cut() -> None:
+            for channel, connections in busy:
+                channel.cut(connections)
+
+        timer = threading.Timer(_HURRY_SECONDS, cut)
+        timer.daemon = True
+        timer.start()
+
+    def be_forked(self) -> None:
+        """Prove who we are anew in a forked child."""
+        self._seal.be_new()
+
+    def close(self) -> None:
+        """Let go of all connections; idempotent."""
+        self._polls.abort()
+        self._calls.close()
+        self._heartbeat.close()
+
+    def _ask_about(self) -> About:
+        answer = self._exchange(self._calls, ABOUT, "", b"", _ANSWER_SECONDS)
+        about: About = self._decoded(answer, About)
+        return about
+
+    def _exchange(
+        self, channel: Channel, path: str, query: str, body: bytes, seconds: float
+    ) -> Answer:
+        def again(query: str) -> str:
+            if self._is_hurried:
+                raise StoreUnavailable(f"server {self.address.url} has not answered in a hurry")
+            return f"{query}&{FIRST}={self.about.server}" if query else ""
+
+        if self._is_hurried:
+            seconds = min(seconds, _HURRY_SECONDS)
+        return channel.exchange(path, query, _HEADERS, body, seconds=seconds, on_repeat=again)
+
+    def _encoded(self, name: str, request: msgspec.Struct) -> bytes:
+        try:
+            body = media.encode(request, media.MSGPACK)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UsageError(f"{name}: what was given cannot be sent: {error}") from error
+        if len(body) > LARGEST_BODY:
+            raise UsageError(
+                f"{name}: {len(body):,} bytes are more than a server takes at once "
+                f"({LARGEST_BODY:,}); submit fewer jobs at a time, or keep large values elsewhere"
+            )
+        return body
+
+    def _decoded(self, answer: Answer, kind: Any) -> Any:
+        if answer.status == 200:
+            with contextlib.suppress(msgspec.DecodeError):
+                return media.decode(answer.body, kind, media.MSGPACK)
+            raise StoreError(
+                f"server {self.address.url} says what this release does not understand; use the same "
+                "release of lightwork at both ends"
+            )
+        if answer.status == UNKNOWN:
+            raise AuthError(
+                f"server {self.address.url} asks for a key: give authkey=, --authkey-file FILE or "
+                "LIGHTWORK_AUTHKEY"
+            )
+        try:
+            failure = media.decode(answer.body, Failure, media.MSGPACK)
+        except msgspec.DecodeError:
+            kind = StoreUnavailable if answer.status in _BUSY else StoreError
+            raise kind(
+                f"{self.address.url} answers {answer.status}, and not as lightwork does; is it the "
+                "address of `lightwork serve`?"
+            ) from None
+        if server := failure.fields.get("server"):
+            self.note_server(str(server))
+        raise error_of(failure)

@@ -1,0 +1,248 @@
+"""App: one store as an ASGI application; what becomes of a request, from the first byte to the last.
+
+    body    ── announced or sent too large? ──▶ 413
+    gate    ── who asks? ──▶ 401, before anything is decoded
+    routes  ── is it there, and for this role? ──▶ 404, 403
+    answer  ── decode, call the store, encode (calls.py); or park (watch.py)
+    gate    ── proves the answer
+
+Plain ASGI, of any server that speaks it. A framework would route by matching sixty patterns in turn, and its idea
+of a request's URL is made of `Host`, which anybody may write.
+"""
+
+import dataclasses
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from importlib.metadata import version
+from typing import Any, Final
+
+from lightwork.net.server.calls import Calls, decoded
+from lightwork.net.server.face.jobs import job_routes
+from lightwork.net.server.face.openapi import document_route
+from lightwork.net.server.gate import Gate, OpenGate
+from lightwork.net.server.request import ANYBODY, Caller, Reply, Request
+from lightwork.net.server.routes import EVERYBODY, Route, Routes
+from lightwork.net.server.watch import Watch
+from lightwork.net.wire import media
+from lightwork.net.wire.about import (
+    ABOUT,
+    CHANGES,
+    LARGEST_BODY,
+    LARGEST_VALUE,
+    About,
+    Poll,
+    Polled,
+)
+from lightwork.net.wire.failures import Refused, failure_of
+from lightwork.store.contract import Store
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# Of a size that is announced; Python refuses to read numbers of thousands.
+_MOST_DIGITS: Final = 18
+
+
+class App:
+    """Offers one store, which stays open.
+
+    Args:
+        store: The store.
+        gate: Knows who asks.
+        largest_body: Bytes of a request's body at most.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        gate: Gate | None = None,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
+        # New with each start: who was answered by another one can tell.
+        self.server = uuid.uuid4().hex
+        self._store = store
+        self._gate: Gate = gate or OpenGate()
+        self._largest_body = largest_body
+        self._calls = Calls(store, self.server)
+        self._watch: Watch | None = None
+        routes = [*self._own_routes(), *job_routes(self._calls), *self._calls.routes()]
+        self.routes = Routes([document_route(routes, version("lightwork")), *routes])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or see a server's life begin and end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    def stop(self) -> None:
+        """Answer every parked poll at once, and wait no longer for the store: the server ends."""
+        self._store.hurry()
+        if self._watch is not None:
+            self._watch.stop()
+
+    @property
+    def parked(self) -> int:
+        """How many polls are parked."""
+        return self._watch.parked if self._watch is not None else 0
+
+    async def begin(self) -> None:
+        """Begin to answer, in this event loop."""
+        self._watch = Watch(self._store, self.server, self._number)
+
+    async def end(self) -> None:
+        """Let go of all threads."""
+        if self._watch is not None:
+            await self._watch.close(self._calls.run)
+        self._calls.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.begin()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.end()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _number(self) -> int:
+        return await self._calls.run(self._store.changes)
+
+    def _own_routes(self) -> list[Route]:
+        return [
+            Route("POST", ABOUT, EVERYBODY, self._about, None, About, "What this server is."),
+            Route(
+                *("POST", CHANGES, EVERYBODY, self._poll, Poll, Polled),
+                "Wait until the store has changed.",
+            ),
+            Route(
+                "GET", "/healthz", None, self._health, None, dict[str, str], "Whether it answers."
+            ),
+        ]
+
+    async def _about(self, request: Request, _: Caller, __: Mapping[str, str]) -> Reply:
+        return await self._calls.reply(
+            request,
+            lambda: About(
+                server=self.server,
+                store=self._store.safe_url,
+                largest_value=min(self._store.largest_value, LARGEST_VALUE),
+                version=version("lightwork"),
+            ),
+        )
+
+    async def _poll(self, request: Request, _: Caller, __: Mapping[str, str]) -> Reply:
+        poll = decoded(request, Poll)
+        self._calls.pollers.note(poll.workers)
+        if self._watch is None:
+            raise Refused(503, "StoreUnavailable", "the server has not begun yet")
+        polled = await self._watch.poll(poll, request.gone())
+        return Reply(200, media.encode(polled, request.media), request.media)
+
+    async def _health(self, _: Request, __: Caller, ___: Mapping[str, str]) -> Reply:
+        return Reply(200, media.encode({"server": self.server}, media.JSON), media.JSON)
+
+    # --- one request
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        request = Request(
+            method=scope["method"],
+            # As it was sent: `path` is decoded, and may be another one than was signed.
+            path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers={
+                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            },
+            gone=gone,
+        )
+        try:
+            most = self._gate.largest_body(request, self._largest_body)
+            body = await _read(receive, request.headers, most)
+        except Refused as refused:
+            # What was not read would be taken for the next request.
+            await _send(send, _refusal(request, refused), last=True)
+            return
+        if body is not None:
+            await _send(send, await self._reply(dataclasses.replace(request, body=body)))
+
+    async def _reply(self, request: Request) -> Reply:
+        try:
+            reply = self._gate.reply_before(request)
+            if reply is not None:
+                return reply
+            route = self.routes.open(request)
+            if route is not None:
+                return await route.answer(request, ANYBODY, {})
+            admitted = self._gate.admit(request)
+        except Exception as error:
+            return _refusal(request, error)
+        try:
+            reply = await self._routed(request, admitted.caller)
+        except Exception as error:
+            reply = _refusal(request, error)
+        return admitted.seal(reply)
+
+    async def _routed(self, request: Request, caller: Caller) -> Reply:
+        route, found = self.routes.find(request)
+        if not route.allows(caller):
+            raise Refused(
+                403,
+                "AuthError",
+                f"a key of role {caller.role} may not ask this: {request.method} {request.path}",
+            )
+        return await route.answer(request, caller, found)
+
+
+async def _read(receive: Receive, headers: Mapping[str, str], most: int) -> bytes | None:
+    """Return the body; None: who sent it is gone.
+
+    Raises:
+        Refused: It is too large.
+    """
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > _MOST_DIGITS or int(announced) > most):
+        raise _too_large(most)
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise _too_large(most)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, "UsageError", f"the body of a request has up to {most:,} bytes")
+
+
+async def _send(send: Send, reply: Reply, *, last: bool = False) -> None:
+    headers = {
+        "content-type": reply.media,
+        "content-length": str(len(reply.body)),
+        **reply.headers,
+        **({"connection": "close"} if last else {}),
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                (name.encode(), value.encode("latin-1")) for name, value in headers.items()
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _refusal(request: Request, error: Exception) -> Reply:
+    status, failure = failure_of(error)
+    return Reply(status, media.encode(failure, request.media), request.media)

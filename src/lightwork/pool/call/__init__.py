@@ -1,0 +1,1 @@
+"""Call: one call, in the program and in children alike: options, future, retries, progress."""

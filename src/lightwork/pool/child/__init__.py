@@ -1,0 +1,1 @@
+"""Child: what runs in a child process and in the fork server that makes them."""

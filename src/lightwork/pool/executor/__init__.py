@@ -1,0 +1,1 @@
+"""Executor: what every executor offers; and the one without thread or child."""

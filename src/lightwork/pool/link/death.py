@@ -1,0 +1,78 @@
+"""Death: which calls a dead child takes along, and what is said about them.
+
+A plain call is lost if the control block says that it had started; a coroutine call if
+its BEGUN frame is in what the child has left. All others never ran.
+"""
+
+import signal
+from typing import TYPE_CHECKING
+
+from lightwork import errors
+from lightwork.pool.link.link import ChildLink
+
+if TYPE_CHECKING:
+    from lightwork.errors import WorkerLost
+
+
+def death_text(
+    name: str, pid: int, exitcode: int, function: str, trace: str = "", *, lost: int = 1
+) -> str:
+    """Say how a child ended while it ran a call of this function, and where if that is known."""
+    text = f"the child {name} (pid {pid}) {describe_exit(exitcode)} while it ran {function}; "
+    if lost <= 1:
+        text += "only this call is lost"
+    else:
+        text += f"all {lost} calls that shared this process are lost, of which any may be guilty"
+    return f"{text}\n{trace}" if trace else text
+
+
+def lost_calls(link: ChildLink) -> set[int]:
+    """Return the numbers of the calls that had begun; after its last words were read."""
+    started, _ = link.started()
+    return link.held.lost(started)
+
+
+def worker_lost(link: ChildLink, exitcode: int, function: str, *, lost: int) -> "WorkerLost":
+    """Return the error of one call of a dead child that has lost so many."""
+    trace = link.read_trace()
+    text = death_text(link.name, link.pid, exitcode, function, trace, lost=lost)
+    return errors.WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
+
+
+def describe_exit(exitcode: int) -> str:
+    """Put an exit code into words; negative ones are signals."""
+    if exitcode >= 0:
+        return f"ended with exit status {exitcode}"
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    hint = " (kill -9, or the system ran out of memory)" if exitcode == -signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"
+
+
+def hopeless_text(failures: int, exitcode: int) -> str:
+    """Say that no child becomes ready."""
+    return (
+        f"{failures} children in a row died before they were ready; "
+        f"the last one {describe_exit(exitcode)}; see their standard error"
+    )
+
+
+def server_text(lost: int) -> str:
+    """Say that no fork server lives until a child is ready."""
+    return (
+        f"{lost} fork servers in a row ended before a child of this pool was ready: the interpreter "
+        "cannot be started again as this one was (sys.executable, sys.path, PYTHONHOME), or "
+        "somebody kills it; see its standard error"
+    )
+
+
+def memory_text(function: str, *, used: int, limit: int) -> str:
+    """Say that a call held more memory than it may."""
+    return f"{function} was killed: its child held {used:,} bytes, the limit is {limit:,}"
+
+
+def timeout_text(function: str, timeout: float) -> str:
+    """Say that a call ran too long."""
+    return f"{function} ran longer than its timeout of {timeout:g} s and was killed"

@@ -1,0 +1,195 @@
+"""Bundle: many short calls of a map that travel as one, and are many all the same.
+
+A call costs about 20 us to hand over and to take back; a bundle costs that once.
+Its items are run one by one, and the child keeps a board of them in its control block:
+
+    item    this call, and how many of its items were begun, stored before one begins
+    done    how many are done, stored when a result lies on the board
+    limit   the pool's word: this item of this call is not to be begun
+
+So a death costs the item that ran, as it does with single calls. What was done
+before lies on the board and is delivered; what was not begun runs elsewhere. (A
+child that dies before the first item, perhaps while it imports the function, is
+nobody's fault twice; then all items of the bundle are lost with the third one.)
+
+The pool takes items back as well: those behind one that turns out to be long.
+It stores `limit`, then looks at `item`; the child stores `item`, then looks at
+`limit`. With a fence between the two, on either side, at least one of them sees
+what the other has stored. If the pool sees that the child has begun nothing more,
+nothing more will begin, and the rest is the pool's to give to others. If not, the
+child may have stopped or not; it says so when the bundle ends.
+
+Items are pickled one by one, as arguments of single calls would be: one that
+cannot be loaded, or a result that cannot be pickled, fails alone. What is large
+does not travel so: an item that has large buffers is sent as a call of its own,
+a large result ends its bundle and goes with the answer; the rest becomes another call.
+
+Children import this module for the first bundle they run: it imports little.
+"""
+
+import os
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from threading import Lock
+from typing import Any, Final, NamedTuple, Never
+
+from lightwork.pool.call.process_state import changed, undo
+from lightwork.pool.memory.control_block import (
+    BUNDLE_MAX,
+    DONE,
+    ITEM,
+    ITEM_SPAN,
+    LIMIT,
+    STARTED,
+    own_block,
+)
+from lightwork.pool.wire.display_name import runs_first_argument
+from lightwork.pool.wire.dump_exception import pack_exception
+from lightwork.pool.wire.pickling import dump_answer_apart, dump_apart, load
+
+# In the place where a result ends: it is an exception.
+FAILED: Final = 1 << 31
+# Items whose arguments take more travel by themselves: they would gain little.
+ITEM_BYTES_MAX: Final = 1 << 12
+
+# Taking and releasing a lock is a full barrier between what comes before and after.
+barrier = Lock()
+
+
+class Parcel(NamedTuple):
+    """Pickles one behind the other, and where each ends, as 32-bit numbers."""
+
+    ends: bytes
+    data: bytes
+
+    def pickles(self) -> list[memoryview]:
+        """Return the pickles of items."""
+        data = memoryview(self.data)
+        return [data[start:end] for start, end in pairwise([0, *self.ends_as_numbers()])]
+
+    def pieces(self) -> int:
+        """Return how many pickles there are."""
+        return len(self.ends) // 4
+
+    def ends_as_numbers(self) -> list[int]:
+        """Return where each pickle ends; FAILED is added where that is an exception."""
+        return memoryview(self.ends).cast("I").tolist()
+
+
+class Outcome(NamedTuple):
+    """What a part of a bundle gave.
+
+    Attributes:
+        results: One per item that is done.
+        last: The result of one more item, if it was too large for the board.
+        last_error: The exception of one more item, packed, if it was.
+        seconds: How long the items ran; 0.0 when not known.
+        lost: Why one more item has no result: it ran when the child died.
+    """
+
+    results: Parcel
+    last: tuple[Any, ...] = ()
+    last_error: bytes = b""
+    seconds: float = 0.0
+    lost: BaseException | None = None
+
+    def done(self) -> int:
+        """Return how many items were run to their end."""
+        return self.results.pieces() + len(self.last) + bool(self.last_error)
+
+
+def pack_items(items: Sequence[Any]) -> tuple[Parcel, int]:
+    """Pack items for a bundle; return them and how many there are, which may be none.
+
+    It ends before an item that must travel by itself: a large one, or one whose pickling raises.
+    """
+    pickles: list[bytes] = []
+    for item in items[:BUNDLE_MAX]:
+        try:
+            data, apart = dump_apart(item)
+        except Exception:
+            break  # As a call of its own it raises again, to whom it concerns.
+        if apart or len(data) > ITEM_BYTES_MAX:
+            break
+        pickles.append(data)
+    return parcel_of(pickles), len(pickles)
+
+
+def parcel_of(items: Sequence[bytes]) -> Parcel:
+    """Pack items that are bytes already: at most BUNDLE_MAX, none of more than ITEM_BYTES_MAX."""
+    return Parcel(array("I", accumulate(map(len, items))).tobytes(), b"".join(items))
+
+
+# --- in the child
+
+# Of the child alone: what becomes of an item's value or exception.
+_dump, _pack = dump_answer_apart, pack_exception
+
+
+def _leave(_: object) -> Never:
+    os._exit(0)
+
+
+def _be_forked() -> None:
+    # A process that an item has forked and that comes back from it: the board is its
+    # parent's, and the items behind are for one process only.
+    global _dump, _pack  # noqa: PLW0603 - costs nothing where nobody forks
+    _dump = _pack = _leave  # type: ignore[assignment]
+
+
+os.register_at_fork(after_in_child=_be_forked)
+
+
+@runs_first_argument
+def run_bundle(fn: Callable[..., Any], items: Parcel, *, first: int, end: int) -> Outcome:
+    """Call `fn(item)` for the items from `first` to `end`, or for some of them."""
+    return run_items(lambda data: fn(load(data)), items.pickles()[first:end])
+
+
+@runs_first_argument
+def run_star_bundle(fn: Callable[..., Any], items: Parcel, *, first: int, end: int) -> Outcome:
+    """Call `fn(*item)` for the items from `first` to `end`, or for some of them."""
+    return run_items(lambda data: fn(*load(data)), items.pickles()[first:end])
+
+
+def run_items(call: Callable[[memoryview], Any], items: Sequence[memoryview]) -> Outcome:
+    """Run a bundle's items, or some of them; only as the call that this child is given."""
+    block = own_block[0]
+    words, ends, results = block.words, block.ends, block.results
+    base = words[STARTED] * ITEM_SPAN
+    room = len(results)
+    used = done = 0
+    last: tuple[Any, ...] = ()
+    last_error = b""
+    flag = 0
+    apart: Sequence[memoryview]
+    words[DONE] = 0
+    started = time.perf_counter()
+    for item in items:
+        words[ITEM] = base + done + 1
+        with barrier:
+            pass
+        if 0 <= words[LIMIT] - base <= done:
+            words[ITEM] = base + done
+            break
+        flag, apart = 0, ()
+        try:
+            value = call(item)
+            data, apart = _dump(value)
+        except BaseException as error:
+            # Whatever an item raises, SystemExit included, is its own outcome.
+            data, flag = _pack(error), FAILED
+        if changed:
+            undo()
+        if apart or len(data) > room - used:
+            last, last_error = ((), data) if flag else ((value,), b"")
+            break
+        results[used : used + len(data)] = data
+        used += len(data)
+        ends[done] = used + flag
+        done += 1
+        words[DONE] = done
+    seconds = time.perf_counter() - started
+    return Outcome(Parcel(bytes(ends[:done]), bytes(results[:used])), last, last_error, seconds)

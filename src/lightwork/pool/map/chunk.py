@@ -1,0 +1,92 @@
+"""Chunk: several items of a map run as one call; the part that runs in the child.
+
+One failing item fails only itself, so a chunk never raises for an item: it
+returns what every item gave, and how long they took, from which feed.py
+decides how many items the next chunk has.
+
+Children import this module for the first chunk they run: it imports little.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any
+
+from lightwork.error_text import leave_out_own_frames
+from lightwork.pool.wire.display_name import runs_first_argument
+from lightwork.pool.wire.dump_exception import pack_exception
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailure:
+    """The exception of one item; packs itself where it must travel."""
+
+    error: BaseException
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedFailure, (pack_exception(self.error),)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFailure:
+    """An exception that came from a child, as wire/dump_exception.py has packed it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkOutcome:
+    """What the items gave.
+
+    Attributes:
+        results: One per item; None in the place of an item that raised.
+        failures: By position within the chunk.
+        seconds: How long the items ran, without any transport.
+    """
+
+    results: list[Any]
+    failures: dict[int, ItemFailure | PackedFailure]
+    seconds: float
+
+
+@runs_first_argument
+def run_chunk(fn: Callable[..., Any], items: Sequence[Any]) -> ChunkOutcome:
+    """Call `fn(item)` for every item."""
+    return _run(map, fn, items)
+
+
+@runs_first_argument
+def run_star_chunk(fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> ChunkOutcome:
+    """Call `fn(*item)` for every item."""
+    return _run(starmap, fn, items)
+
+
+def _run(
+    apply: Callable[[Callable[..., Any], Iterator[Any]], Iterable[Any]],
+    fn: Callable[..., Any],
+    items: Sequence[Any],
+) -> ChunkOutcome:
+    results: list[Any] = []
+    failures: dict[int, ItemFailure | PackedFailure] = {}
+    source = iter(items)
+    started = time.perf_counter()
+    while len(results) < len(items):
+        try:
+            # All in C, 20 ns per item beside fn itself; what came before an
+            # exception stays in the list, and the source stands behind its item.
+            results.extend(apply(fn, source))
+        except KeyboardInterrupt:
+            raise  # Ctrl-C is about the program, not about an item.
+        except BaseException as error:  # A pool reports whatever user code raised.
+            leave_out_own_frames(error)
+            failures[len(results)] = ItemFailure(error)
+            results.append(None)
+        else:
+            if len(results) < len(items):
+                # extend() took a StopIteration of fn for the end of the items.
+                failures[len(results)] = ItemFailure(
+                    RuntimeError("the function raised StopIteration")
+                )
+                results.append(None)
+    return ChunkOutcome(results, failures, time.perf_counter() - started)

@@ -1,0 +1,368 @@
+"""Feed: takes the items of one map and starts their calls, as many as there is room for.
+
+    input ──take──> batch ──start──> running ──ends──> ready ──read──> mapping.py
+          └───────────── at most the window ────┴───── (or to here) ─────┘
+
+Of a *lazy* input (inputs.py) the window holds what was taken and not yet read, and
+only who reads takes more: in its thread, which such an input may be bound to. An
+input that runs *whole* is never waited for: its window holds what was taken and has
+not ended, and each end of a call makes room for the next, in the thread in which
+the call ended, read or not. So arguments are pickled as calls drain; results wait
+until they are read, or go at once if nobody can read them any more.
+
+Who does it: whoever has the *turn*. Calls end in many threads, also inside of
+start_call, so nobody waits for the turn. Who does not get it leaves a word
+(`_is_asked`) and goes; who has it looks for such words after giving it back.
+The turn is an attribute that `dict.setdefault` sets: it is taken in one step, which
+a Ctrl-C cannot part from knowing whose it is.
+Events (a call has ended, a bundle was split) are applied in the order in which
+they came, by who has the turn; so is everything else here that changes.
+
+The reader only takes out of `ready`. A batch is put there before it leaves
+`running`, and the end is noted after the last call was put into `running`: read in
+the opposite order (`has_more`), nothing is ever overlooked.
+
+Until its last call is started, a feed that runs whole keeps its executor
+(open_maps.py); from then on it holds nothing of it. So it must end, whatever is
+raised, also by a Ctrl-C in the main thread between any two steps: what changes several
+fields is Uninterrupted and runs no code of the user, and an advance that was cut
+short where nobody might come again is made again (`_advance_surely`).
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from itertools import islice
+from os import cpu_count
+from typing import Any, Final, NamedTuple
+
+from lightwork.locks.uninterrupted import Uninterrupted, is_main_thread
+from lightwork.pool.call.future import CancelMode
+from lightwork.pool.call.options import Split
+from lightwork.pool.map.batch_size import (
+    BUNDLE_SECONDS,
+    SAMPLE,
+    WINDOW_BYTES,
+    approximate_size,
+    auto_window,
+    calls_in_flight,
+    limit_size,
+    next_bundle,
+    next_size,
+    take_count,
+)
+from lightwork.pool.map.batcher import Batcher, Started, sample_of, seconds_of
+from lightwork.pool.map.inputs import Inputs
+from lightwork.pool.map.open_maps import OpenMaps
+from lightwork.pool.map.options import MapOptions
+from lightwork.pool.map.pending_batch import PendingBatch
+from lightwork.pool.map.results import Arrivals
+
+# So few items of an input of known length are all submitted at the call, like
+# the standard library does.
+EAGER_ITEMS: Final = 1024
+
+
+class _Split(NamedTuple):
+    """Part of a bundle, which began with the item `origin`, was split."""
+
+    origin: int
+    split: Split
+
+
+class Feed:
+    """The items of one map on their way; see the module docstring.
+
+    No slots: `_turn` is set through `__dict__`.
+
+    Attributes:
+        ready: Batches that have ended, by the position of their first item.
+        arrived: Their positions as they came, for who does not want them in order.
+        news: A word for the reader whenever it should look.
+        taken: How many items were taken.
+        yielded: How many were read; set by the reader.
+        failure: Why items are left that will never be started.
+    """
+
+    # Of the advance that has the turn; see the module docstring.
+    _turn: object = None
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        inputs: Inputs,
+        chunksize: int,
+        options: MapOptions,
+        maps: OpenMaps,
+    ) -> None:
+        self._batcher = batcher
+        self._has_retries = batcher.has_retries
+        self._source, self._length, self.is_whole, _ = inputs
+        self._options = options
+        # Nothing is gained by running ahead of who reads.
+        self._is_step_by_step = not (self.is_whole or options.maps_ahead)
+        self._maps = maps
+        self._slots = options.slots or cpu_count() or 1
+        # 0 means "auto".
+        self._chunksize = chunksize
+        self._size = chunksize or 1
+        # Otherwise there is nothing to learn from how long items ran.
+        self._is_sized_here = not chunksize or (chunksize == 1 and options.bundles)
+        # With more calls than this under way it is too early to look for room.
+        self._enough = 0
+        self._item_bytes = 0
+        self._item_seconds = 0.0
+        self._running: dict[int, PendingBatch] = {}
+        self.ready: dict[int, PendingBatch] = {}
+        self.arrived: deque[int] = deque()
+        self.news: Arrivals[None] = Arrivals()
+        self.taken = 0
+        self.yielded = 0
+        self._ended = 0
+        self.failure: BaseException | None = None
+        self._is_exhausted = False
+        # Nothing more is to be started; and what was is not wanted either.
+        self._is_stopped = False
+        self._is_cancelled = False
+        self._is_unread = False
+        self._is_asked = False
+        # Positions of batches that have ended. Not the batches: a future keeps its
+        # callbacks, and the cycle would keep results.
+        self._events: deque[int | _Split] = deque()
+
+    # --- for any thread
+
+    def advance(self) -> None:
+        """Note what has ended and start what there is room for.
+
+        May raise what the input raises, or the executor, where a lazy input is read.
+        """
+        self._is_asked = True
+        me = object()
+        while self._is_asked:
+            try:
+                if self.__dict__.setdefault("_turn", me) is not me:
+                    return
+                self._is_asked = False
+                self._apply_events()
+                if not self._is_stopped:
+                    self._start_more()
+                if self._is_stopped:
+                    self._stop()
+            finally:
+                # No call: a Ctrl-C would come between it and giving the turn back.
+                if self._turn is me:
+                    del self._turn
+
+    def cancel(self) -> None:
+        """Take no more; cancel what has not begun."""
+        self._is_cancelled = self._is_stopped = True
+        self._advance_surely()
+
+    def withdraw_rest(self) -> None:
+        """Take no more; who reads gets CancelledError in the place of what is left."""
+        self._is_stopped = True
+        self._advance_surely()
+
+    def forget_results(self) -> None:
+        """Run the rest although nobody can read it any more."""
+        self._is_unread = True
+        self.ready.clear()
+
+    # --- for the reader
+
+    def has_more(self) -> bool:
+        """Whether a batch is ready or will be."""
+        return bool(not self._is_exhausted or self._running or self.ready)
+
+    def is_under_way(self) -> bool:
+        """Whether anything may still become ready."""
+        return bool(not self._is_exhausted or self._running)
+
+    @property
+    def expected(self) -> int:
+        """How many results there are in all, when nothing is under way any more."""
+        return self._length if self.is_whole else self.taken
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is left to start."""
+        return self._is_exhausted or self.taken >= self._length
+
+    @property
+    def calls_unfinished(self) -> int:
+        """How many calls run or wait to be run."""
+        return len(self._running)
+
+    # --- with the turn
+
+    def _advance_surely(self) -> None:
+        try:
+            self.advance()
+        except BaseException:
+            # Perhaps nobody else comes any more.
+            self.advance()
+            raise
+
+    def _apply_events(self) -> None:
+        if not self._events:
+            return
+        with Uninterrupted():
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, _Split):
+                    self._apply_split(*event)
+                elif (batch := self._running.get(event)) is not None:
+                    self._note_ended(batch)
+
+    def _note_ended(self, batch: PendingBatch) -> None:
+        self._ended += batch.size
+        if self._is_sized_here and batch.error() is None:
+            # Only a hint; that it has ended must be noted.
+            with suppress(Exception):
+                self._learn(batch)
+        if not self._is_unread:
+            self.ready[batch.first] = batch
+            if not self._options.ordered:
+                self.arrived.append(batch.first)
+        del self._running[batch.first]
+        if self.is_whole:
+            self.news.put(None)
+
+    def _apply_split(self, origin: int, split: Split) -> None:
+        batch = self._running[origin + split.first]
+        first = origin + split.at
+        size = batch.first + batch.size - first
+        batch.size -= size
+        self._watch(PendingBatch(first, Started(split.future, size, batch.open)))
+
+    def _learn(self, batch: PendingBatch) -> None:
+        result = batch.future.result()
+        seconds = seconds_of(result)
+        if not seconds:
+            return
+        self._item_seconds = seconds / batch.size
+        if self._chunksize:
+            self._size = next_bundle(self._size, batch.size, seconds)
+        else:
+            self._size = next_size(self._size, batch.size, seconds)
+            self._learn_bytes(sample_of(result))
+
+    def _learn_bytes(self, values: Sequence[Any]) -> None:
+        if sample := values[:SAMPLE]:
+            size = sum(map(approximate_size, sample)) // len(sample)
+            self._item_bytes = max(size, self._item_bytes // 2)
+
+    def _start_more(self) -> None:
+        if self.is_whole and len(self._running) > self._enough:
+            return
+        try:
+            while not self._is_exhausted and (count := self._count_to_take()):
+                items = list(islice(self._source, count))
+                if items:
+                    self._learn_bytes(items)
+                    self._start_all(items)
+                if len(items) < count or (self.is_whole and self.taken >= self._length):
+                    self._let_go()
+        except BaseException as error:
+            if not self.is_whole:
+                raise
+            # Perhaps in a thread of the pool: whoever reads is told, always, since items
+            # were taken that nobody will start.
+            self._let_go(error)
+            if issubclass(type(error), KeyboardInterrupt) and is_main_thread():
+                raise
+
+    def _count_to_take(self) -> int:
+        window = self._options.buffersize or (1 if self._is_step_by_step else self._auto_window())
+        size = self._size
+        if self._is_sized_here:
+            size = limit_size(
+                size,
+                slots=self._slots,
+                window=window,
+                item_bytes=self._item_bytes,
+                remaining=self._length - self.taken,
+            )
+        most = calls_in_flight(self._slots, size)
+        self._enough = most * 3 // 4
+        if len(self._running) >= most and not self._is_eager():
+            return 0
+        room = window - (self.taken - (self._ended if self.is_whole else self.yielded))
+        is_idle = not self._running and (self.is_whole or not self.ready)
+        return take_count(size, room, is_idle=is_idle)
+
+    def _auto_window(self) -> int:
+        window = auto_window(self._slots, self._size, self._item_bytes)
+        # One more: only asking for an item that is not there shows that all were taken.
+        return max(window, self._length + 1) if self._is_eager() else window
+
+    def _is_eager(self) -> bool:
+        few = self._length <= EAGER_ITEMS and self._options.buffersize is None
+        return few and not self._is_step_by_step and self._length * self._item_bytes <= WINDOW_BYTES
+
+    def _start_all(self, items: list[Any]) -> None:
+        while items and not self._is_stopped:
+            first = self.taken
+            try:
+                started = self._start(items)
+            except RuntimeError as error:
+                error.add_note(
+                    f"map had taken {first} items; it takes them as its results are used: "
+                    "use the results before the executor is shut down"
+                )
+                raise
+            with Uninterrupted():
+                self.taken += started.size
+                self._watch(PendingBatch(first, started))
+            items = items[started.size :]
+
+    def _start(self, items: list[Any]) -> Started:
+        if self._options.bundles and (
+            self._chunksize == 1 or (not self._chunksize and self._item_seconds > BUNDLE_SECONDS)
+        ):
+            first = self.taken
+            return self._batcher.bundle(items, lambda split: self._tell(_Split(first, split)))
+        if self._chunksize == 1:
+            return self._batcher.single(items, self.taken)
+        return self._batcher.chunk(items)
+
+    def _watch(self, batch: PendingBatch) -> None:
+        first = batch.first
+        self._running[first] = batch
+        batch.future.add_done_callback(lambda _: self._tell(first))
+
+    def _tell(self, event: int | _Split) -> None:
+        self._events.append(event)
+        if self.is_whole:
+            self._advance_surely()
+        else:
+            # Who reads applies it, where more may be taken.
+            self.news.put(None)
+
+    # --- the end
+
+    def _let_go(self, failure: BaseException | None = None) -> None:
+        """Let the executor end: nothing is left to start, or nothing will be."""
+        # It may be a generator of the user, which ends when it is let go: not in there.
+        source = self._source
+        with Uninterrupted():
+            self.failure = failure
+            self._is_exhausted = True
+            self._batcher.close()
+            self._source = iter(())
+            self._maps.remove(self)
+            self.news.put(None)
+        del source
+
+    def _stop(self) -> None:
+        if not self._is_exhausted:
+            self._let_go(CancelledError("the executor was shut down with cancel_futures=True"))
+        if self._is_cancelled:
+            # A call that runs is not run again for nobody.
+            mode: CancelMode = "ask" if self._has_retries else "no"
+            for batch in list(self._running.values()):
+                batch.future.cancel(running=mode)
+            self._running.clear()
+            self.ready.clear()

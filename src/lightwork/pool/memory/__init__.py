@@ -1,0 +1,1 @@
+"""Memory: what program and children share without a copy. Knows bytes, never pickles."""

@@ -1,0 +1,1 @@
+"""Process: in the program: which call goes to which child, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Wire: values, functions and errors as bytes, to a child and back; both ends."""

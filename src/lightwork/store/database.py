@@ -1,0 +1,138 @@
+"""Database: what a store needs of the database that keeps it.
+
+Five methods are the database: `read` and `write`, a transaction each; `changes` and `wait`,
+which tell that somebody has committed; `close`. The rest is here because no operation
+could do it with a connection alone:
+
+    look            a statement is a snapshot by itself; a transaction costs two messages more
+    url, spelling   what it is called, and what its dialect says differently
+    write_soon      a submit in an event loop, or a lease, must not wait for the commit
+    join            a job may be submitted in a transaction of the user's own
+    identity        two URLs may lead to one database
+    note_commit     of whose commit those who wait would hear late
+    hurry           whoever wants to end must not wait for the lock of somebody else
+    align_clock     a file has no clock of its own
+    signs           the kernel knows at once that a process has died, and a lease late; but
+                    only where all programs of a store run under one kernel
+
+What is done with a URL before anything is open says opening.py.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from lightwork.store.sql.spelling import Spelling
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """One database, as one store uses it; any thread may call.
+
+    Driver errors come out as errors of errors.py, and after `close` everything raises
+    StoreError.
+    """
+
+    @property
+    def url(self) -> str:
+        """The URL that opens it again, password included."""
+
+    @property
+    def largest_value(self) -> int:
+        """How many bytes it keeps as one value, whoever sends it."""
+
+    @property
+    def spelling(self) -> Spelling:
+        """What it says differently from others."""
+
+    @property
+    def signs(self) -> "Signs":
+        """What is known of its workers beside their leases."""
+
+    def read(self, read: Callable[[Connection], T]) -> T:
+        """Return what `read` returns, which sees one snapshot."""
+
+    def look(self, look: Callable[[Connection], T]) -> T:
+        """Return what `look` returns, each of whose statements sees a snapshot of its own."""
+
+    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+        """Return what `write` returns once its transaction is committed.
+
+        Args:
+            write: Speaks to its connection and does nothing else: it may run twice.
+            is_quiet: Nobody waits for what it changes: who waits may hear of it late.
+        """
+
+    def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+        """Do the same without waiting; a future that can be cancelled has written nothing."""
+
+    def join(self, connection: Connection) -> None:
+        """Make a connection of the user's own ready for our statements.
+
+        Raises:
+            UsageError: It leads to another database.
+        """
+
+    def identity(self) -> object:
+        """Return what no other database has, whatever URLs lead to it."""
+
+    def note_commit(self) -> None:
+        """Wake those who wait for changes: a transaction of somebody's own has committed."""
+
+    def changes(self) -> int:
+        """Return a number that differs after any commit by anybody."""
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+
+    def hurry(self) -> None:
+        """Let no call wait for longer than a second any more, those that wait now included."""
+
+    def align_clock(self) -> float:
+        """Do what Store.align_clock says."""
+
+    def close(self) -> None:
+        """Let go of files, connections and threads; idempotent."""
+
+
+class Signs(Protocol):
+    """Signs of life: which workers live and which have died, told without the database.
+
+    Where the kernel cannot tell, nothing is known of anybody, and leases decide alone.
+    """
+
+    def begin(self, worker_id: uuid.UUID, lease: float) -> None:
+        """Say from now on that a worker of this process lives."""
+
+    def knows(self, worker_id: uuid.UUID) -> bool:
+        """Whether that was said."""
+
+    def renew(
+        self, worker_id: uuid.UUID, lease: float, renew_row: Callable[[], Future[bool]]
+    ) -> bool:
+        """Renew the lease of such a worker; False: somebody has declared it dead.
+
+        Args:
+            worker_id: Who.
+            lease: Seconds.
+            renew_row: Renews it in the database too; False, if it was ended there.
+        """
+
+    def end(self, worker_id: uuid.UUID, *, is_dead: bool = False) -> None:
+        """Say so no more; `is_dead`: let others see that it will not act again."""
+
+    def is_live(self, worker_id: uuid.UUID) -> bool | None:
+        """Whether a worker of any process may act; None: only the database can tell."""
+
+    def dead(self) -> list[uuid.UUID]:
+        """Return workers of any process that have died and are not buried."""
+
+    def is_one_dead(self) -> bool:
+        """Whether there was such a worker a moment ago."""
+
+    def bury(self, dead: Iterable[uuid.UUID]) -> None:
+        """Forget workers whose death is in the database."""

@@ -1,0 +1,1 @@
+"""MariaDB and MySQL: a database on a server, by the driver PyMySQL."""

@@ -1,0 +1,204 @@
+"""Attempts, as a worker ends them: ack, progress, requests to stop.
+
+The one place where an attempt ends is `end_attempts`, whoever ends it: the worker
+that ran it, the worker that signs off, or the one that rescues. Each end is an
+a move guarded by seq, attempt number and worker; a refused one changes
+nothing and is reported.
+
+The ends of a batch are written kind by kind, many rows to a statement. When a row
+count says that one of them was refused, the whole batch is rolled back to a
+savepoint and written one by one, which tells which: refusals are rare.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from lightwork.lifecycle import (
+    AttemptEnd,
+    Cancelled,
+    Failed,
+    Lost,
+    Quarantined,
+    Retried,
+    Snoozed,
+    Succeeded,
+    step,
+)
+from lightwork.model import Attempt, Progress, State
+from lightwork.store.operations import counters, dependencies, ties
+from lightwork.store.operations.bounds import limits
+from lightwork.store.operations.jobs import cancel_unwanted
+from lightwork.store.sql import ends as sql
+from lightwork.store.sql.rows import (
+    MAX_NOTE,
+    error_values,
+    finite,
+    milliseconds,
+    storable,
+)
+from lightwork.store.sql.spelling import Spelling
+from lightwork.store.tables.jobs import (
+    CANCEL_KILL,
+    TIE_EXPIRES,
+    TIE_LIMITED,
+    TIE_UNTIL_BEGIN,
+    TIE_UNTIL_END,
+)
+
+# How the ends that are kept as rows of `attempt` are called there.
+_KEPT: Final[dict[type[AttemptEnd], str]] = {
+    Failed: "failed",
+    Retried: "failed",
+    Cancelled: "cancelled",
+    Lost: "lost",
+    Quarantined: "lost",
+}
+_UNIQUE: Final = TIE_UNTIL_BEGIN | TIE_UNTIL_END
+_NO_ERROR: Final = {"b_error_type": None, "b_error_text": None, "b_traceback": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of one attempt, with all that its guard names."""
+
+    seq: int
+    number: int
+    worker: bytes | None
+    queue: str
+    end: AttemptEnd
+    ties: int = 0
+
+
+def ending_of(worker: bytes, attempt: Attempt, end: AttemptEnd) -> Ending:
+    """Return the end of an attempt that a worker, given as the bytes of its id, claimed."""
+    return Ending(
+        seq=attempt.seq,
+        number=attempt.number,
+        worker=worker,
+        queue=attempt.policy.queue,
+        end=end,
+        ties=attempt.ties,
+    )
+
+
+def end_attempts(
+    connection: Connection, spelling: Spelling, endings: Sequence[Ending]
+) -> list[bool]:
+    """Record the ends; say for each whether it was accepted."""
+    if not endings:
+        return []
+    if len(endings) == 1:
+        return [_record(connection, spelling, endings)]
+    # Of one that is given twice only the first end counts, and two rows at once cannot be written.
+    if len({ending.seq for ending in endings}) == len(endings):
+        savepoint = connection.begin_nested()
+        if _record(connection, spelling, endings):
+            savepoint.commit()
+            return [True] * len(endings)
+        savepoint.rollback()
+    return [_record(connection, spelling, [ending]) for ending in endings]
+
+
+def note_begun(
+    connection: Connection, spelling: Spelling, worker_id: uuid.UUID, attempts: Iterable[Attempt]
+) -> None:
+    """Record that attempts have begun, where they are still this worker's."""
+    values = [
+        {"b_seq": attempt.seq, "b_number": attempt.number, "b_worker": worker_id.bytes}
+        for attempt in attempts
+    ]
+    if values:
+        spelling.execute_many(connection, sql.NOTE_BEGUN, values)
+
+
+def report_progress(
+    connection: Connection,
+    spelling: Spelling,
+    worker_id: uuid.UUID,
+    reports: Iterable[tuple[Attempt, Progress]],
+) -> None:
+    """Record how far attempts are, where they are still this worker's."""
+    values = [
+        {
+            "b_seq": attempt.seq,
+            "b_number": attempt.number,
+            "b_worker": worker_id.bytes,
+            "b_done": finite(progress.done),
+            "b_total": finite(progress.total),
+            "b_note": storable(progress.note, MAX_NOTE),
+        }
+        for attempt, progress in reports
+    ]
+    if values:
+        spelling.execute_many(connection, sql.REPORT_PROGRESS, values)
+
+
+def cancel_requests(
+    connection: Connection, worker_id: uuid.UUID
+) -> list[tuple[uuid.UUID, int, bool]]:
+    """Return what this worker runs and is asked to stop."""
+    found = connection.execute(sql.CANCEL_REQUESTS, {"b_worker": worker_id})
+    return [(row.id, row.attempt, row.cancel_requested == CANCEL_KILL) for row in found]
+
+
+def _record(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> bool:
+    """Write the ends; False if one was refused, and then what was written is to be undone."""
+    in_kinds = sorted(endings, key=lambda ending: (type(ending.end).__name__, ending.seq))
+    spelling.lock_running(connection, [ending.seq for ending in endings])
+    for kind, group in groupby(in_kinds, key=lambda ending: type(ending.end)):
+        values = [_values(ending) for ending in group]
+        if kind in _KEPT:
+            spelling.execute_many(connection, sql.KEEP_ATTEMPT, values)
+        if spelling.move(connection, sql.END[kind], values) != len(values):
+            return False
+    _settle(connection, spelling, endings)
+    return True
+
+
+def _settle(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> None:
+    after = [(ending, step(State.RUNNING, type(ending.end))) for ending in endings]
+    counters.add(
+        connection, spelling, [(ending.queue, state) for ending, state in after if state.is_final]
+    )
+    if tied := [ending for ending in endings if ending.ties]:
+        _untie(connection, spelling, tied)
+    ended = [ending.seq for ending, state in after if state.is_final]
+    if ended:
+        dependencies.tell_children(connection, spelling, ended)
+    for state in (State.READY, State.SCHEDULED):
+        again = [ending.seq for ending, now in after if now is state]
+        cancel_unwanted(connection, spelling, state, again)
+
+
+def _untie(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> None:
+    snoozed = [ending for ending in endings if isinstance(ending.end, Snoozed)]
+    # It has begun in time, and nothing that is counted says so.
+    ties.never_expire(connection, [one.seq for one in snoozed if one.ties & TIE_EXPIRES])
+    final = [one for one in endings if step(State.RUNNING, type(one.end)).is_final]
+    ties.end(connection, [one.seq for one in final if one.ties & _UNIQUE])
+    limits.give_back(connection, spelling, [one.seq for one in endings if one.ties & TIE_LIMITED])
+
+
+def _values(ending: Ending) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "b_seq": ending.seq,
+        "b_number": ending.number,
+        "b_worker": ending.worker,
+    }
+    match ending.end:
+        case Succeeded(result):
+            return values | {"b_result": result}
+        case Failed(error) | Lost(error) | Quarantined(error):
+            values |= error_values(error)
+        case Retried(error, delay):
+            values |= error_values(error) | {"b_delay": milliseconds(delay)}
+        case Snoozed(delay):
+            return values | {"b_delay": milliseconds(delay)}
+        case Cancelled():
+            values |= _NO_ERROR
+    return values | {"b_outcome": _KEPT.get(type(ending.end), "")}

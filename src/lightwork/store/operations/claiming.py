@@ -1,0 +1,188 @@
+"""Claiming: the ready jobs that a worker may run become its attempts.
+
+A worker names the lanes whose tasks it knows, and nothing else is looked at: who
+knows no task `mail:send` neither takes nor passes over the jobs of it.
+
+A claim takes jobs that begin at once, and more that will wait at the worker. Which
+jobs are never among these, and why, says retry.py. The claim ahead ends before the
+first of them, whatever queue comes next: it is the next that gets a free slot.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from lightwork.lifecycle import Failed
+from lightwork.model import Attempt, ErrorInfo, Lane
+from lightwork.store.operations import ties
+from lightwork.store.operations.attempts import Ending, end_attempts
+from lightwork.store.operations.bounds import limits
+from lightwork.store.operations.bounds.expiry import end_expired
+from lightwork.store.sql import lanes as sql
+from lightwork.store.sql.in_lists import padded_chunks
+from lightwork.store.sql.rows import AnyRow, CorruptRow, attempt_of, number_of
+from lightwork.store.sql.spelling import Spelling
+from lightwork.store.tables.jobs import TIE_LIMITED, TIE_UNTIL_BEGIN
+
+# Lanes that one statement merges: powers of two, so that there are few statements.
+# SQLite takes 500 selects in one.
+_MOST_LANES: Final = 64
+# The place of job.ties in what lanes.py selects.
+_TIES: Final = 14
+
+
+def lanes(connection: Connection, spelling: Spelling, queues: Iterable[str]) -> list[Lane]:
+    """Return the lanes of the queues that have ready jobs, queue by queue."""
+    return [
+        Lane(queue, task)
+        for queue in dict.fromkeys(queues)
+        for task in spelling.lanes(connection, queue)
+        # A damaged row may hold anything; no worker knows a task of that name.
+        if isinstance(task, str)
+    ]
+
+
+def claim(
+    connection: Connection,
+    spelling: Spelling,
+    worker_id: uuid.UUID,
+    *,
+    lanes: Iterable[Lane],
+    limit: int,
+    ahead: int,
+) -> list[Attempt]:
+    """Take ready jobs queue by queue; a damaged one fails and holds up nobody."""
+    claimed: list[Attempt] = []
+    for queue, tasks in _by_queue(lanes):
+        source = _Source(connection, spelling, worker_id, queue, tasks)
+        while len(claimed) < limit + ahead:
+            found = source.next(limit + ahead - len(claimed))
+            rows = _before_suspect(found, max(limit - len(claimed), 0))
+            taken = source.take(rows)
+            claimed += taken
+            if len(taken) == len(rows):
+                break
+        else:
+            break
+        if len(rows) < len(found):
+            # Nothing goes ahead of that one, from other queues neither.
+            break
+    return claimed
+
+
+def _before_suspect(rows: Sequence[AnyRow], slots: int) -> Sequence[AnyRow]:
+    """Return the rows before the first, behind those that get a free slot, that is never claimed ahead."""
+    for place, row in enumerate(rows[slots:], slots):
+        if row.is_suspect:
+            return rows[:place]
+    return rows
+
+
+def _by_queue(lanes: Iterable[Lane]) -> Iterable[tuple[str, list[str]]]:
+    queues: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for lane in lanes:
+        queues[lane.queue][lane.task] = None
+    return [(queue, list(tasks)) for queue, tasks in queues.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where one worker claims from: a queue, and the tasks in it that it knows."""
+
+    connection: Connection
+    spelling: Spelling
+    worker_id: uuid.UUID
+    queue: str
+    tasks: Sequence[str]
+
+    def next(self, limit: int) -> list[AnyRow]:
+        """Return the rows of the next jobs, first to last, locked."""
+        values: dict[str, Any] = {"b_worker": self.worker_id, "b_queue": self.queue}
+        if len(self.tasks) == 1:
+            values |= {"b_task": self.tasks[0], "b_limit": limit}
+            return list(self.connection.execute(sql.NEXT_OF_LANE, values))
+        best = _best(self.connection, self.queue, self.tasks, limit)
+        rows = {
+            row.seq: row
+            for chunk in padded_chunks(best)
+            for row in self.connection.execute(sql.NEXT_CHOSEN, values | {"b_seqs": chunk})
+        }
+        return [rows[seq] for seq in best if seq in rows]
+
+    def take(self, rows: Sequence[AnyRow]) -> list[Attempt]:
+        """Make them running; return their attempts, without those of damaged rows, which fail."""
+        if any(map(itemgetter(3), rows)):
+            rows = self._without_expired(rows)
+        if any(map(itemgetter(_TIES), rows)):
+            rows = self._admitted(rows)
+        worker = self.worker_id.bytes
+        # By their places in lanes.py: names take three times as long.
+        keys = [
+            {
+                "b_seq": seq,
+                "b_number": number,
+                "b_worker": worker,
+                "b_begun": begun & 1,
+                "b_now": now,
+            }
+            for number, begun, now, seq in map(itemgetter(0, 1, 2, 4), rows)
+        ]
+        if keys:
+            self.spelling.change_each(self.connection, sql.CLAIM, keys)
+        if any(map(itemgetter(_TIES), rows)):
+            ties.begin(self.connection, [row.seq for row in rows if _has(row, TIE_UNTIL_BEGIN)])
+        claimed: list[Attempt] = []
+        for row in rows:
+            try:
+                claimed.append(attempt_of(row[4:], row[2]))
+            except CorruptRow as error:
+                ending = _corrupt(row, self.worker_id, error)
+                end_attempts(self.connection, self.spelling, [ending])
+        return claimed
+
+    def _admitted(self, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
+        """Return those that no limit holds back: the others are blocked now."""
+        limited = [row.seq for row in rows if _has(row, TIE_LIMITED)]
+        if not limited:
+            return rows
+        held_back = set(limited) - limits.admit(self.connection, self.spelling, limited)
+        return [row for row in rows if row.seq not in held_back]
+
+    def _without_expired(self, rows: Sequence[AnyRow]) -> list[AnyRow]:
+        end_expired(self.connection, self.spelling, [row for row in rows if row.is_expired])
+        return [row for row in rows if not row.is_expired]
+
+
+def _has(row: AnyRow, tie: int) -> bool:
+    return bool(number_of(row.ties) & tie)
+
+
+def _best(connection: Connection, queue: str, tasks: Sequence[str], limit: int) -> list[int]:
+    """Return the seqs of the jobs that come first over all these lanes."""
+    found: list[tuple[int, int]] = []
+    for first in range(0, len(tasks), _MOST_LANES):
+        some = tasks[first : first + _MOST_LANES]
+        count = 1 << (len(some) - 1).bit_length()
+        values: dict[str, Any] = {f"b_task{number}": None for number in range(count)}
+        values |= {f"b_task{number}": task for number, task in enumerate(some)}
+        values |= {"b_queue": queue, "b_limit": limit}
+        rows = connection.execute(sql.best_of(count), values)
+        found += [(number_of(row.rank), row.seq) for row in rows]
+    return [seq for _rank, seq in sorted(found)[:limit]]
+
+
+def _corrupt(row: AnyRow, worker_id: uuid.UUID, error: CorruptRow) -> Ending:
+    end = Failed(ErrorInfo(type=type(error).__name__, text=str(error)))
+    return Ending(
+        seq=row.seq,
+        number=row.number,
+        worker=worker_id.bytes,
+        queue=row.queue,
+        ties=number_of(row.ties),
+        end=end,
+    )

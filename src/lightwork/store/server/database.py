@@ -1,0 +1,233 @@
+"""Database: one on a server, as one store uses it; see store/database.py for each method.
+
+A forked child inherits sockets and no threads. Two processes on one connection would mix up
+their answers, so a child uses nothing of what was open, closes nothing of it, and is told to open
+the store again.
+
+Tables are made in a database that has none. Those of an earlier program are not touched
+unasked: other programs may be using them at this moment, on other machines.
+"""
+
+import contextlib
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Pool, exc
+
+from lightwork.errors import SchemaMismatch, StoreError, UsageError
+from lightwork.store.server.server import Server
+from lightwork.store.server.signs import NoSigns
+from lightwork.store.server.soon import Soon
+from lightwork.store.server.transactions import Transactions
+from lightwork.store.server.watch import Watch
+from lightwork.store.sql import schema
+from lightwork.store.sql.spelling import Spelling
+from lightwork.store.urls import not_ours, safe_url
+
+T = TypeVar("T")
+
+
+class ServerDatabase:
+    """A pool of connections, a thread for what nobody waits for, and whoever watches."""
+
+    def __init__(self, server: Server, url: URL, *, create: bool) -> None:
+        self.url = url.render_as_string(hide_password=False)
+        self.spelling: Spelling = server.spelling
+        self.signs = NoSigns()
+        self._server = server
+        self._where = safe_url(self.url)
+        # Whose connections are known to lead to this database.
+        self._joined: weakref.WeakSet[Pool] = weakref.WeakSet()
+        self._is_closed = False
+        self._is_forked = False
+        self._transactions = Transactions(server, url, self._where, on_commit=self._tell)
+        self._soon = Soon(self._where)
+        engines = self._transactions.engines
+        self._hints = server.hints(engines.writing, self._transactions.ask)
+        self._watch = Watch(self._ask_for_changes, self._hints)
+        try:
+            self._prepare(create=create)
+            self.largest_value = self._transactions.read(server.largest_value)
+        except BaseException:
+            self._hints.close()
+            self._transactions.close()
+            raise
+        _living.add(self)
+
+    def read(self, read: Callable[[Connection], T]) -> T:
+        """Return what `read` returns, which sees one snapshot."""
+        self._check_usable()
+        return self._transactions.read(read)
+
+    def look(self, look: Callable[[Connection], T]) -> T:
+        """Return what `look` returns, each of whose statements sees a snapshot of its own."""
+        self._check_usable()
+        return self._transactions.look(look)
+
+    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+        """Return what `write` returns once its transaction is committed."""
+        self._check_usable()
+        return self._transactions.write(write, is_quiet=is_quiet)
+
+    def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+        """Do the same without waiting."""
+        self._check_usable()
+        return self._soon.post(lambda: self.write(write))
+
+    def join(self, connection: Connection) -> None:
+        """Make a connection of the user's own ready for our statements: it needs nothing."""
+        self._check_usable()
+        pool = connection.engine.pool
+        if pool in self._joined:
+            return
+        server = self._server
+        is_ours = connection.dialect.name in server.dialects and connection.exec_driver_sql(
+            server.identity
+        ).scalar() == self._transactions.ask(server.identity)
+        if not is_ours:
+            raise not_ours(connection, self.url)
+        self._joined.add(pool)
+
+    def identity(self) -> object:
+        """Return what the server says."""
+        self._check_usable()
+        return self._transactions.ask(self._server.identity)
+
+    def note_commit(self) -> None:
+        """Wake those who wait for changes, here and elsewhere."""
+        if not (self._is_closed or self._is_forked):
+            self._tell()
+
+    def changes(self) -> int:
+        """Return a number that differs after any commit by anybody."""
+        self._check_usable()
+        return self._watch.changes()
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+        self._check_usable()
+        return self._watch.wait(seen, timeout)
+
+    def hurry(self) -> None:
+        """Let no call wait for longer than a second any more."""
+        self._transactions.hurry()
+
+    def align_clock(self) -> float:
+        """Do nothing: the server has a clock of its own."""
+        return 0.0
+
+    def close(self) -> None:
+        """Write what was posted, then let go of threads and connections; idempotent."""
+        if self._is_closed or self._is_forked:
+            return
+        self._soon.close()
+        self._is_closed = True
+        self._transactions.hurry()
+        self._watch.notify()
+        self._hints.close()
+        self._transactions.close()
+
+    def _prepare(self, *, create: bool) -> None:
+        if self._transactions.read(schema.is_current):
+            return
+        found = self._transactions.read(schema.revision)
+        if found:
+            raise SchemaMismatch(
+                f"store {self._where} has schema revision {found}, this program needs "
+                f"{schema.REVISIONS[-1]}; run `lightwork db upgrade {self._where}` when no older "
+                "program uses it any more"
+            )
+        if not create:
+            raise StoreError(
+                f"store {self._where} has no tables of lightwork; make them with "
+                f"`lightwork db init {self._where}`"
+            )
+        self._transactions.write(lambda connection: make_tables(self._server, connection))
+
+    def _tell(self) -> None:
+        # Others of this program hear of it without the server.
+        for database in list(_living):
+            if database.url == self.url:
+                database._watch.notify()
+        self._hints.send()
+
+    def _ask_for_changes(self) -> int:
+        self._check_usable()
+        return int(self._transactions.ask(self._server.changes))
+
+    def _check_usable(self) -> None:
+        if self._is_forked:
+            raise StoreError(
+                f"store {self._where} was opened before this process was forked; "
+                "open it again in the child"
+            )
+        if self._is_closed:
+            raise StoreError(f"store {self._where} was closed; open it again")
+
+
+def make_tables(server: Server, connection: Connection) -> None:
+    """Make the tables or bring them up to date, while no other program does."""
+    with server.schema_lock(connection):
+        if not schema.is_current(connection):
+            schema.upgrade(connection)
+
+
+@contextmanager
+def connect(server: Server, url: URL) -> Iterator[Connection]:
+    """Connect to a database that is there, to look at its tables whatever they are."""
+    engines = server.make_engines(url)
+    try:
+        where = safe_url(url.render_as_string(hide_password=False))
+        with driver_errors(server, where), engines.writing.connect() as connection:
+            yield connection
+    finally:
+        engines.writing.dispose()
+
+
+def upgrade(server: Server, url: URL) -> None:
+    """Make the tables of a database, or bring them up to date."""
+    with connect(server, url) as connection, connection.begin():
+        make_tables(server, connection)
+
+
+@contextmanager
+def driver_errors(server: Server, where: str) -> Iterator[None]:
+    """Turn what the driver raises in the block into errors about the store `where`."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise server.error_of(error, where) from error
+
+
+def check_driver(server: Server, url: URL, extra: str) -> None:
+    """Raise unless the driver of the URL can be imported.
+
+    Raises:
+        UsageError: It cannot; the text says what to install.
+    """
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise UsageError(
+            f"store {safe_url(url.render_as_string(hide_password=False))}: {server.name} needs a "
+            f'driver, which is not installed ({error}); pip install "lightwork[{extra}]"'
+        ) from error
+
+
+_living: weakref.WeakSet[ServerDatabase] = weakref.WeakSet()
+# Never collected: closing a connection in a child would end the parent's.
+_inherited: list[Any] = []
+
+
+def _be_forked() -> None:
+    with contextlib.suppress(RuntimeError):
+        for database in list(_living):
+            database._is_forked = True
+            _inherited.append(database._transactions)
+
+
+os.register_at_fork(after_in_child=_be_forked)

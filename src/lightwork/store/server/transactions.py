@@ -1,0 +1,229 @@
+"""Transactions: runs closures on a server, again where that is safe and helps.
+
+    conflict          another transaction won (deadlock, serialization): undone, runs again
+    dead connection   the pool's connection was gone before the commit was sent (the server was
+                      started anew, an administrator ended it): undone, runs once more on a new one
+    lost commit       the connection went while the commit was on its way: nobody here can
+                      tell whether it took place, and the error says so
+    no connection     said at once; whoever calls knows better whether to wait
+
+A closure speaks to its connection and does nothing else, so it may run more than once. No
+state is kept in a session: what a transaction needs is said in its BEGIN. So a pooler that gives
+a connection to another client after each transaction does no harm.
+
+There are at most MOST transactions at a time; who comes later waits for the end of another.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, event, exc
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from lightwork.clock import monotonic
+from lightwork.errors import StoreError, StoreUnavailable
+from lightwork.store.server.deadlines import Deadlines
+from lightwork.store.server.server import Server
+
+T = TypeVar("T")
+
+# How long a call may take where a whole event loop, or whoever wants to end, waits for it.
+SHORT: Final = 1.0
+MOST: Final = 20
+_NEVER: Final = float("inf")
+# How late who waits for a connection notices that it is to hurry.
+_NOTICE: Final = 0.1
+# Conflicts in a row; the pauses between them add up to about two seconds.
+_MOST_TRIES: Final = 12
+_FIRST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.5
+_ADVICE: Final = (
+    ". Nobody waits for longer in a thread that runs an event loop: `await "
+    "executor.submit_async(...)`, or what else has such a form, lets the loop go on"
+)
+# What else begins with WITH moves jobs.
+_READS: Final = ("SELECT", "WITH RECURSIVE")
+_HAS_WRITTEN: Final = "lightwork_has_written"
+# When whoever needs a new connection must have it, by the local clock.
+_connect_until: ContextVar[float] = ContextVar("lightwork_connect_until", default=_NEVER)
+
+
+class _Try:
+    """How far one run of a closure has come."""
+
+    is_committing = False
+    is_cut = False
+
+
+class Transactions:
+    """Those of one store; any thread may ask for one.
+
+    Args:
+        where: The store, as it may be shown.
+        on_commit: Called after each that somebody may wait for; returns at once.
+    """
+
+    def __init__(
+        self, server: Server, url: URL, where: str, *, on_commit: Callable[[], None]
+    ) -> None:
+        self._server = server
+        self._where = where
+        self.engines = server.make_engines(url)
+        self._on_commit = on_commit
+        for engine in {self.engines.writing, self.engines.reading}:
+            event.listen(engine, "do_connect", _bound_connect)
+            event.listen(engine, "handle_error", _note_disconnect)
+        event.listen(self.engines.writing, "before_cursor_execute", _note_write)
+        self._deadlines = Deadlines(server.cut)
+        self._free = threading.BoundedSemaphore(MOST)
+        # When all must have ended, once somebody is in a hurry.
+        self._hurried_until = _NEVER
+
+    def read(self, read: Callable[[Connection], T]) -> T:
+        """Return what `read` returns, which sees one snapshot."""
+        return self._run(self.engines.reading, read)
+
+    def look(self, look: Callable[[Connection], T]) -> T:
+        """Return what `look` returns, each of whose statements sees a snapshot of its own."""
+        return self._run(self.engines.asking, look)
+
+    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+        """Return what `write` returns once its transaction is committed.
+
+        One that has only read is not: to every program a commit is news.
+        """
+        return self._run(self.engines.writing, write, is_quiet=is_quiet)
+
+    def ask(self, statement: str) -> Any:
+        """Execute one statement by itself; return the last value of the first row, if there is one."""
+
+        def ask(connection: Connection) -> Any:
+            found = connection.exec_driver_sql(statement)
+            row = found.first() if found.returns_rows else None
+            return row[-1] if row else None
+
+        return self._run(self.engines.asking, ask)
+
+    def hurry(self) -> None:
+        """Let nothing take longer than SHORT any more, what runs now included."""
+        self._hurried_until = min(self._hurried_until, monotonic() + SHORT)
+        self._deadlines.hurry(self._hurried_until)
+
+    def close(self) -> None:
+        """Let go of the connections; idempotent."""
+        self._deadlines.close()
+        for engine in (self.engines.writing, self.engines.reading):
+            # Whoever has a connection still will give it back to a pool that nobody closes any more.
+            event.listen(engine.pool, "checkin", _close_late)
+            engine.dispose()
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T], *, is_quiet: bool = True) -> T:
+        until = monotonic() + self._patience()
+        tries = 0
+        while True:
+            step = _Try()
+            try:
+                with self._turn(until):
+                    result = self._try(engine, work, until, step)
+            except exc.DBAPIError as error:
+                pause = self._pause_before_next(error, step, tries)
+                if pause is None or monotonic() + pause >= until:
+                    raise self._error(error, step) from error
+            else:
+                if step.is_committing and not is_quiet:
+                    self._on_commit()
+                return result
+            tries += 1
+            time.sleep(pause)
+
+    @contextmanager
+    def _turn(self, until: float) -> Iterator[None]:
+        """Wait until fewer than MOST transactions run; a connection that is made has until then."""
+        while not self._free.acquire(timeout=_NOTICE):
+            if monotonic() > min(until, self._hurried_until):
+                raise StoreUnavailable(
+                    f"store {self._where}: {MOST} transactions of this program run already, and "
+                    f"none has ended for {SHORT:g} s; nothing was changed"
+                )
+        token = _connect_until.set(until)
+        try:
+            yield
+        finally:
+            _connect_until.reset(token)
+            self._free.release()
+
+    def _try(self, engine: Engine, work: Callable[[Connection], T], until: float, step: _Try) -> T:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            with self._deadlines.of(driver, until) as deadline:
+                try:
+                    with connection.begin() as transaction:
+                        connection.info[_HAS_WRITTEN] = False
+                        result = work(connection)
+                        if connection.info[_HAS_WRITTEN]:
+                            step.is_committing = True
+                        else:
+                            transaction.rollback()
+                finally:
+                    step.is_cut = deadline.is_over
+        return result
+
+    def _patience(self) -> float:
+        is_short = self._hurried_until != _NEVER or asyncio._get_running_loop() is not None
+        return SHORT if is_short else _NEVER
+
+    def _pause_before_next(self, error: exc.DBAPIError, step: _Try, tries: int) -> float | None:
+        """Return how many seconds to wait before another try; None: there is none."""
+        if step.is_cut:
+            return None
+        if error.connection_invalidated:
+            return None if step.is_committing or tries else 0.0
+        if self._server.is_conflict(error) and tries < _MOST_TRIES:
+            longest = min(_FIRST_PAUSE * (1 << tries), _LONGEST_PAUSE)
+            return random.uniform(0.5, 1.0) * longest
+        return None
+
+    def _error(self, error: exc.DBAPIError, step: _Try) -> StoreError:
+        if step.is_committing and error.connection_invalidated:
+            return StoreUnavailable(
+                f"store {self._where}: the connection was lost during the commit, which may have "
+                "taken place; submit again with the same ids to find out"
+            )
+        if step.is_cut:
+            advice = _ADVICE if self._hurried_until == _NEVER else ""
+            return StoreUnavailable(
+                f"store {self._where}: no answer for {SHORT:g} s, because of somebody's lock or "
+                f"because {self._server.name} hangs; nothing was changed{advice}"
+            )
+        return self._server.error_of(error, self._where)
+
+
+def _note_disconnect(context: ExceptionContext) -> None:
+    """Tell SQLAlchemy of a lost connection whose error it does not know for one."""
+    # psycopg cut off in the middle of many rows: "cannot exit pipeline mode while busy".
+    if context.connection is not None and not context.is_disconnect:
+        driver: Any = context.connection.connection.driver_connection
+        is_open = driver.open if hasattr(driver, "open") else not driver.closed
+        context.is_disconnect = not is_open
+
+
+def _note_write(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+    if not statement.startswith(_READS):
+        connection.info[_HAS_WRITTEN] = True
+
+
+def _bound_connect(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+    left = _connect_until.get() - monotonic()
+    if left != _NEVER:
+        parameters["connect_timeout"] = max(1, round(left))
+
+
+def _close_late(_driver: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()

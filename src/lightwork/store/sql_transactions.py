@@ -1,0 +1,84 @@
+"""SQL transactions: a database, and how an operation becomes a read or a write of it."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Concatenate, ParamSpec, Self, TypeAlias, TypeVar
+
+from sqlalchemy import Connection
+
+from lightwork.store.database import Database
+from lightwork.store.opening import kind_of
+from lightwork.store.urls import safe_url
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Operation: TypeAlias = Callable[Concatenate[Connection, P], T]
+
+
+class SqlTransactions:
+    """What every part of a store in SQL is made of."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self.database: Database = kind_of(url).open_database(url, create=create)
+        self._spelling = self.database.spelling
+        self._signs = self.database.signs
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this store again."""
+        return self.database.url
+
+    @property
+    def safe_url(self) -> str:
+        """The URL as it may be shown and logged."""
+        return safe_url(self.url)
+
+    def changes(self) -> int:
+        """Return a number that differs after any commit by anybody."""
+        return self.database.changes()
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up."""
+        return self.database.wait(seen, timeout)
+
+    def hurry(self) -> None:
+        """Let no call wait for the database for longer than a second any more."""
+        self.database.hurry()
+
+    def close(self) -> None:
+        """Let go of files and threads; idempotent."""
+        self.database.close()
+
+    def align_clock(self) -> float:
+        """Bring the database clock a little nearer to the wall clock."""
+        return self.database.align_clock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<SqlStore {self.safe_url}>"
+
+    def _read(self, operation: Operation[P, T], *values: P.args, **options: P.kwargs) -> T:
+        return self.database.read(lambda connection: operation(connection, *values, **options))
+
+    def _look(self, operation: Operation[P, T], *values: P.args, **options: P.kwargs) -> T:
+        return self.database.look(lambda connection: operation(connection, *values, **options))
+
+    def _write_quietly(self, operation: Operation[P, T], *values: P.args, **options: P.kwargs) -> T:
+        return self.database.write(
+            lambda connection: operation(connection, *values, **options), is_quiet=True
+        )
+
+    def _write(self, operation: Operation[P, T], *values: P.args, **options: P.kwargs) -> T:
+        return self.database.write(lambda connection: operation(connection, *values, **options))
+
+    def _write_soon(
+        self, operation: Operation[P, T], *values: P.args, **options: P.kwargs
+    ) -> Future[T]:
+        return self.database.write_soon(
+            lambda connection: operation(connection, *values, **options)
+        )

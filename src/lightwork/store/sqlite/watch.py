@@ -1,0 +1,160 @@
+"""Watch: notices that a SQLite file was changed, by us or by another process.
+
+`PRAGMA data_version` on a connection that never writes differs after every commit
+of any other connection, takes no lock and costs a few microseconds; so it is the
+counter. A commit of this process wakes those who wait at once. One of another process rings a
+bell (bell/bell.py), if lightwork made it and the system has inotify; all are
+found by looking: after t seconds without a change the next look comes
+t/50 later, between 1 ms and 20 ms, or 100 ms where the bell is heard. A job thus waits for at most a fiftieth of the
+time in which nothing happened, and an idle process looks 10 or 50 times a second, however
+many wait: one of them looks for all, and wakes them when there is something.
+
+The connection has read once before it is given here: since then this process holds
+SQLite's shared lock, so nobody else takes itself for the last user and removes the WAL.
+
+`_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`
+and `_is_watched`.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from lightwork.clock import monotonic
+from lightwork.errors import StoreError
+from lightwork.store.sqlite.errors import driver_errors
+from lightwork.store.sqlite.fork_gate import ForkGate
+from lightwork.store.sqlite.same_file import SameFile
+
+SHORTEST_PAUSE: Final = 0.001
+LONGEST_PAUSE: Final = 0.020
+# Where whoever writes with lightwork is heard: others may be found later.
+HEARD_PAUSE: Final = 0.100
+# How late whoever waits hears that the file is gone.
+_SAME_SECONDS: Final = 0.1
+_PART_OF_IDLE_TIME: Final = 1 / 50
+
+
+class Watch:
+    """Counts changes of one file and waits for them.
+
+    Args:
+        same: Raises if the file is no longer what it was: then no change will ever come.
+        listen: Called when somebody waits: from now on others may call `changes` when there are any;
+            says whether they will.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        where: str,
+        *,
+        gate: ForkGate,
+        same: SameFile,
+        listen: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._where = where
+        self._gate = gate
+        self._same = same
+        self._listen = listen
+        self._longest = LONGEST_PAUSE
+        self._lock = threading.Lock()
+        self._seen = version_of(connection)
+        self._changed_at = monotonic()
+        self._commits = 0
+        # Looked at so seldom, because it costs as much as all else here.
+        self._same_until = 0.0
+        self._woken = threading.Condition()
+        # Whether one of those who wait looks for them all.
+        self._is_watched = False
+
+    def changes(self) -> int:
+        """Return a number that differs after every commit."""
+        with self._gate, self._lock:
+            if self._connection is None:
+                raise StoreError(f"store {self._where} was closed; open it again")
+            version = self._version(self._connection)
+            is_news = version != self._seen
+            if is_news:
+                self._seen, self._changed_at = version, monotonic()
+        if is_news:
+            self.notify()
+        return version
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        now = monotonic()
+        if now < self._same_until:
+            try:
+                return version_of(connection)
+            except sqlite3.Error:
+                # Of a file that is gone SQLite says this and that.
+                self._same.check()
+        with self._same, driver_errors(self._where):
+            version = version_of(connection)
+        self._same_until = now + _SAME_SECONDS
+        return version
+
+    def notify(self) -> None:
+        """Wake those who wait: somebody has committed."""
+        with self._woken:
+            self._commits += 1
+            self._woken.notify_all()
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+        self._longest = HEARD_PAUSE if self._listen() else LONGEST_PAUSE
+        deadline = monotonic() + timeout
+        has_looked = False
+        try:
+            while True:
+                commits = self._commits
+                changes = self.changes()
+                left = deadline - monotonic()
+                if changes != seen or left <= 0:
+                    return changes
+                has_looked = self._pause(commits, left)
+        finally:
+            if has_looked:
+                # Whoever waits on is to look now.
+                with self._woken:
+                    self._woken.notify()
+
+    def close(self) -> None:
+        """Let go of the connection and wake those who wait, who then fail."""
+        with self._gate, self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+        self.notify()
+
+    def close_inherited(self) -> None:
+        """Let go of the connection in a forked child, where no lock means anything."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _pause(self, commits: int, left: float) -> bool:
+        """Wait for the next look, or for word of another's; return whether it was the first."""
+        with self._woken:
+            if self._commits != commits:
+                return False
+            if self._is_watched:
+                self._woken.wait(left)
+                return False
+            self._is_watched = True
+            try:
+                self._woken.wait(min(self._next_pause(), left))
+            finally:
+                self._is_watched = False
+            return True
+
+    def _next_pause(self) -> float:
+        idle = monotonic() - self._changed_at
+        return min(max(idle * _PART_OF_IDLE_TIME, SHORTEST_PAUSE), self._longest)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the number that differs after a commit of any other connection."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,1 @@
+"""Tasks: registered functions with policy, and what they are called."""

@@ -1,0 +1,1 @@
+"""Middleware: what users have run around each attempt, where the attempt runs."""

@@ -1,0 +1,1 @@
+"""Transaction: jobs that record their outcome themselves, with what they write into the database."""

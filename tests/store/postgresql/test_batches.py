@@ -1,0 +1,86 @@
+"""Many rows go to PostgreSQL as arrays, in one statement; see server/together.py."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from lightwork.lifecycle import Succeeded
+from lightwork.model import State
+from lightwork.store.postgresql import spelling
+from lightwork.store.postgresql.packed import Blobs, Integers, Numbers, Packed, Texts
+from lightwork.store.sqlstore import SqlStore
+from store.steps import LANES, new_job, registered, state_of, submitted
+
+COLUMNS = {
+    "bigint": Integers([0, -1, 2**63 - 1, -(2**63), None]),
+    "float8": Numbers([0.0, -1.5, 1e300, None]),
+    "bytea": Blobs([b"", b"\0\xff\\", b"x" * 100_000, None]),
+    "text": Texts(["", "größe ☃ \\ \" ' {}", "NULL", None]),
+}
+
+
+@pytest.mark.parametrize(("kind", "column"), COLUMNS.items(), ids=COLUMNS)
+def test_an_array_arrives_as_it_was_packed(store: SqlStore, kind: str, column: Packed) -> None:
+    def ask(connection: Connection) -> list[Any]:
+        query = f"SELECT unnest(CAST(%(sent)s AS {kind}[]))"
+        return list(connection.exec_driver_sql(query, {"sent": column}).scalars())
+
+    arrived = store.database.read(ask)
+
+    assert arrived == column.values
+
+
+def test_jobs_of_many_megabytes_go_in_several_statements(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spelling, "_MOST_BYTES", 1000)
+    jobs = [new_job(payload=bytes([number]) * 400) for number in range(9)]
+
+    kept = store.submit(jobs)
+
+    claimed = store.claim(registered(store), lanes=LANES, limit=9)
+    assert kept == [True] * 9
+    assert [attempt.payload for attempt in claimed] == [job.payload for job in jobs]
+
+
+def test_a_batch_is_acked_in_as_many_statements_as_a_pair(store: SqlStore) -> None:
+    assert len(acking(store, 200)) == len(acking(store, 2))
+
+
+def test_a_name_that_is_too_long_is_refused_and_not_cut_off(store: SqlStore) -> None:
+    with pytest.raises(Exception, match="too long"):
+        store.submit([new_job(task="x" * 501), new_job()])
+
+
+def test_what_is_moved_by_one_statement_is_known_to_be_a_change(store: SqlStore) -> None:
+    job_id = submitted(store)
+
+    store.cancel([job_id])
+
+    assert state_of(store, job_id) is State.CANCELLED
+
+
+def acking(store: SqlStore, size: int) -> list[str]:
+    """Return the statements that record the ends of so many jobs."""
+    worker = registered(store)
+    store.submit([new_job() for _ in range(size)])
+    ends = [(one, Succeeded(b"")) for one in store.claim(worker, lanes=LANES, limit=size)]
+    return sent_while(store, lambda: store.ack(worker, ends))
+
+
+def sent_while(store: SqlStore, act: Any) -> list[str]:
+    engine = store.database._transactions.engines.writing  # type: ignore[attr-defined]
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        # Word to others goes by itself, from a thread.
+        if "NOTIFY" not in statement:
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return statements
