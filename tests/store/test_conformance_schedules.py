@@ -18,12 +18,13 @@ from lightwork.store.schedules import running
 from lightwork.store.views import ScheduleView
 from store.steps import claim_one, execute, registered, state_of, view_of
 
-MINUTE = timedelta(minutes=1)
-EVERY_MINUTE = "* * * * *"
+HOUR = timedelta(hours=1)
+# Rare enough that none falls due while a test looks: it would be due once more.
+EVERY_HOUR = "0 * * * *"
 
 
 def new(name: str = "nightly", **changes: Any) -> NewSchedule:
-    given: dict[str, Any] = {"task": "jobs:work", "spec": EVERY_MINUTE, "payload": b"\x01payload"}
+    given: dict[str, Any] = {"task": "jobs:work", "spec": EVERY_HOUR, "payload": b"\x01payload"}
     return NewSchedule(name=name, **(given | changes))
 
 
@@ -47,10 +48,10 @@ def set_next(store: Store, at: datetime, name: str = "nightly") -> None:
     execute(store, "UPDATE schedule SET next_at = :at WHERE name = :n", {"at": ms(at), "n": name})
 
 
-def make_due(store: Store, name: str = "nightly", *, minutes: int = 0) -> datetime:
-    """Have it be due since so many whole minutes, and return when that was."""
+def make_due(store: Store, name: str = "nightly", *, hours: int = 0) -> datetime:
+    """Have it be due since so many whole hours, and return when that was."""
     now = kept(store, name).read_at
-    due_at = now.replace(second=0, microsecond=0) - minutes * MINUTE
+    due_at = now.replace(minute=0, second=0, microsecond=0) - hours * HOUR
     set_next(store, due_at, name)
     return due_at
 
@@ -87,7 +88,7 @@ def test_interval_is_due_after_one(store: Store) -> None:
 
     assert view.next_at is not None
     declared_at = view.next_at - timedelta(hours=1.5)
-    assert declared_at <= view.created_at <= view.read_at < declared_at + MINUTE
+    assert declared_at <= view.created_at <= view.read_at < declared_at + HOUR
 
 
 def test_schedules_are_listed_by_name(store: Store) -> None:
@@ -109,7 +110,7 @@ def test_declared_again_nothing_changes(store: Store) -> None:
 @pytest.mark.parametrize("change", [{"spec": "0 3 * * *"}, {"tz": "America/New_York"}])
 def test_schedule_of_other_times_is_due_from_now_on(store: Store, change: dict[str, str]) -> None:
     declared(store)
-    make_due(store, minutes=5)
+    make_due(store, hours=5)
 
     names = store.declare_schedules([new(**change)])
 
@@ -130,7 +131,7 @@ def test_schedule_of_other_times_is_due_from_now_on(store: Store, change: dict[s
 )
 def test_what_else_changes_leaves_a_due_time_due(store: Store, change: dict[str, Any]) -> None:
     declared(store)
-    due_at = make_due(store, minutes=5)
+    due_at = make_due(store, hours=5)
 
     names = store.declare_schedules([new(**change)])
 
@@ -205,7 +206,7 @@ def test_due_schedule_becomes_a_job(store: Store) -> None:
     assert (run.schedule, run.due_at) == ("nightly", ms(due_at))
     assert due_at_of(str(run.job_id)) == due_at
     assert (job.state, job.due_at, job.priority, job.policy.retries) == (State.READY, due_at, 3, 2)
-    assert (view.next_at, view.last_at, view.last_job) == (due_at + MINUTE, due_at, run.job_id)
+    assert (view.next_at, view.last_at, view.last_job) == (due_at + HOUR, due_at, run.job_id)
     attempt = claim_one(store, registered(store))
     assert (attempt.task, attempt.payload) == ("jobs:work", b"\x01payload")
 
@@ -242,9 +243,9 @@ def test_workers_at_the_same_due_time_make_one_job(url: str, store: Store) -> No
     store.declare_schedules([new(name, catch_up=CatchUp.ALL) for name in names])
     runs = []
     try:
-        for minutes in (2, 5, 8):
+        for hours in (2, 5, 8):
             # What was due before is due again, and three times that were not.
-            first = {name: make_due(store, name, minutes=minutes) for name in names}
+            first = {name: make_due(store, name, hours=hours) for name in names}
             start = threading.Barrier(len(stores))
 
             def run(one: Store, start: threading.Barrier = start) -> Any:
@@ -261,7 +262,7 @@ def test_workers_at_the_same_due_time_make_one_job(url: str, store: Store) -> No
     for name in names:
         last_at = kept(store, name).last_at
         assert last_at is not None
-        expected = range(ms(first[name]), ms(last_at) + 1, 60_000)
+        expected = range(ms(first[name]), ms(last_at) + 1, 3_600_000)
         assert sorted(at for schedule, at in made if schedule == name) == list(expected)
     assert sorted(run.job_id for run in runs) == sorted(job_ids(store))
 
@@ -295,7 +296,7 @@ def test_due_time_that_comes_again_makes_no_second_job(store: Store) -> None:
     again = store.run_due_schedules()
 
     assert (again, job_ids(store)) == ([], [run.job_id])
-    assert kept(store).next_at == due_at + MINUTE
+    assert kept(store).next_at == due_at + HOUR
 
 
 def test_schedule_that_is_removed_and_declared_again_makes_no_second_job(store: Store) -> None:
@@ -313,14 +314,14 @@ def test_schedule_that_is_removed_and_declared_again_makes_no_second_job(store: 
 @pytest.mark.parametrize(("catch_up", "made"), [("none", []), ("one", [0]), ("all", [3, 2, 1, 0])])
 def test_what_was_missed_is_caught_up(store: Store, catch_up: str, made: list[int]) -> None:
     # graphile-worker's cron stopped after the database had been down.
-    declared(store, catch_up=CatchUp(catch_up), spec="0,1,2,3 0 1 1 *")
+    declared(store, catch_up=CatchUp(catch_up), spec="0 0,1,2,3 1 1 *")
     execute(store, "UPDATE schedule SET next_at = 1767225600000")  # 1 January 2026, 00:00 UTC
 
     runs = store.run_due_schedules()
 
     first = datetime.fromisoformat("2026-01-01T00:00+00:00")
     assert due_times(store, [run.job_id for run in runs]) == [
-        first + (3 - back) * MINUTE for back in made
+        first + (3 - back) * HOUR for back in made
     ]
     next_at = kept(store).next_at
     assert next_at is not None
@@ -329,13 +330,13 @@ def test_what_was_missed_is_caught_up(store: Store, catch_up: str, made: list[in
 
 def test_catching_up_is_bounded_in_each_transaction(store: Store) -> None:
     declared(store, catch_up=CatchUp.ALL)
-    first = make_due(store, minutes=250)
+    first = make_due(store, hours=250)
 
     made = [store.run_due_schedules(limit=100) for _ in range(4)]
 
     assert [len(runs) for runs in made[:2]] == [100, 100]
     times = [run.due_at for runs in made for run in runs]
-    assert times[:251] == [ms(first + number * MINUTE) for number in range(251)]
+    assert times[:251] == [ms(first + number * HOUR) for number in range(251)]
     assert kept(store).next_at > kept(store).read_at  # type: ignore[operator]
 
 
@@ -343,7 +344,7 @@ def test_clock_that_is_put_back_lets_the_schedule_go_on(store: Store) -> None:
     # With a due time that lies years ahead it would be silent for years.
     view = declared(store)
     made_at = view.read_at + timedelta(days=3650)
-    values = {"next": ms(made_at + MINUTE), "last": ms(made_at)}
+    values = {"next": ms(made_at + HOUR), "last": ms(made_at)}
     execute(store, "UPDATE schedule SET next_at = :next, last_at = :last", values)
 
     runs = store.run_due_schedules()
@@ -351,12 +352,12 @@ def test_clock_that_is_put_back_lets_the_schedule_go_on(store: Store) -> None:
     view = kept(store)
     assert (runs, view.last_at) == ([], None)
     assert view.next_at is not None
-    assert view.read_at < view.next_at <= view.read_at + MINUTE
+    assert view.read_at < view.next_at <= view.read_at + HOUR
 
 
 def test_clock_that_is_put_back_a_little_changes_nothing(store: Store) -> None:
     declared(store)
-    due_at = make_due(store, minutes=-1)
+    due_at = make_due(store, hours=-1)
     execute(store, "UPDATE schedule SET last_at = :at", {"at": ms(due_at)})
 
     assert store.run_due_schedules() == []
@@ -408,7 +409,7 @@ def test_store_with_schedules_is_healthy(store: Store) -> None:
 
 def test_paused_schedule_makes_no_jobs(store: Store) -> None:
     declared(store)
-    make_due(store, minutes=3)
+    make_due(store, hours=3)
 
     assert store.pause_schedule("nightly")
     assert store.pause_schedule("nightly")
@@ -421,7 +422,7 @@ def test_paused_schedule_makes_no_jobs(store: Store) -> None:
 @pytest.mark.parametrize("catch_up", CatchUp)
 def test_due_times_of_a_pause_are_not_caught_up(store: Store, catch_up: CatchUp) -> None:
     declared(store, catch_up=catch_up)
-    make_due(store, minutes=3)
+    make_due(store, hours=3)
     store.pause_schedule("nightly")
 
     assert store.resume_schedule("nightly")
@@ -430,7 +431,7 @@ def test_due_times_of_a_pause_are_not_caught_up(store: Store, catch_up: CatchUp)
     view = kept(store)
     assert (store.run_due_schedules(), view.paused_at) == ([], None)
     assert view.next_at is not None
-    assert view.read_at < view.next_at <= view.read_at + MINUTE
+    assert view.read_at < view.next_at <= view.read_at + HOUR
 
 
 def test_removed_schedule_makes_no_jobs_though_it_was_due(store: Store) -> None:

@@ -15,7 +15,7 @@ def made_twice(store: Store, on_conflict: OnConflict) -> list[State]:
     """Return the states of the jobs of two due times whose key is one, first to last."""
     key = UniqueKey(b"k" * 16, "end", 0.0, on_conflict)
     declared(store, unique=key, catch_up=CatchUp.ALL)
-    make_due(store, minutes=5)
+    make_due(store, hours=5)
     for _ in range(2):
         store.run_due_schedules(limit=1)
     return [view.state for view in reversed(store.jobs())]
@@ -59,7 +59,7 @@ def test_key_of_a_schedule_is_free_again_when_its_job_has_ended(store: Store) ->
 
 def test_jobs_of_a_schedule_keep_to_its_limits(store: Store) -> None:
     declared(store, limits=(Limit("one", running=1),), catch_up=CatchUp.ALL)
-    make_due(store, minutes=2)
+    make_due(store, hours=2)
     store.run_due_schedules()
     worker = registered(store)
 

@@ -10,9 +10,16 @@ from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from lightwork.errors import StoreError, StoreUnavailable, UsageError
 from lightwork.model import Lane, State
+from lightwork.store.mariadb.database import MARIADB
+from lightwork.store.sql import schema
 from lightwork.store.sqlstore import SqlStore
 from store.servers import new_database
 from store.steps import new_job, registered, state_of, submitted
+
+_OTHERWISE = text(
+    "SELECT table_name, column_name, collation_name FROM information_schema.columns "
+    "WHERE table_schema = DATABASE() AND collation_name <> 'utf8mb4_bin'"
+)
 
 
 def with_driver(url: str, name: str) -> str:
@@ -52,6 +59,18 @@ def test_names_that_differ_in_case_are_different(store: SqlStore) -> None:
     store.submit([new_job(queue=name) for name in ("mail", "Mail", "mäil")])
 
     assert [len(store.lanes([name])) for name in ("mail", "Mail", "MAIL")] == [1, 1, 0]
+
+
+def test_tables_are_right_as_they_are_made() -> None:
+    with (
+        new_database("mariadb") as url,
+        MARIADB.make_engines(make_url(url)).writing.begin() as connection,
+    ):
+        schema.upgrade(connection)
+
+        otherwise = connection.execute(_OTHERWISE).all()
+
+    assert otherwise == []
 
 
 def test_an_error_of_another_kind_is_not_taken_for_a_known_id(store: SqlStore) -> None:

@@ -14,8 +14,6 @@ from lightwork.store.mariadb.spelling import SPELLING
 from lightwork.store.server import database as server
 from lightwork.store.server.server import Engines, NoHints, Server
 from lightwork.store.sql.job_engine import JobEngine
-from lightwork.store.sql.schema import VERSION_TABLE
-from lightwork.store.tables.types import metadata
 from lightwork.store.urls import parse, safe_url
 
 _DRIVERS: Final = {
@@ -29,11 +27,6 @@ _DRIVERS: Final = {
 # a commit before it takes place. What cleans up after commits looks like news, for a moment.
 _CHANGES: Final = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_lsn_current', 'Innodb_redo_log_current_lsn')"
 _IDENTITY: Final = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
-# Names are compared byte by byte, as elsewhere: `Mail` is not `mail`.
-_OTHERWISE: Final = text(
-    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-    "AND table_collation <> 'utf8mb4_bin'"
-)
 _LOCK_SECONDS: Final = 60
 # What stands beside a value in its statement.
 _REST_OF_ROW: Final = 64 * 1024
@@ -210,10 +203,6 @@ def _schema_lock(connection: Connection) -> Iterator[None]:
         )
     try:
         yield
-        ours = metadata.tables.keys() | {VERSION_TABLE}
-        for table in ours.intersection(connection.scalars(_OTHERWISE)):
-            convert = f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-            connection.execute(text(convert))
     finally:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
 
