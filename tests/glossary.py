@@ -49,8 +49,12 @@ BANNED_IN_CLASSES: Final = {r"base": "the noun itself, or what sets it apart"}
 
 # (files, word) that may stand, with the reason.
 ALLOWED: Final = {
-    ("multiprocessing.py", "manager"): "the standard library's name, offered as a drop-in",
-    ("multiprocessing.py", "managers"): "the same",
+    ("multiprocessing/*", "manager"): "the standard library's name, offered as a drop-in",
+    ("multiprocessing/*", "managers"): "the same",
+    ("multiprocessing/*", "broker"): "the small process that hosts the primitives of a machine",
+    ("machines/*", "broker"): "the same",
+    ("sync/*", "broker"): "the same",
+    ("sync/*", "brokers"): "the same",
     ("contrib/joblib/*", "backend"): "joblib's name for what is registered with it",
 }
 

@@ -61,6 +61,7 @@ LAYERS: Final = (
             "error_info.py",
             "tasks/ bounds/ schedule/",
             "histogram.py",
+            "machines/",
         ),
         "Decisions: no clock, no I/O, no SQL",
         is_pure=True,
@@ -74,7 +75,7 @@ LAYERS: Final = (
     Layer("work", ("work/",), "Workers: claim, run, heartbeat, ack; maintenance; supervisor"),
     Layer(
         "face",
-        ("durable/ executors.py", "multiprocessing.py", "testing.py"),
+        ("durable/ executors.py", "multiprocessing/", "testing.py"),
         "What a program that uses lightwork holds in its hands",
     ),
     Layer("terminal", ("terminal/",), "What people type and read, the same at every verb"),
@@ -89,6 +90,7 @@ LAYERS: Final = (
 ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "pool/": ("call memory", "wire", "map", "executor", "child", "link", "process thread", "."),
     "net/": ("keys", "wire", "server client", "."),
+    "sync/": ("host.py", "local broker arena stored", "."),
     "cli/": ("db doctor jobs metrics status worker", "schedules serve", "."),
     "store/": (
         "urls.py views.py histogram.py",

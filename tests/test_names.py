@@ -26,7 +26,7 @@ FAIR_USES = [
     ("pool/a.py", "text = 'a consumer of text that nobody reads'"),
     ("pool/a.py", "class Database: factor = utilisation = 1"),
     ("pool/a.py", '"""A context manager, a signal handler."""'),
-    ("multiprocessing.py", "def Manager(): 1"),
+    ("multiprocessing/a.py", "def Manager(): 1"),
 ]
 
 

@@ -159,6 +159,14 @@ class LeaseLost(Error):  # noqa: N818
     __module__ = "lightwork"
 
 
+class LockLost(LeaseLost):
+    """A lock or another grant is no longer ours: this process's session at its host has ended.
+
+    Another may hold it since. What was written under it may have been written twice; a resource
+    that checks the lock's `token` has refused the older one.
+    """
+
+
 class RemoteError(Error):
     """Stands for an exception that could not be pickled or rebuilt.
 
