@@ -7,6 +7,7 @@ seen can refuse whoever held the lock before and does not know that it lost it.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lightwork.machines.callers import Callers, without, without_session
 from lightwork.machines.shapes import Answer, Ask, Caller, Cells, Event, Lost, Plain, Withdraw
 
 NOT_HELD: Final = "not held"
@@ -31,11 +32,11 @@ class LockState:
     count: int = 0
     token: int = 0
     is_inherited: bool = False
-    waiting: tuple[Caller, ...] = ()
+    waiting: Callers = ()
 
 
 class LockMachine:
-    """Acquire, try, release, break, locked."""
+    """Acquire, try, release, break, locked, count (how often the caller may release it)."""
 
     kind = "lock"
 
@@ -53,12 +54,14 @@ class LockMachine:
             case Ask(caller, "release"):
                 return _release(state, caller)
             case Ask(caller, "break"):
-                after, answers = _pass_on(replace(state, is_inherited=True))
-                return after, (*answers, Answer(caller, state.holder is not None))
+                return _break(state, caller)
             case Ask(caller, "locked"):
                 return state, (Answer(caller, state.holder is not None),)
+            case Ask(caller, "count"):
+                count = state.count if _may_release(state, caller) else 0
+                return state, (Answer(caller, count),)
             case Withdraw(caller):
-                return replace(state, waiting=_without(state.waiting, caller)), ()
+                return replace(state, waiting=without(state.waiting, caller)), ()
             case Lost(session):
                 return _lose(state, session)
         raise AssertionError(f"a lock was asked for what it does not know: {event}")
@@ -77,13 +80,9 @@ def _acquire(
 
 
 def _release(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, ...]]:
-    """Take it back from any thread of the session that holds it, as `threading` does; an RLock from its thread."""
     if state.holder is None:
         return state, (Answer(caller, refused=NOT_HELD),)
-    is_its = (
-        state.holder == caller if state.is_reentrant else state.holder.session == caller.session
-    )
-    if not is_its:
+    if not _may_release(state, caller):
         return state, (Answer(caller, refused=HELD_BY_ANOTHER),)
     if state.count > 1:
         return replace(state, count=state.count - 1), (Answer(caller),)
@@ -91,8 +90,23 @@ def _release(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer,
     return after, (Answer(caller), *answers)
 
 
+def _break(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, ...]]:
+    """Take it from its holder, who is not told, as from one that was lost."""
+    if state.holder is None:
+        return state, (Answer(caller, False),)
+    after, answers = _pass_on(replace(state, is_inherited=True))
+    return after, (Answer(caller, True), *answers)
+
+
+def _may_release(state: LockState, caller: Caller) -> bool:
+    """Whether it is the caller's: as in `threading` any thread of a session lets go, but only its own of an RLock."""
+    if state.holder is None or state.is_reentrant:
+        return state.holder == caller
+    return state.holder.session == caller.session
+
+
 def _lose(state: LockState, session: bytes) -> tuple[LockState, tuple[Answer, ...]]:
-    left = replace(state, waiting=tuple(c for c in state.waiting if c.session != session))
+    left = replace(state, waiting=without_session(state.waiting, session))
     if left.holder is None or left.holder.session != session:
         return left, ()
     return _pass_on(replace(left, is_inherited=True))
@@ -113,7 +127,3 @@ def _grant(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, .
     """Give it; the answer is the token, and whether the last holder was lost with it."""
     after = replace(state, holder=caller, count=1, token=state.token + 1, is_inherited=False)
     return after, (Answer(caller, (after.token, state.is_inherited)),)
-
-
-def _without(callers: tuple[Caller, ...], caller: Caller) -> tuple[Caller, ...]:
-    return tuple(other for other in callers if other != caller)

@@ -38,7 +38,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The caller waits no longer: its time is up. It has no effect if it does not wait."""
+    """The caller waits no longer: its time is up. It has no effect if it does not wait.
+
+    If the step answers it all the same (a put of which a part is in), that is its answer.
+    """
 
     caller: Caller
 
@@ -60,7 +63,7 @@ class Answer:
     Attributes:
         caller: Who.
         value: What was asked for.
-        refused: A word for why not (RELEASED_UNHELD and its like in the machine's module);
+        refused: A word for why not (NOT_HELD and its like in the machine's module);
             "": it is as asked.
     """
 

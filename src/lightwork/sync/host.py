@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lightwork.machines.shapes import Plain
 
@@ -51,7 +51,9 @@ class Host(Protocol):
             timeout: Seconds to wait for the answer, 0.0: none; None: without end.
             undo: Of what waits: the verb and arguments that give back what was answered, for when
                 the waiting thread is interrupted (Ctrl-C) as the answer comes. What was granted to
-                nobody is never lost.
+                nobody is never lost. "": there is nothing to give back.
+
+        When the time is up, the question is withdrawn; an answer that comes before or by that is returned.
 
         Raises:
             TimeoutError: It was not answered in time, and now never will be.
@@ -63,6 +65,52 @@ class Host(Protocol):
 
     def close(self) -> None:
         """Let go of what this process holds there; idempotent."""
+
+
+class LockWay(Protocol):
+    """How a Lock or RLock is taken and let go."""
+
+    def acquire(self, timeout: float | None) -> tuple[int, bool]:
+        """Take it; return its token, and whether the last holder was lost with it.
+
+        A Ctrl-C leaves it as it was. `timeout` and errors are those of `Host.ask`.
+        """
+
+    def release(self) -> None:
+        """Let go of it once; `Refusal` with the words of machines/lock.py."""
+
+    def force_release(self) -> bool:
+        """Take it from whoever holds it; return whether it was held."""
+
+    def is_locked(self) -> bool:
+        """Whether anybody holds it."""
+
+    def count(self) -> int:
+        """How often this thread holds it; of what is not reentrant, this process."""
+
+
+class Memory(Protocol):
+    """The bytes of a Value or an Array: as many as there were at first."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return those from `start` to before `stop`, as they are at one moment."""
+
+    def write(self, start: int, data: bytes) -> None:
+        """Put `data` in the place of what is from `start` on."""
+
+    def swap(self, start: int, expected: bytes, data: bytes) -> bool:
+        """Write `data`, of the same length, if `expected` is there; return whether it was."""
+
+
+@runtime_checkable
+class HasShortcuts(Protocol):
+    """A host beside which there is a shorter way than asking: the broker has memory and locks of the kernel."""
+
+    def open_lock(self, place: Place) -> LockWay:
+        """Return how this lock is taken; `place.kind` is "lock"."""
+
+    def open_memory(self, place: Place) -> Memory:
+        """Return these bytes; `place.kind` is "value", `place.spec` (what they are at first,)."""
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, turned into an error by whoever asked
