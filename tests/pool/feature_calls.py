@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lightwork.pool.wire.function_cache import FunctionNotLoaded
+
 TESTS = Path(__file__).parents[1]
 FOLDERS = (str(TESTS.parent / "src"), str(TESTS), str(TESTS / "pool"))
 
@@ -23,6 +25,20 @@ def run_program(text: str, *args: str) -> "subprocess.CompletedProcess[str]":
         timeout=60,
         check=False,
     )
+
+
+class NotThere:
+    """A function whose code is half there wherever it is loaded."""
+
+    def __call__(self) -> None:
+        """Never run."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_half, ()
+
+
+def _load_half() -> NoReturn:
+    raise FunctionNotLoaded("half of it is there")
 
 
 def here() -> str:

@@ -29,6 +29,7 @@ from lightwork.work.flight.ending import (
     was_cancelled,
 )
 from lightwork.work.flight.heard import Heard
+from lightwork.work.flight.loading import TaskNotLoaded
 from lightwork.work.flight.waiting import Waiting
 from lightwork.work.runner import Committed, Runner, run_attempts
 
@@ -55,6 +56,8 @@ class InFlight:
         self._waiting = Waiting()
         # Ends that are recorded already.
         self._recorded: list[tuple[Attempt, AttemptEnd, float]] = []
+        # What loading it raised, by task.
+        self._unloaded: dict[str, str] = {}
         # When an attempt ended last, or the first of those held was started.
         self._moved_at = 0.0
         # Why the pool runs no more calls; None: it does.
@@ -128,6 +131,14 @@ class InFlight:
         """Return, of what `take_finished` has found, what was recorded where it ran."""
         recorded, self._recorded = self._recorded, []
         return recorded
+
+    def take_unloaded(self) -> dict[str, str]:
+        """Return which tasks could not be loaded, and why; hand back what waits of them."""
+        unloaded, self._unloaded = self._unloaded, {}
+        for held in list(self._held.values()) if unloaded else ():
+            if held.attempt.task in unloaded:
+                held.call.stop(held, Stopped.HANDED_BACK, "no")
+        return unloaded
 
     def attempts(self) -> list[Attempt]:
         """Return the attempts that are held."""
@@ -250,6 +261,8 @@ class InFlight:
         elif (error := future.exception()) is not None:
             if issubclass(type(error), PoolError):
                 self.broken = error  # type: ignore[assignment]
+            elif issubclass(type(error), TaskNotLoaded):
+                self._unloaded[error.task] = error.error  # type: ignore[attr-defined]
             for held in call.held():
                 yield held.attempt, end_of_error(held.attempt, error, random.random()), -1.0
         else:

@@ -16,6 +16,7 @@ from lightwork.model import ANY_TASK, Attempt, Lane
 from lightwork.store.contract import Store
 from lightwork.work.catalog import Catalog
 from lightwork.work.pace import AHEAD_SECONDS
+from lightwork.work.resting import Rests
 from lightwork.work.unserved import module_of
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class KnownLanes:
         self._unknown: dict[str, float] = {}
         # How many tasks were known when others were told.
         self._told = catalog.count
+        self._rests = Rests()
         self.are_fresh = False
 
     def current(self) -> list[Lane]:
@@ -64,6 +66,18 @@ class KnownLanes:
         if self._shares is not None:
             for queue, jobs in Counter(one.policy.queue for one in attempts).items():
                 self._shares.note(queue, jobs)
+
+    def note_ran(self, task: str) -> None:
+        """Note that an attempt of the task was run by a child, which has loaded it."""
+        self._rests.note_ran(task)
+
+    def rest(self, unloaded: Mapping[str, str]) -> None:
+        """Leave out for a while what children could not load; by task, what it raised."""
+        for task, error in unloaded.items():
+            if seconds := self._rests.begin(task, monotonic()):
+                text = "task_not_loaded task=%.500s rests=%g error=%.2000s"
+                log.warning(text, task, seconds, error)
+                self.forget()
 
     def look(self) -> None:
         """Read where jobs are ready."""
@@ -92,7 +106,7 @@ class KnownLanes:
 
     def _knows(self, task: str) -> bool:
         now = monotonic()
-        if self._unknown.get(task, now) > now:
+        if self._rests.has(task, now) or self._unknown.get(task, now) > now:
             return False
         if self._catalog.knows(task):
             self._unknown.pop(task, None)

@@ -26,6 +26,7 @@ from lightwork.pool.wire.dump_exception import pack_exception
 from lightwork.retry import snooze_of
 from lightwork.tasks.names import short_name
 from lightwork.tasks.task import Task
+from lightwork.work.flight.loading import taken_apart
 from lightwork.work.inputs.filling import decoded_call
 from lightwork.work.middleware.around import Around, Middleware, find_cause
 
@@ -90,6 +91,9 @@ class Runner:
         self._sends_errors = sends_errors
         # Names the call in errors of the pool.
         self.__qualname__ = short_name(task.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return taken_apart(self)
 
     def arguments(self, attempt: Attempt, _worker_id: uuid.UUID) -> tuple[Any, ...]:
         """Return what it is called with for an attempt that a worker has claimed."""

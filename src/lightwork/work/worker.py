@@ -41,14 +41,9 @@ from lightwork.clock import monotonic
 from lightwork.codec import Codec
 from lightwork.error_info import describe_error
 from lightwork.errors import PoolError, StoreError, StoreUnavailable
-from lightwork.events.kinds import (
-    WorkerLeaseLost,
-    WorkerStarted,
-    WorkerStopped,
-    WorkerStopping,
-)
+from lightwork.events.kinds import WorkerLeaseLost, WorkerStarted, WorkerStopped, WorkerStopping
 from lightwork.events.listeners import Listeners
-from lightwork.lifecycle import Failed, Released, Retried, Snoozed
+from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried, Snoozed
 from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.model import Attempt
 from lightwork.pool.executor.executor import Executor
@@ -352,17 +347,11 @@ class WorkerLoop:
     def _record(self) -> None:
         for attempt, end, seconds in self._in_flight.take_finished():
             self._acks.add(attempt, end)
-            self._counting.ended(attempt, end, seconds)
-            if seconds >= 0:
-                self._telling.note_seconds(attempt, seconds)
-                self._mean_seconds = next_mean(self._mean_seconds, seconds)
-            if isinstance(end, Retried | Snoozed):
-                self._upkeep.expect_due(end.delay)
+            self._note_end(attempt, end, seconds)
         for attempt, end, seconds in self._in_flight.take_recorded():
             self._acks.add_recorded(attempt, end)
-            self._telling.note_seconds(attempt, seconds)
-            self._counting.ended(attempt, end, seconds)
-            self._mean_seconds = next_mean(self._mean_seconds, seconds)
+            self._note_end(attempt, end, seconds)
+        self._lanes.rest(self._in_flight.take_unloaded())
         if self._in_flight.broken is not None:
             self._give_up(self._in_flight.broken)
         self._look_at_begun()
@@ -370,6 +359,15 @@ class WorkerLoop:
             # They may let others go, by limits or as what these waited for.
             self._is_drained = False
         self._acks.send(self.worker_id, self._in_flight)
+
+    def _note_end(self, attempt: Attempt, end: AttemptEnd, seconds: float) -> None:
+        self._counting.ended(attempt, end, seconds)
+        if seconds >= 0:
+            self._telling.note_seconds(attempt, seconds)
+            self._lanes.note_ran(attempt.task)
+            self._mean_seconds = next_mean(self._mean_seconds, seconds)
+        if isinstance(end, Retried | Snoozed):
+            self._upkeep.expect_due(end.delay)
 
     def _make_sure(self) -> None:
         if self._is_unsure:

@@ -11,6 +11,7 @@ import pytest
 
 from lightwork.errors import UsageError
 from lightwork.pool.process.executor import ProcessExecutor
+from lightwork.pool.wire.function_cache import FunctionNotLoaded
 from waiting import wait_until
 
 pytestmark = pytest.mark.process
@@ -83,6 +84,24 @@ def test_replacing_a_heavy_child_is_logged_once_and_is_no_warning(
         (record.levelno, record.getMessage().split(" bytes=")[0]) for record in caplog.records
     ]
     assert logged == [(logging.INFO, "child_outgrew child=heavy-1")]
+
+
+# --- unfit
+
+
+def test_a_child_that_has_half_a_function_is_replaced_and_no_other_call_is_lost() -> None:
+    with ProcessExecutor(1) as pool:
+        before = pool.submit(calls.pid).result(WAIT)
+        broken = [pool.submit(feature_calls.NotThere()) for _ in range(3)]
+        doubled = [pool.submit(calls.double, n) for n in range(50)]
+
+        errors = [type(future.exception(WAIT)) for future in broken]
+        assert errors == [FunctionNotLoaded] * 3
+        assert [future.result(WAIT) for future in doubled] == [2 * n for n in range(50)]
+        assert pool.submit(calls.pid).result(WAIT) != before
+
+
+# --- limits
 
 
 @pytest.mark.parametrize("amount", ["much", -1, 1.5])

@@ -41,7 +41,7 @@ from lightwork.pool.wire.frames import (
     pack_frame,
     unpack_packet,
 )
-from lightwork.pool.wire.function_cache import FunctionCache
+from lightwork.pool.wire.function_cache import FunctionCache, FunctionNotLoaded
 from lightwork.pool.wire.pickling import dump_answer, dump_result, load, load_apart
 from lightwork.pool.wire.ref_child import RefCache, shelves
 
@@ -177,8 +177,11 @@ class Exchange:
         """
         try:
             opened = self._open_call(packet)
-        except BaseException:
+        except BaseException as error:
             check_code()
+            if issubclass(type(error), FunctionNotLoaded):
+                # Before the answer, after which another call might come.
+                self.outbox.put(pack_frame(Kind.UNFIT, 0, b""))
             raise
         if len(sys.modules) != self._imports.seen:
             self._imports.check()

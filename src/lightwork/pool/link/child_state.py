@@ -3,8 +3,8 @@
 What moves a child:
 
 - It *says itself* that it is ready: it has its setup, and its initializer has run.
-- Its *pool* retires it (it was given its last call, or holds too much memory), tells it to
-  stop when it holds no call, or kills it.
+- Its *pool* retires it (it was given its last call, holds too much memory, or has said that it is
+  unfit), tells it to stop when it holds no call, or kills it.
 - The *fork server* tells of its death; nothing but what it has left is read from then on.
 
 A pair that is missing in TRANSITIONS is a defect of lightwork, and raises. The figure in

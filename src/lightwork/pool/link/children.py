@@ -193,9 +193,16 @@ class Children:
             return False
         if (used := resident_bytes(link.pid)) <= limit:
             return False
+        self.retire(link)
+        self._note(logging.INFO, "child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit)
+        return True
+
+    def retire(self, link: ChildLink) -> bool:
+        """Give a child no more calls; False: it gets none anyway."""
+        if link.state is not ChildState.READY:
+            return False
         self.idle.pop(link.serial, None)
         link.note(ChildEvent.RETIRED)
-        self._note(logging.INFO, "child_outgrew child=%s bytes=%d limit=%d", link.name, used, limit)
         return True
 
     def note_refused(self, error: OSError) -> None:

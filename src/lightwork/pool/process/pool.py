@@ -396,6 +396,8 @@ class ProcessPool:
             link.note_ready()
             self._child_events.note_ready()
             self._stirred.set()
+        elif frame.kind == Kind.UNFIT:
+            self._scheduler.replace(link)
         else:
             self._error = unpack_exception(frame.body)
 

@@ -365,6 +365,11 @@ class Scheduler:
         if self._children.outgrew(link):
             self.take_back(link)
 
+    def replace(self, link: ChildLink) -> None:
+        """Let a child go that has said that it is unfit."""
+        if self._children.retire(link):
+            self.take_back(link)
+
     def kill(self, call: ProcessCall, link: ChildLink) -> None:
         """Kill the child for the sake of this call, whose end is decided elsewhere."""
         link.forget(call.seq)

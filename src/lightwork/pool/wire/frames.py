@@ -67,6 +67,8 @@ class Kind(IntEnum):
     # A coroutine call has begun (the body says when); it has ended as cancelled.
     BEGUN = 16
     CANCELLED = 17
+    # The child is to be replaced when it has answered the calls that it holds.
+    UNFIT = 18
     LOG = 20
 
 

@@ -13,6 +13,13 @@ from lightwork.pool.wire.pickling import load
 _AnyFunction = Callable[..., Any]
 
 
+class FunctionNotLoaded(Exception):  # noqa: N818 - as WorkerLost
+    """What a function raises as it is loaded if its process may have half of its code now.
+
+    A child that meets it is replaced: Python keeps what it has imported.
+    """
+
+
 class FunctionCache:
     """Functions by number.
 

@@ -11,6 +11,7 @@ from lightwork.errors import PoolError, WorkerLost
 from lightwork.lifecycle import AttemptEnd, Cancelled, Failed, Released, Snoozed, Succeeded
 from lightwork.model import Attempt, ErrorInfo
 from lightwork.retry import after_failure, after_loss
+from lightwork.work.flight.loading import TaskNotLoaded
 from lightwork.work.runner import Committed, Outcome, Raised, Returned, Snooze
 
 _CANCELLED: Final = class_name(CancelledError)
@@ -59,8 +60,8 @@ def end_of_error(attempt: Attempt, error: BaseException, chance: float) -> Attem
     # Their types: an error of the user may claim any class, or raise when asked for it.
     if issubclass(type(error), WorkerLost):
         return after_loss(attempt.policy, attempt.crashes, _lost(str(error)), started=True)
-    if issubclass(type(error), PoolError):
-        # The pool is broken, not the task: another worker runs it.
+    if issubclass(type(error), PoolError | TaskNotLoaded):
+        # The pool is broken, or the code is not there: it has not run, and another worker may run it.
         return Released()
     info, mro = describe_error(error)
     if "\n" not in info.traceback.strip():
