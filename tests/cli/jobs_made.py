@@ -6,7 +6,16 @@ from uuid import UUID
 from lightwork.codec import Codec, Subject
 from lightwork.durable.ids import new_job_id
 from lightwork.lifecycle import AttemptEnd, Failed, Retried, Succeeded
-from lightwork.model import Attempt, ErrorInfo, NewJob, Policy, Progress, UniqueKey, WorkerInfo
+from lightwork.model import (
+    Attempt,
+    ErrorInfo,
+    Limit,
+    NewJob,
+    Policy,
+    Progress,
+    UniqueKey,
+    WorkerInfo,
+)
 from lightwork.store.contract import Store
 
 ERROR = ErrorInfo(type="ValueError", text="wrong", traceback="Traceback: in line 7\nValueError")
@@ -46,6 +55,20 @@ class Made:
     def failed_child_of(self, parent: UUID) -> UUID:
         """Return a job that has failed because this one has."""
         job = NewJob(id=new_job_id(), task="script:square", payload=b"", after=(parent,))
+        self.store.submit([job])
+        return job.id
+
+    def tied(self, *limits: Limit, number: int = 1) -> UUID:
+        """Return a job with tags, these limits and a unique key, which it holds until it begins."""
+        key = UniqueKey(bytes(15) + bytes([number]), "begin", 0.0, "skip")
+        job = NewJob(
+            id=new_job_id(),
+            task="script:square",
+            payload=b"",
+            policy=Policy(tags=("night", "import")),
+            unique=key,
+            limits=limits,
+        )
         self.store.submit([job])
         return job.id
 

@@ -12,6 +12,7 @@ from lightwork.lifecycle import AttemptEnd, Failed, Lost, Released, Retried, Sno
 from lightwork.model import Attempt, Lane, Limit, NewJob, State
 from lightwork.net.opening import open_store
 from lightwork.store.contract import Store
+from lightwork.store.views import LimitView
 from store.steps import (
     ERROR,
     LANES,
@@ -23,6 +24,7 @@ from store.steps import (
     registered,
     rescue_from,
     state_of,
+    view_of,
 )
 
 THREADS = 6
@@ -46,6 +48,22 @@ def claimed(store: Store, worker: uuid.UUID, *, limit: int = 10, ahead: int = 0)
 
 def counts(store: Store) -> dict[State, int]:
     return {state: count for state, count in store.summary().states.items() if count}
+
+
+# What is shown.
+
+
+def test_limits_are_shown_with_their_job_and_whether_it_waits_for_room(store: Store) -> None:
+    (first,) = submitted(store, 1, Limit("a", running=1), Limit("b", rate=60, per=60, burst=3))
+    (second,) = submitted(store, 1, Limit("a", running=1))
+    claimed(store, registered(store))
+
+    assert view_of(store, first).limits == (
+        LimitView(key="a", running=1, rate=0.0, burst=0.0, waits=False),
+        LimitView(key="b", running=0, rate=1.0, burst=3.0, waits=False),
+    )
+    shown = LimitView(key="a", running=1, rate=0.0, burst=0.0, waits=True)
+    assert view_of(store, second).limits == (shown,)
 
 
 # How many run.

@@ -33,3 +33,10 @@ def test_tags_are_pruned_with_their_job(store: Store) -> None:
     store.prune(older_than=60)
 
     assert (store.jobs(tag="night"), store.check()) == ([], [])
+
+
+def test_tags_are_shown_with_their_job(store: Store) -> None:
+    job_id, other = submitted(store, tags=("night", "import")), submitted(store)
+
+    assert view_of(store, job_id).tags == ("import", "night")
+    assert {view.id: view.tags for view in store.jobs()} == {job_id: ("import", "night"), other: ()}

@@ -13,7 +13,7 @@ from lightwork.lifecycle import AttemptEnd, Failed, Lost, Released, Retried, Suc
 from lightwork.model import NewJob, State, UniqueKey
 from lightwork.net.opening import open_store
 from lightwork.store.contract import Store
-from lightwork.store.views import Hindrance, JobFilter
+from lightwork.store.views import Hindrance, JobFilter, UniqueView
 from net.served import database_url
 from store.steps import (
     ERROR,
@@ -24,6 +24,7 @@ from store.steps import (
     registered,
     rescue_from,
     state_of,
+    view_of,
 )
 
 THREADS = 8
@@ -51,6 +52,33 @@ def lose(store: Store) -> None:
     """Let every job be gone, as no store of ours does."""
     for table in ("ready", "job"):
         execute(store, f"DELETE FROM {table}")
+
+
+# What is shown.
+
+
+@pytest.mark.parametrize("until", ["begin", "end"])
+def test_key_is_shown_with_its_job_and_whether_it_is_held(store: Store, until: Any) -> None:
+    job = keyed(until=until)
+    submit(store, job)
+    key = "00" * 15 + "01"
+    assert view_of(store, job.id).unique == UniqueView(key=key, until=until, is_held=True)
+
+    store.cancel([job.id])
+
+    assert view_of(store, job.id).unique == UniqueView(key=key, until=until, is_held=False)
+
+
+def test_key_that_is_held_for_a_period_is_shown_until_that_is_over(store: Store) -> None:
+    job, other = keyed(period=3600.0), new_job()
+    submit(store, job, other)
+    held = UniqueView(key="00" * 15 + "01", until="period", is_held=True)
+    assert view_of(store, job.id).unique == held
+
+    execute(store, "UPDATE unique_key SET expires_at = 1")
+
+    assert view_of(store, job.id).unique == UniqueView(key="", until="period", is_held=False)
+    assert view_of(store, other.id).unique is None
 
 
 # On conflict.

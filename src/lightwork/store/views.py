@@ -20,6 +20,40 @@ MOST_COUNTED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitView:
+    """A limit of a job.
+
+    Attributes:
+        key: Filled with the job's arguments.
+        running: How many run at once; 0: any number.
+        rate: How many begin in a second; 0: any number.
+        burst: How many may begin at once after a pause.
+        waits: The job waits for room under it.
+    """
+
+    key: str
+    running: int
+    rate: float
+    burst: float
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniqueView:
+    """The unique key of a job.
+
+    Attributes:
+        key: A hash of it, in hexadecimal digits; "": it was held for a period, which is over.
+        until: Until when it is held: to the begin or the end of the job, or for a period.
+        is_held: The job holds it now.
+    """
+
+    key: str
+    until: Literal["begin", "end", "period"]
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """One job as people and programs look at it.
 
@@ -30,6 +64,7 @@ class JobView:
         worker: Incarnation that holds it now; None: nobody.
         has_begun: Whether the attempt that is held now is known to have begun.
         error: Why it failed; None unless it did.
+        unique: Its unique key; None: it has none.
     """
 
     id: uuid.UUID
@@ -47,6 +82,9 @@ class JobView:
     due_at: datetime | None
     expires_at: datetime | None
     headers: Mapping[str, str]
+    tags: tuple[str, ...]
+    limits: tuple[LimitView, ...]
+    unique: UniqueView | None
     started_at: datetime | None
     finished_at: datetime | None
     worker: uuid.UUID | None

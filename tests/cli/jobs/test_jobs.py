@@ -12,7 +12,7 @@ from cli.conftest import Invoke
 from cli.jobs_made import ERROR, Made
 from cli.runs import run, start
 from lightwork.codec import Codec
-from lightwork.model import ErrorInfo, Progress, State
+from lightwork.model import ErrorInfo, Limit, Progress, State
 from lightwork.store.contract import Store
 from store.steps import new_job
 
@@ -116,6 +116,27 @@ def test_the_url_may_stand_anywhere(
 
     assert done.exit_code == 0
     assert str(job_id) in done.stdout
+
+
+def test_show_tells_tags_limits_and_the_unique_key(lightwork: Invoke, made: Made) -> None:
+    limits = (Limit("tenant:7", running=1), Limit("api", rate=120, per=60))
+    first, second = made.tied(*limits), made.tied(*limits, number=2)
+    made.store.claim(made.worker(), lanes=made.store.lanes(["default"]), limit=2)
+
+    lines = lightwork("jobs", "show", second).stdout.splitlines()
+    found = json.loads(lightwork("jobs", "show", second, "--json").stdout)
+
+    assert "tags       import, night" in lines
+    place = lines.index("limits     tenant:7: 1 at a time, waits for room")
+    assert lines[place + 1] == "           api: 2 a second, 2 at once"
+    assert f"unique     {'00' * 15}02 held until it begins" in lines
+    assert found["tags"] == ["import", "night"]
+    limit = {"key": "tenant:7", "running": 1, "rate": 0.0, "burst": 0.0, "waits": True}
+    assert found["limits"][0] == limit
+    assert found["unique"] == {"key": "00" * 15 + "02", "until": "begin", "is_held": True}
+    assert "tags" not in found["policy"]
+    shown = lightwork("jobs", "show", first).stdout
+    assert f"unique     {'00' * 15}01 not held any more\n" in shown
 
 
 def test_show_tells_where_an_attempt_was(lightwork: Invoke, made: Made) -> None:

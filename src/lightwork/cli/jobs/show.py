@@ -26,11 +26,13 @@ from lightwork.terminal.output import (
 if TYPE_CHECKING:
     from lightwork.model import JobOutcome, Policy
     from lightwork.store.contract import Store
-    from lightwork.store.views import AttemptView, JobView, Relatives
+    from lightwork.store.views import AttemptView, JobView, LimitView, Relatives, UniqueView
 
 _LABEL_WIDTH = 11
 # Bytes of arguments that are read.
 SHOWN = 65_536
+# What stands for itself in a job that is kept; its policy has nothing of it.
+_NOT_OF_POLICIES = ("unique", "limit", "tags", "headers")
 Field = tuple[str, str]
 
 
@@ -83,7 +85,10 @@ def _document(
     from lightwork.cli.jobs.arguments import argument_fields, arguments_text
     from lightwork.cli.jobs.outcome import result_fields
 
-    document: dict[str, Any] = plain_view(view) | {
+    document: dict[str, Any] = plain_view(view)
+    for name in _NOT_OF_POLICIES:
+        document["policy"].pop(name)
+    document |= {
         "attempts": [
             plain_view(attempt) | {"worker_name": names.get(attempt.worker)} for attempt in attempts
         ]
@@ -105,6 +110,7 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
         yield "of", one_line(origin)
     yield "arguments", arguments_text(view.id, payload, view.payload_size)
     yield "queue", f"{one_line(view.queue)}, priority {view.priority}"
+    yield from _ties(view)
     counts = f"{_count(view.failures, 'failure')}, {_count(view.crashes, 'crash')}"
     if view.losses:
         counts += f", {view.losses} lost before they had begun"
@@ -124,6 +130,30 @@ def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> It
         yield "result", _result(outcome)
     if view.error is not None:
         yield "error", f"{one_line(view.error.type)}: {view.error.text}"
+
+
+def _ties(view: "JobView") -> Iterator[Field]:
+    """Say by what it can be found, and what may keep it from being run, or kept."""
+    if view.tags:
+        yield "tags", ", ".join(map(one_line, view.tags))
+    if view.limits:
+        yield "limits", "\n".join(map(_limit_text, view.limits))
+    if view.unique is not None:
+        yield "unique", _unique_text(view.unique)
+
+
+def _limit_text(limit: "LimitView") -> str:
+    most = [f"{limit.running} at a time"] if limit.running else []
+    if limit.rate:
+        most.append(f"{limit.rate:g} a second, {limit.burst:g} at once")
+    waits = ["waits for room"] if limit.waits else []
+    return f"{one_line(limit.key)}: {', '.join([*most, *waits])}"
+
+
+def _unique_text(unique: "UniqueView") -> str:
+    until = {"begin": "until it begins", "end": "until it ends", "period": "for a period"}
+    held = f"held {until[unique.until]}" if unique.is_held else "not held any more"
+    return f"{unique.key} {held}".lstrip()
 
 
 def _family(relatives: "Relatives") -> Iterator[Field]:

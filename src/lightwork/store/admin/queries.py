@@ -23,6 +23,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from lightwork.model import State
 from lightwork.store.admin import counts
+from lightwork.store.admin.tied import read_tied
 from lightwork.store.sql import upkeep as sql
 from lightwork.store.sql.in_lists import padded_chunks
 from lightwork.store.sql.jobs import BY_ID
@@ -105,7 +106,9 @@ def jobs(
     )
     if tag is not None:
         found = found.where(job.c.seq.in_(select(tags.c.seq).where(tags.c.name == tag)))
-    return [job_view(row) for row in connection.execute(found)]
+    rows = connection.execute(found).all()
+    tied = read_tied(connection, rows)
+    return [job_view(row, **tied.of(row)) for row in rows]
 
 
 def listing(
@@ -158,7 +161,7 @@ def one_job(connection: Connection, job_id: uuid.UUID) -> JobView | None:
     row = connection.execute(
         select(*_SHOWN).select_from(WHOLE).where(job.c.id == job_id)
     ).one_or_none()
-    return None if row is None else job_view(row)
+    return None if row is None else job_view(row, **read_tied(connection, [row]).of(row))
 
 
 def payloads(

@@ -17,7 +17,7 @@ import msgspec
 from lightwork.errors import StoreError, UsageError
 from lightwork.model import ANY_TASK, Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
 from lightwork.store.tables.types import LARGEST, id_of
-from lightwork.store.views import AttemptView, JobView, WorkerView
+from lightwork.store.views import AttemptView, JobView, LimitView, UniqueView, WorkerView
 from lightwork.tasks.task import check_policy
 
 # SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
@@ -153,8 +153,14 @@ def outcome_of(row: AnyRow) -> JobOutcome:
     )
 
 
-def job_view(row: AnyRow) -> JobView:
-    """Return a job as it is shown.
+def job_view(
+    row: AnyRow,
+    *,
+    tags: tuple[str, ...],
+    limits: tuple[LimitView, ...],
+    unique: UniqueView | None,
+) -> JobView:
+    """Return a job as it is shown; what it has beside its row is read apart (admin/tied.py).
 
     Raises:
         StoreError: The row holds no known state.
@@ -175,6 +181,9 @@ def job_view(row: AnyRow) -> JobView:
         due_at=_maybe_instant(row.due_at),
         expires_at=_maybe_instant(row.expires_at),
         headers=dict(headers_of(row.headers)),
+        tags=tags,
+        limits=limits,
+        unique=unique,
         started_at=_maybe_instant(row.started_at),
         finished_at=_maybe_instant(row.finished_at),
         worker=id_of(row.worker) if row.worker is not None else None,

@@ -27,7 +27,7 @@ from lightwork.net.server.request import Caller, Reply, Request
 from lightwork.net.server.routes import Answerer, Route
 from lightwork.net.wire.methods import READERS
 from lightwork.store.contract import Store, WhenRunning
-from lightwork.store.views import JobView
+from lightwork.store.views import JobView, LimitView, UniqueView
 from lightwork.tasks.task import make_policy
 
 Perform = Callable[[Store, Request, Mapping[str, str]], Any]
@@ -95,6 +95,9 @@ class ShownJob(msgspec.Struct, frozen=True):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    tags: tuple[str, ...]
+    limits: tuple[LimitView, ...]
+    unique: UniqueView | None
     progress: Progress
     error: JobError | None
 
@@ -272,6 +275,9 @@ def _shown(view: JobView) -> ShownJob:
         created_at=view.created_at,
         started_at=view.started_at,
         finished_at=view.finished_at,
+        tags=view.tags,
+        limits=view.limits,
+        unique=view.unique,
         progress=view.progress,
         error=error,
     )
