@@ -3,7 +3,10 @@
 On namespaces of the network, where this process may make some; over a proxy in the long form (`make chaos`).
 """
 
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -171,3 +174,23 @@ def test_a_server_that_is_killed_and_a_host_that_is_gone(hosts: Hosts, store: Sq
     assert (view.attempt, view.crashes) == (2, 1)
     assert before.id not in [one.id for one in store.workers()]
     assert store.check() == []
+
+
+def test_in_ci_what_is_not_tested_without_namespaces_is_told(tmp_path: Path) -> None:
+    name = "test_a_cable_that_is_cut_during_a_claim_costs_no_job[NamespaceHosts]"
+    words = ["-rs", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/x", f"{__file__}::{name}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        # Where there is no program `ip`.
+        env=os.environ | {"CI": "true", "PATH": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED [1]")]
+    assert "CI=true AND NOT TESTED: what becomes of jobs when a cable" in told
+    assert "no program `ip`" in told
+    assert done.returncode == 0

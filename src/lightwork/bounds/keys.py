@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from lightwork.errors import UsageError
@@ -60,7 +60,17 @@ def filled_limits(
         dataclasses.replace(limit, key=filled(limit.key, task, args, kwargs))
         for limit in task.policy.limit
     )
-    for limit in found:
+    check_filled(found)
+    return found
+
+
+def check_filled(limits: Sequence[Limit]) -> None:
+    """Refuse keys of limits, as they are filled for one job, that no store can tell apart.
+
+    Raises:
+        UsageError: One is no text that all databases keep, or two limits have the same.
+    """
+    for limit in limits:
         # MariaDB takes no notice of spaces at the end, PostgreSQL keeps no NUL.
         is_fit = limit.key.isprintable() and limit.key == limit.key.strip()
         if not 0 < len(limit.key) <= _LONGEST_KEY or not is_fit:
@@ -68,9 +78,8 @@ def filled_limits(
                 f"the key of a limit is printable text of 1 to {_LONGEST_KEY} characters, with no "
                 f"spaces at its ends; seen: {limit.key!r:.400}"
             )
-    if len({limit.key for limit in found}) < len(found):
-        raise UsageError(f"two limits of {task.name} have one key: {found[0].key!r:.300}")
-    return found
+    if len({limit.key for limit in limits}) < len(limits):
+        raise UsageError(f"two limits of one job have one key: {limits[0].key!r:.300}")
 
 
 def filled(

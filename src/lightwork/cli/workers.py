@@ -106,16 +106,18 @@ def _names(view: "WorkerView") -> set[str]:
 
 
 def _state(view: "WorkerView") -> str:
+    from lightwork.store.views import DRAINING, NOT_POLLING
+
     if not view.is_live:
         return "dead"
-    return "live" if view.claims else "draining"
+    return view.state if view.state in (DRAINING, NOT_POLLING) else "live"
 
 
 def _row(view: "WorkerView") -> list[Cell]:
     state = _state(view)
     cells: list[Any] = [
         one_line(view.name),
-        Cell(state, {"live": "green", "draining": "yellow"}.get(state, "red")),
+        Cell(state, {"live": "green", "dead": "red"}.get(state, "yellow")),
         f"{view.running}/{view.slots}",
         show_duration(max(seconds_since(view.heartbeat_at), 0.0)),
         show_duration(max(seconds_since(view.started_at), 0.0)),

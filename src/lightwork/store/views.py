@@ -15,6 +15,8 @@ from lightwork.model import ANY_TASK, ErrorInfo, Lane, Policy, Progress, State
 
 # The state of a worker that was told to end when it has run what it holds.
 DRAINING: Final = "draining"
+# ... and of one that a server knows to renew its lease and not to ask for work.
+NOT_POLLING: Final = "not polling"
 # Whoever looks at a store every second must not count a million rows for it.
 MOST_COUNTED: Final = 100_000
 

@@ -7,7 +7,7 @@ import pytest
 
 from lightwork.cli.status.health import problems
 from lightwork.model import ANY_TASK, State
-from lightwork.store.views import LaneView, Summary, WorkerView
+from lightwork.store.views import NOT_POLLING, LaneView, Summary, WorkerView
 
 URL = "sqlite:////tmp/work.db"
 START = f"lightwork worker {URL} -m mail -q mail"
@@ -34,7 +34,12 @@ def lanes(ready: int, waited: float) -> tuple[LaneView, ...]:
 
 
 def worker(
-    *, queue: str = "mail", task: str = "mail:send", is_live: bool = True, running: int = 0
+    *,
+    queue: str = "mail",
+    task: str = "mail:send",
+    is_live: bool = True,
+    running: int = 0,
+    state: str = "up",
 ) -> WorkerView:
     return WorkerView(
         id=UUID(int=1),
@@ -44,7 +49,7 @@ def worker(
         slots=4,
         queues=(queue,),
         tasks=(task,),
-        state="live",
+        state=state,
         started_at=NOW,
         heartbeat_at=NOW,
         lease_until=NOW + timedelta(seconds=15),
@@ -108,6 +113,19 @@ def test_work_in_progress_is_healthy() -> None:
             [worker(task="mail:sort")],
             None,
             "1 ready job of mail:send: no live worker knows this task",
+        ),
+        (
+            summary(live=2, slots=8),
+            [worker(), worker(state=NOT_POLLING)],
+            None,
+            "ada lives and does not poll: heartbeats come, and nobody asks for work",
+        ),
+        (
+            # Told once.
+            summary(ready=1, oldest=60.1, live=1, slots=4),
+            [worker(state=NOT_POLLING)],
+            None,
+            "ada lives and does not poll",
         ),
         (
             summary(running=2, live=1, slots=4),

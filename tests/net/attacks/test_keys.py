@@ -12,7 +12,7 @@ import pytest
 from cli.runs import SCRIPT, run
 from lightwork.codec import Codec, Subject
 from lightwork.durable.ids import new_job_id
-from lightwork.errors import AuthError
+from lightwork.errors import AuthError, UsageError
 from lightwork.model import Lane, NewJob, State
 from lightwork.net.client.client import ServerStore
 from lightwork.net.keys.unauthorized import TEXT
@@ -194,3 +194,17 @@ def test_a_pickle_is_loaded_only_of_who_has_the_key_itself(attacked: Attacked) -
     ]
     # The third is signed by who may run anything here.
     assert sorted(path.name for path in attacked.folder.glob("loaded-*")) == ["loaded-2"]
+
+
+def test_who_submits_a_policy_that_nobody_can_read_hears_that_it_was_his(
+    attacked: Attacked,
+) -> None:
+    job = new_job(queue="", priority=2**40)
+
+    with attacked.store("submit") as store, pytest.raises(UsageError) as refused:
+        store.submit([new_job(), job])
+
+    words = f"the holder of submit.x has asked to keep job {job.id} of task "
+    assert words in str(refused.value)
+    with attacked.store() as store:
+        assert store.job(job.id) is None

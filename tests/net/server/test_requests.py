@@ -68,6 +68,58 @@ def test_what_is_no_request_of_the_method_is_refused_and_changes_nothing(
     assert database.jobs() == []
 
 
+NONSENSE: dict[str, list[dict[str, object]]] = {
+    "queue": [{"policy": {"queue": one}} for one in ("", "a\0b", "x" * 101)],
+    "priority": [{"policy": {"priority": one}} for one in (2**31, -(2**31))],
+    "retries": [{"policy": {"retries": -1}}],
+    "max_crashes": [{"policy": {"max_crashes": 0}}],
+    "max_memory": [{"policy": {"max_memory": -1}}],
+    "timeout": [{"policy": {"timeout": one}} for one in (-1.0, 1e9)],
+    "backoff.base": [{"policy": {"backoff": {"base": -1.0}}}],
+    "delay or at": [{"policy": {"delay": 1.0, "at": "2030-01-01T00:00:00Z"}}],
+    "time zone": [{"policy": {"at": "2030-01-01T00:00:00"}}],
+    "tag": [{"policy": {"tags": one}} for one in (["a", "a"], [" "], ["x"] * 30)],
+    "header": [{"policy": {"headers": one}} for one in ([["a", "b"], ["a", "c"]], [["a", "\n"]])],
+    "until": [{"unique": ["AAAAAAAAAAAAAAAAAAAAAA==", "never", 0.0, "skip"]}],
+    "unique key": [{"unique": ["AA==", "end", 0.0, "skip"]}],
+    "limits nothing": [{"limits": [{"key": "a"}]}],
+    "key of a limit": [{"limits": [{"key": " ", "running": 1}]}],
+    "one key": [{"limits": [{"key": "a", "running": 1}, {"key": "a", "rate": 1.0}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [(word, one) for word, many in NONSENSE.items() for one in many]
+)
+def test_a_job_that_no_executor_makes_is_refused_with_all_beside_it(
+    url: str, database: Store, word: str, said: dict[str, object]
+) -> None:
+    jobs = [JOB | {"id": str(uuid.uuid4())}, JOB | said]
+
+    got = ask(url, "POST", "/v1/store/submit", {"jobs": jobs})
+
+    assert (got.status, got.body["kind"]) == (422, "UsageError")
+    assert (
+        f"a program of this machine has asked to keep job {JOB['id']} of task 'm:f'"
+        in got.body["text"]
+    )
+    assert word in got.body["text"]
+    assert database.jobs() == []
+
+
+def test_a_schedule_that_no_task_declares_is_refused(url: str, database: Store) -> None:
+    new = {"name": "n", "task": "m:f", "spec": "every 30s", "payload": ""}
+
+    kept = ask(url, "POST", "/v1/store/declare_schedules", {"schedules": [new | {"name": "k"}]})
+    got = ask(
+        url, "POST", "/v1/store/declare_schedules", {"schedules": [new | {"policy": {"queue": ""}}]}
+    )
+
+    assert (kept.status, kept.body) == (200, ["k"])
+    assert (got.status, "schedule 'n' of task 'm:f'" in got.body["text"]) == (422, True)
+    assert [view.name for view in database.schedules()] == ["k"]
+
+
 def test_an_attempt_ends_only_in_a_way_that_there_is(url: str) -> None:
     name = [str(uuid.uuid4()), 1, 1, "default", 0]
     got = ask(

@@ -6,14 +6,17 @@ import time
 import uuid
 
 import pytest
+from click.testing import CliRunner
 
+from lightwork.cli.main import cli
 from lightwork.model import WorkerInfo
 from lightwork.net.client.client import ServerStore
 from lightwork.net.server.app import App
-from lightwork.net.server.pollers import NOT_POLLING, Pollers
+from lightwork.net.server.pollers import Pollers
 from lightwork.net.server.watch import Watch
 from lightwork.net.wire.about import Poll, Polled
 from lightwork.store.contract import Store
+from lightwork.store.views import NOT_POLLING
 from net.served import served
 from store.steps import new_job
 from waiting import wait_until
@@ -183,6 +186,38 @@ def test_a_worker_that_lives_and_does_not_ask_is_shown_so(client: ServerStore, a
     (view,) = client.workers()
 
     assert (view.state, view.is_live) == (NOT_POLLING, True)
+    client.sign_off(worker.id)
+
+
+def test_a_worker_that_only_renews_is_shown_so_by_a_server_that_was_restarted(
+    client: ServerStore, app: App
+) -> None:
+    worker = WorkerInfo(id=uuid.uuid4(), name="w", host="h", pid=1, slots=2)
+    client.register(worker, lease=60)
+    app._calls.pollers = Pollers(silent=0.0)
+    client.renew(worker.id, lease=60)
+
+    (view,) = client.workers()
+
+    assert view.state == NOT_POLLING
+    client.sign_off(worker.id)
+
+
+def test_status_and_workers_say_who_lives_and_does_not_poll(
+    client: ServerStore, app: App, url: str
+) -> None:
+    worker = WorkerInfo(id=uuid.uuid4(), name="ada", host="h", pid=1, slots=2)
+    client.register(worker, lease=60)
+    app._calls.pollers = Pollers(silent=0.0)
+    client.renew(worker.id, lease=60)
+
+    status = CliRunner().invoke(cli, ["status", url])
+    workers = CliRunner().invoke(cli, ["workers", url])
+
+    assert status.exit_code == 1
+    assert "  not polling ada  0/2 busy" in status.stdout
+    assert "wrong    ada lives and does not poll: heartbeats come" in status.stdout
+    assert workers.stdout.splitlines()[1].split("\t")[:2] == ["ada", "not polling"]
     client.sign_off(worker.id)
 
 

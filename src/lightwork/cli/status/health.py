@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from lightwork.model import State
-from lightwork.store.views import ScheduleView, Summary, WorkerView
+from lightwork.store.views import NOT_POLLING, ScheduleView, Summary, WorkerView
 from lightwork.tasks.names import short_name
 from lightwork.work.unserved import PATIENCE, say_unserved, why_unserved
 
@@ -37,6 +37,7 @@ def problems(
         *_queue_problems(summary, workers, url),
         *_task_problems(summary, workers, url),
         *_wait_problems(summary, workers),
+        *_poll_problems(workers),
         *_loss_problems(workers),
     ]
 
@@ -116,12 +117,29 @@ def _wait_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator[
         if not why_unserved(view.lane, workers, summary.paused)
     ]
     oldest = min(summary.oldest_ready, max(known, default=0.0))
-    idle = [worker.name for worker in workers if worker.claims and worker.running < worker.slots]
+    idle = [
+        worker.name
+        for worker in workers
+        # What does not poll is told below.
+        if worker.claims and worker.state != NOT_POLLING and worker.running < worker.slots
+    ]
     if idle and free > 0 and oldest > LONGEST_WAIT:
         yield (
             f"the oldest ready job has waited {oldest:.0f} s beside {free} free slots: "
             f"{', '.join(idle[:_MOST_NAMES])} {'lives' if len(idle) == 1 else 'live'} and "
             f"{'does' if len(idle) == 1 else 'do'} not claim; look at the log, or start anew"
+        )
+
+
+def _poll_problems(workers: Sequence[WorkerView]) -> Iterator[str]:
+    """Yield what only a server knows: whose heartbeats come, and nothing else."""
+    silent = [worker.name for worker in workers if worker.is_live and worker.state == NOT_POLLING]
+    if silent:
+        more = f" and {len(silent) - _MOST_NAMES} more" if len(silent) > _MOST_NAMES else ""
+        yield (
+            f"{', '.join(silent[:_MOST_NAMES])}{more} {'lives' if len(silent) == 1 else 'live'} and "
+            f"{'does' if len(silent) == 1 else 'do'} not poll: heartbeats come, and nobody asks for work; "
+            "look at the log, or start anew"
         )
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from lightwork.cli.status.rates import Rates
 from lightwork.model import State
-from lightwork.store.views import DRAINING, MOST_COUNTED, Summary, WorkerView
+from lightwork.store.views import DRAINING, MOST_COUNTED, NOT_POLLING, Summary, WorkerView
 from lightwork.terminal.amounts import show_duration
 from lightwork.terminal.output import STATE_COLOURS, draw_bar, one_line, printable, seconds_since
 
@@ -61,8 +61,8 @@ def _field(label: str, text: str) -> Text:
 def _worker(worker: WorkerView) -> Text:
     age = show_duration(max(seconds_since(worker.heartbeat_at), 0.0))
     word, style = ("live", "green") if worker.is_live else ("lost", "red")
-    if worker.is_live and not worker.claims:
-        word, style = DRAINING, "yellow"
+    if worker.is_live and worker.state in (DRAINING, NOT_POLLING):
+        word, style = worker.state, "yellow"
     text = (
         f" {one_line(worker.name)}  {worker.running}/{worker.slots} busy  heartbeat {age} ago"
         f"  queues {', '.join(worker.queues)}"

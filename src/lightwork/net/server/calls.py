@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from lightwork.net.server.answers import Answers
+from lightwork.net.server.checks import check_asked
 from lightwork.net.server.pollers import Pollers
 from lightwork.net.server.request import Caller, Reply, Request
 from lightwork.net.server.routes import Route
@@ -95,7 +96,7 @@ class Calls:
 
         async def answer(request: Request, caller: Caller, _: Mapping[str, str]) -> Reply:
             def call() -> Any:
-                return self._perform(name, request)
+                return self._perform(name, request, caller)
 
             if method.is_urgent:
                 return await self.beat(request, call)
@@ -105,14 +106,17 @@ class Calls:
 
         return answer
 
-    def _perform(self, name: str, request: Request) -> Any:
+    def _perform(self, name: str, request: Request, caller: Caller) -> Any:
         shape = shape_of(name)
         given = decoded(request, shape.request)
+        check_asked(name, given, caller)
         result = shape.perform(self.store, given)
         if name == "workers":
             return self.pollers.shown(result)
         if name == "claim":
             self.pollers.note([_worker_of(given)])
+        elif name == "renew" and result:
+            self.pollers.note_alive(_worker_of(given))
         elif name == "sign_off":
             self.pollers.forget(_worker_of(given))
         return result

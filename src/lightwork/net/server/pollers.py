@@ -2,7 +2,8 @@
 
 A heartbeat proves that a worker lives, not that it works: its connection for polls may be dead, or its
 thread. Such a worker holds its lease and does nothing, and everything looks well. The server alone can
-see it, and says so where workers are shown.
+see it, and says so where workers are shown. Of one that it has only heard renewing, as after a restart
+of the server, it counts from the first renewal; those that use the database itself renew elsewhere.
 """
 
 import dataclasses
@@ -12,9 +13,8 @@ from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.net.wire.about import LONGEST_WAIT
-from lightwork.store.views import WorkerView
+from lightwork.store.views import NOT_POLLING, WorkerView
 
-NOT_POLLING: Final = "not polling"
 # A worker asks at least every LONGEST_WAIT, and comes back within a second or the back-off.
 SILENT_SECONDS: Final = 2 * LONGEST_WAIT + 10.0
 
@@ -34,10 +34,13 @@ class Pollers:
         now = monotonic()
         for worker in workers:
             self._last[worker] = now
-        if len(self._last) > _MOST:
-            # Of those that died nobody says so here.
-            kept = {worker: at for worker, at in self._last.items() if now - at < _LONG_AGO}
-            self._last = kept
+        self._drop_old(now)
+
+    def note_alive(self, worker: uuid.UUID) -> None:
+        """It has renewed its lease now; if nobody has heard of it before, its silence begins."""
+        now = monotonic()
+        self._last.setdefault(worker, now)
+        self._drop_old(now)
 
     def forget(self, worker: uuid.UUID) -> None:
         """It has signed off."""
@@ -53,3 +56,9 @@ class Pollers:
             else view
             for view in views
         ]
+
+    def _drop_old(self, now: float) -> None:
+        if len(self._last) > _MOST:
+            # Of those that died nobody says so here.
+            kept = {worker: at for worker, at in self._last.items() if now - at < _LONG_AGO}
+            self._last = kept
