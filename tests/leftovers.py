@@ -7,7 +7,8 @@ has gone on, so what is left is looked at again until it has gone or the time is
 test that leaves nothing is looked at twice and waits for nothing: 0.5 ms.
 
 Shared by the whole run, and therefore no test's: lightwork's fork server with the
-line to it, and the resource tracker that multiprocessing starts once, with its own.
+line to it, and the resource tracker that multiprocessing starts once, with its own; and
+files named `shared`, of executors of a whole folder, which open more of them when they need them.
 """
 
 import contextlib
@@ -33,6 +34,7 @@ _PATIENCE: Final = 20.0
 _PAUSE: Final = 0.01
 # Numbers in what a descriptor leads to say which one of its kind it is.
 _WHICH: Final = re.compile(r"\[\d+\]")
+_SHARED: Final = "/shared."
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def _descriptors() -> Iterator[str]:
         # Closed meanwhile: that which lists the folder, always.
         with contextlib.suppress(OSError):
             target = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - three times as fast
-            if int(number) not in shared:
+            if int(number) not in shared and _SHARED not in target:
                 yield f"descriptor {_WHICH.sub('', target)}"
 
 

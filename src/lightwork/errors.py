@@ -16,6 +16,7 @@ an attribute, not only text. All of them pickle, because they cross processes.
     │ ├ JobCancelled      the job was cancelled
     │ └ DependencyFailed  the call was not run: one that it needs has failed
     ├ LeaseLost           the attempt is no longer ours: stop, store nothing
+    │ └ LockLost          a lock is no longer ours: its session has ended
     ├ WorkerLost          the child or machine died during the call
     ├ RemoteError         an exception of a child that could not travel itself
     ├ PoolError           the pool can take no more calls

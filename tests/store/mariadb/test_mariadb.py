@@ -1,18 +1,20 @@
 """What MariaDB does otherwise: names, known ids, locks, and tables made outside of transactions."""
 
+import functools
 import sys
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, Table, create_engine, make_url, text
 
 from lightwork.errors import StoreError, StoreUnavailable, UsageError
 from lightwork.model import Lane, State
 from lightwork.store.mariadb.database import MARIADB
 from lightwork.store.sql import schema
 from lightwork.store.sqlstore import SqlStore
+from lightwork.store.tables import metadata
 from store.servers import new_database
 from store.steps import new_job, registered, state_of, submitted
 
@@ -147,6 +149,29 @@ def test_programs_that_make_tables_at_once_all_succeed() -> None:
         assert [store.check() for store in opened] == [[]] * 3
         for store in opened:
             store.close()
+
+
+def test_a_program_killed_as_it_makes_the_tables_is_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with new_database("mariadb") as url:
+        with monkeypatch.context() as patched:
+            # Half of them are there when it is gone.
+            half = sorted(metadata.tables.values(), key=lambda table: table.name)[::2]
+            making = functools.partial(_make_and_die, half)
+            patched.setattr(metadata, "create_all", making)
+            with pytest.raises(StoreError, match="gone"):
+                SqlStore(url)
+
+        with SqlStore(url) as store:
+            submitted(store)
+            assert store.check() == []
+
+
+def _make_and_die(tables: list[Table], connection: Connection, **_: object) -> None:
+    for table in tables:
+        connection.execute(text(f"CREATE TABLE {table.name} (id INTEGER)"))
+    raise StoreError("gone")
 
 
 def test_many_rows_with_anything_in_them_go_as_one_document(store: SqlStore) -> None:

@@ -17,6 +17,8 @@ from lightwork.store.tables import metadata
 # Oldest first; the files of migrations/versions carry the same words.
 REVISIONS: Final = tuple(f"{number:04}" for number in range(1, 14))
 VERSION_TABLE: Final = "lightwork_version"
+# What stands there while a new store's tables are made, where each statement commits by itself.
+_MAKING: Final = "making"
 # As Alembic makes it, with one row.
 _VERSION: Final = Table(
     VERSION_TABLE,
@@ -45,7 +47,11 @@ def is_current(connection: Connection) -> bool:
 
 
 def revision(connection: Connection) -> str:
-    """Return the revision of the store's tables; "": it has none."""
+    """Return the revision of the store's tables; "": it has none, or not all of them yet."""
+    return _word(connection).replace(_MAKING, "")
+
+
+def _word(connection: Connection) -> str:
     if not inspect(connection).has_table(VERSION_TABLE):
         return ""
     return str(connection.scalar(select(_VERSION.c.version_num)) or "")
@@ -57,9 +63,13 @@ def upgrade(connection: Connection) -> None:
         migrate(connection)
         return
     _check_names_are_free(connection)
+    # Where DDL commits, a program may have been killed on its way: no job is in what it has made.
+    metadata.drop_all(connection)
+    _VERSION.drop(connection, checkfirst=True)
+    _VERSION.create(connection)
+    connection.execute(_VERSION.insert(), {"version_num": _MAKING})
     metadata.create_all(connection, checkfirst=False)
-    _VERSION.create(connection, checkfirst=True)
-    connection.execute(_VERSION.insert(), {"version_num": REVISIONS[-1]})
+    connection.execute(_VERSION.update(), {"version_num": REVISIONS[-1]})
 
 
 def migrate(connection: Connection, to: str = REVISIONS[-1]) -> None:
@@ -78,6 +88,8 @@ def migrate(connection: Connection, to: str = REVISIONS[-1]) -> None:
 
 
 def _check_names_are_free(connection: Connection) -> None:
+    if _word(connection) == _MAKING:
+        return
     taken = sorted(metadata.tables.keys() & set(inspect(connection).get_table_names()))
     if taken:
         raise SchemaMismatch(
