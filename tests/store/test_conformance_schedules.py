@@ -15,7 +15,7 @@ from lightwork.net.opening import open_store
 from lightwork.schedule.ids import due_at_of
 from lightwork.store.contract import Store
 from lightwork.store.schedules import running
-from lightwork.store.views import ScheduleView
+from lightwork.store.views import ScheduleView, SkippedTimes
 from store.steps import claim_one, execute, registered, state_of, view_of
 
 HOUR = timedelta(hours=1)
@@ -328,6 +328,44 @@ def test_what_was_missed_is_caught_up(store: Store, catch_up: str, made: list[in
     assert next_at.year >= 2027
 
 
+@pytest.mark.parametrize(("catch_up", "count"), [("none", 4), ("one", 3), ("all", 0)])
+def test_what_is_skipped_is_told(store: Store, catch_up: str, count: int) -> None:
+    declared(store, catch_up=CatchUp(catch_up), spec="0 0,1,2,3 1 1 *")
+    declared(store, "never due")
+    execute(store, "UPDATE schedule SET next_at = 1767225600000 WHERE name = 'nightly'")
+    skipped: dict[str, SkippedTimes] = {}
+
+    store.run_due_schedules(skipped=skipped)
+
+    first = datetime.fromisoformat("2026-01-01T00:00+00:00")
+    told = {"nightly": SkippedTimes(count=count, is_all=True, since=first)}
+    assert skipped == (told if count else {})
+
+
+def test_what_is_met_in_time_is_not_skipped(store: Store) -> None:
+    declared(store)
+    make_due(store)
+    skipped: dict[str, SkippedTimes] = {}
+
+    assert len(store.run_due_schedules(skipped=skipped)) == 1
+    assert skipped == {}
+
+
+def test_skipped_times_of_cron_are_counted_up_to_a_bound(store: Store) -> None:
+    declared(store, "cron", spec="* * * * *")
+    declared(store, "interval", spec="every 1m")
+    for name in ("cron", "interval"):
+        make_due(store, name, hours=5)
+    skipped: dict[str, SkippedTimes] = {}
+
+    store.run_due_schedules(skipped=skipped)
+
+    cron, interval = skipped["cron"], skipped["interval"]
+    assert (cron.count, cron.is_all) == (100, False)
+    assert interval.is_all
+    assert 5 * 60 <= interval.count <= 6 * 60
+
+
 def test_catching_up_is_bounded_in_each_transaction(store: Store) -> None:
     declared(store, catch_up=CatchUp.ALL)
     first = make_due(store, hours=250)
@@ -446,7 +484,7 @@ def test_removed_schedule_makes_no_jobs_though_it_was_due(store: Store) -> None:
 def test_what_is_not_there_is_told(store: Store) -> None:
     assert not store.pause_schedule("x")
     assert not store.resume_schedule("x")
-    assert not store.run_schedule("x", uuid.uuid4())
+    assert store.run_schedule("x", uuid.uuid4()) is None
     assert store.remove_schedules(["x"]) == []
 
 
@@ -458,8 +496,8 @@ def test_schedule_can_be_run_now(store: Store, is_paused: bool) -> None:
         before = kept(store)
     job_id = uuid.uuid4()
 
-    assert store.run_schedule("nightly", job_id)
-    assert store.run_schedule("nightly", job_id)
+    assert store.run_schedule("nightly", job_id) == job_id
+    assert store.run_schedule("nightly", job_id) == job_id
 
     view = kept(store)
     assert (job_ids(store), view_of(store, job_id).priority) == ([job_id], 4)

@@ -8,7 +8,7 @@ from lightwork.lifecycle import Succeeded
 from lightwork.model import CatchUp, Limit, OnConflict, State, UniqueKey
 from lightwork.store.contract import Store
 from store.steps import claim_one, registered
-from store.test_conformance_schedules import declared, make_due, new
+from store.test_conformance_schedules import declared, kept, make_due, new
 
 
 def made_twice(store: Store, on_conflict: OnConflict) -> list[State]:
@@ -45,8 +45,31 @@ def test_job_that_runs_is_not_replaced_and_holds_up_no_other_schedule(store: Sto
     runs = store.run_due_schedules()
 
     assert [run.schedule for run in runs] == ["other"]
-    assert store.run_schedule("nightly", uuid.uuid4())
+    (running,) = store.jobs(state=State.RUNNING)
+    assert store.run_schedule("nightly", uuid.uuid4()) == running.id
     assert store.summary().states[State.RUNNING] == 1
+
+
+@pytest.mark.parametrize("on_conflict", ["skip", "raise"])
+def test_who_runs_a_schedule_whose_key_is_held_is_told_by_which_job(
+    store: Store, on_conflict: OnConflict
+) -> None:
+    made_twice(store, on_conflict)
+    (holder,) = store.jobs()
+    before = kept(store)
+
+    stands = store.run_schedule("nightly", uuid.uuid4())
+
+    assert (stands, [view.id for view in store.jobs()]) == (holder.id, [holder.id])
+    assert kept(store).last_at == before.last_at
+
+
+def test_a_schedule_that_replaces_its_job_is_run(store: Store) -> None:
+    made_twice(store, "replace")
+    job_id = uuid.uuid4()
+
+    assert store.run_schedule("nightly", job_id) == job_id
+    assert store.jobs()[0].id == job_id
 
 
 def test_key_of_a_schedule_is_free_again_when_its_job_has_ended(store: Store) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lightwork.model import CatchUp
 from lightwork.schedule.rules import parse_rule
-from lightwork.schedule.turns import coming, take_turn
+from lightwork.schedule.turns import coming, count_times, take_turn
 
 MINUTE: Final = timedelta(minutes=1)
 # Each with a day on which its clock was moved, as its noon in UTC: by an hour and by half of one,
@@ -148,4 +148,6 @@ def test_what_is_caught_up_is_what_was_missed(
         next_at = turn.next_at
 
     assert (one.due, one.next_at) == ((missed[-1],), at)
+    counted = (0, True) if one.skipped is None else count_times(rule, *one.skipped, most=10**6)
+    assert counted == (len(missed) - 1, True)
     assert (made, next_at) == (missed, at)

@@ -264,6 +264,18 @@ def test_a_schedule_that_everybody_catches_up_is_bounded_in_each_turn(store: Sto
     assert upkeep.next_at() > 0
 
 
+def test_what_is_skipped_is_logged(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    spec = "0 0,1,2,3 1 1 *"
+    new = NewSchedule(name="s", task="m:f", spec=spec, payload=b"\x01", catch_up=CatchUp.NONE)
+    store.declare_schedules([new])
+    execute(store, "UPDATE schedule SET next_at = 1767225600000")  # 1 January 2026, 00:00 UTC
+    caplog.set_level(logging.INFO)
+
+    Upkeep(store, 60.0).do_due()
+
+    assert "schedule_skipped schedule=s times=4 since=2026-01-01T00:00:00+00:00" in caplog.messages
+
+
 def report(tenant: str = "a") -> None: ...
 
 

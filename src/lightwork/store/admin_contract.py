@@ -20,6 +20,7 @@ from lightwork.store.views import (
     Rollup,
     ScheduledRun,
     ScheduleView,
+    SkippedTimes,
     StoreStats,
     Summary,
     WorkerView,
@@ -62,17 +63,21 @@ class AdminStore(Protocol):
     def remove_schedules(self, names: Iterable[str]) -> list[str]:
         """Forget schedules; their jobs stay. Returns the names of those that there were."""
 
-    def run_schedule(self, name: str, job_id: uuid.UUID) -> bool:
+    def run_schedule(self, name: str, job_id: uuid.UUID) -> uuid.UUID | None:
         """Make a job of it now, of this id, whether or not it is due or paused.
 
-        The same id makes the same job. False: there is no schedule of this name.
+        The same id makes the same job. Returns the id; that of another job if that one holds the unique
+        key, and none was made; None: there is no schedule of this name.
         """
 
-    def run_due_schedules(self, *, limit: int = 100) -> list[ScheduledRun]:
+    def run_due_schedules(
+        self, *, limit: int = 100, skipped: dict[str, SkippedTimes] | None = None
+    ) -> list[ScheduledRun]:
         """Make jobs of the schedules that are due, about so many; return those that are new.
 
         For each due time there is at most one, over all workers, also where a worker dies or the
-        clock is put back. Any worker may do it at any time, in parallel.
+        clock is put back. Any worker may do it at any time, in parallel. `skipped` gets an entry
+        for each schedule of which due times were passed over.
         """
 
     def add_rollups(self, worker_id: uuid.UUID, rollups: Sequence[Rollup]) -> None:

@@ -27,6 +27,7 @@ from lightwork.store.views import (
     Rollup,
     ScheduledRun,
     ScheduleView,
+    SkippedTimes,
     StoreStats,
     Summary,
     WorkerView,
@@ -65,15 +66,23 @@ class SqlAdmin(SqlTransactions):
         """Forget schedules; return the names of those that there were."""
         return self._write(keeping.remove, list(names))
 
-    def run_schedule(self, name: str, job_id: uuid.UUID) -> bool:
+    def run_schedule(self, name: str, job_id: uuid.UUID) -> uuid.UUID | None:
         """Make a job of it now."""
         return self._write(running.run_now, self._spelling, name, job_id)
 
-    def run_due_schedules(self, *, limit: int = 100) -> list[ScheduledRun]:
+    def run_due_schedules(
+        self, *, limit: int = 100, skipped: dict[str, SkippedTimes] | None = None
+    ) -> list[ScheduledRun]:
         """Make jobs of the schedules that are due."""
         if not self._read(running.is_one_due):
             return []
-        return self._write(running.run_due, self._spelling, limit)
+        passed: running.Passed = {}
+        runs = self._write(running.run_due, self._spelling, limit, passed)
+        if skipped is not None:
+            # Counted out here: it may take longer than others should wait for.
+            skipped.clear()
+            skipped.update(running.counted(passed))
+        return runs
 
     def pause(self, queue: str) -> bool:
         """Let nobody claim from a queue any more."""

@@ -436,6 +436,21 @@ class ScheduleView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedTimes:
+    """Due times of a schedule that were passed over, as `catch_up` says.
+
+    Attributes:
+        count: How many.
+        is_all: Those are all; False: there are more.
+        since: The first of them.
+    """
+
+    count: int
+    is_all: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRun:
     """A job that a schedule has made.
 

@@ -13,7 +13,7 @@ from typing import Final
 from lightwork.clock import monotonic
 from lightwork.model import DEFAULT_RETENTION, Retention
 from lightwork.store.contract import Store
-from lightwork.store.views import Rescued
+from lightwork.store.views import Rescued, SkippedTimes
 from lightwork.tasks.names import short_name
 from lightwork.work.pace import next_batch
 
@@ -131,9 +131,14 @@ class Upkeep:
         return promoted + count
 
     def _run_schedules(self) -> int:
-        runs = self._store.run_due_schedules(limit=_RUN_BATCH)
+        skipped: dict[str, SkippedTimes] = {}
+        runs = self._store.run_due_schedules(limit=_RUN_BATCH, skipped=skipped)
         for run in runs:
             log.info("schedule_due schedule=%s job=%s", short_name(run.schedule), run.job_id)
+        for name, times in skipped.items():
+            count, since = f"{times.count}{'' if times.is_all else '+'}", times.since.isoformat()
+            text = "schedule_skipped schedule=%s times=%s since=%s"
+            log.info(text, short_name(name), count, since)
         return len(runs)
 
     def _tell_unreadable(self) -> None:

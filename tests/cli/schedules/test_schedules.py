@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Invoke
-from lightwork.model import NewSchedule, State
+from lightwork.model import NewSchedule, State, UniqueKey
 from lightwork.store.contract import Store
 from lightwork.store.views import ScheduleView
 from store.steps import execute
@@ -165,6 +165,27 @@ def test_a_schedule_is_run_now(lightwork: Invoke, store: Store) -> None:
 
     (job,) = store.jobs()
     assert (str(job.id), job.state, kept(store).next_at) == (job_id, State.READY, before)
+
+
+def test_who_runs_a_schedule_whose_key_is_held_is_told_by_which_job(
+    lightwork: Invoke, store: Store
+) -> None:
+    key = UniqueKey(b"k" * 16, "end", 0.0, "skip")
+    new = NewSchedule(
+        name="nightly", task="m:f", spec="@daily", payload=b"\x01", unique=key, is_code=True
+    )
+    store.declare_schedules([new])
+    first = lightwork("schedules", "run", "nightly").stdout
+
+    again = lightwork("schedules", "run", "nightly")
+    told = json.loads(lightwork("schedules", "run", "nightly", "--json").stdout)
+
+    assert (again.exit_code, again.stdout, len(store.jobs())) == (0, first, 1)
+    assert again.stderr == (
+        f"lightwork: no job of nightly was made: job {first.strip()}, which is ready, holds its "
+        "unique key\n"
+    )
+    assert told == {"schedule": "nightly", "job": first.strip(), "is_new": False}
 
 
 def test_schedules_are_removed(lightwork: Invoke, store: Store) -> None:

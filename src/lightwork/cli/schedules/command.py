@@ -128,15 +128,25 @@ def remove(*, target: _Target, json: bool, quiet: bool) -> None:
 @_names
 @output_options
 def run(*, target: _Target, json: bool, quiet: bool) -> None:
-    """Make a job of a schedule now, and print its id; it is due as before."""
+    """Make a job of a schedule now, and print its id; it is due as before.
+
+    If another job holds its unique key, none is made, and the id is that of the other.
+    """
     from lightwork.durable.ids import new_job_id
 
     with closing(_open(target.url)) as store:
         for view in _find(store, target.names):
-            job_id = new_job_id()
-            if not store.run_schedule(view.name, job_id):
+            new_id = new_job_id()
+            job_id = store.run_schedule(view.name, new_id)
+            if job_id is None:
                 _refuse_gone(view)
-            made = {"schedule": view.name, "job": job_id}
+            if job_id != new_id:
+                state = store.states([job_id]).get(job_id, "gone")
+                note(
+                    f"lightwork: no job of {_shown(view)} was made: job {job_id}, which is {state}, "
+                    "holds its unique key"
+                )
+            made = {"schedule": view.name, "job": job_id, "is_new": job_id == new_id}
             print_json(made) if json else click.echo(str(job_id))
     del quiet  # An id is the bare answer.
 
