@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from lightwork.errors import UsageError
-from lightwork.model import Limit, UniqueKey
+from lightwork.model import Limit, Unique, UniqueKey
 from lightwork.tasks.task import Task
 
 # All keys of a job are one column.
@@ -35,15 +35,18 @@ def unique_key(
     unique = task.policy.unique
     if unique is None:
         return None
-    text = f"{task.name}\0{filled(unique.key, task, args, kwargs)}\0".encode(
-        "utf-8", "surrogatepass"
-    )
-    if not unique.key:
-        # By whatever names they were given, and left out or not.
-        bound = _bound(task, args, kwargs)
-        text += digest(bound.args, bound.kwargs, fn=task.called)
-    key = hashlib.sha256(text).digest()[:16]
-    return UniqueKey(key, unique.until, unique.period, unique.on_conflict)
+    if unique.key:
+        return hashed_key(task.name, filled(unique.key, task, args, kwargs), unique)
+    # By whatever names they were given, and left out or not.
+    bound = _bound(task, args, kwargs)
+    return hashed_key(task.name, "", unique, digest(bound.args, bound.kwargs, fn=task.called))
+
+
+def hashed_key(task: str, key: str, unique: Unique, arguments: bytes = b"") -> UniqueKey:
+    """Return the unique key of a task, by the task's name and a key that is filled."""
+    text = f"{task}\0{key}\0".encode("utf-8", "surrogatepass") + arguments
+    hashed = hashlib.sha256(text).digest()[:16]
+    return UniqueKey(hashed, unique.until, unique.period, unique.on_conflict)
 
 
 def filled_limits(

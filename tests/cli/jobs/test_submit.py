@@ -131,6 +131,134 @@ def test_a_job_has_the_unique_key_and_the_limits_of_its_task(
     assert len(store.claim(worker, lanes=lanes, limit=2)) == 1
 
 
+UNIQUE = """
+import lightwork as lw
+
+@lw.task(unique=lw.Unique("user:{user}", until="begin"))
+def send(user): pass
+
+@lw.task
+def plain(user): pass
+"""
+
+
+def test_a_job_is_submitted_after_others(lightwork: Invoke, store: Store, made: Made) -> None:
+    first, second = made.ready(), made.ready()
+
+    done = lightwork("submit", "script:square", "3", "--after", "1", "--after", second)
+
+    view, relatives = store.job(job_id := UUID(done.stdout.strip())), store.relatives(job_id)
+    assert view is not None
+    assert view.state is State.BLOCKED
+    assert {one.id for one in relatives.parents} == {first, second}
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("7", "no job 7 in sqlite:///"),
+        (str(UUID(int=9)), f"no job {UUID(int=9)} in sqlite:///"),
+        ("yesterday", "a job is named by its number or its UUID"),
+    ],
+)
+def test_what_is_to_run_after_an_unknown_job_is_refused(
+    lightwork: Invoke, store: Store, word: str, told: str
+) -> None:
+    done = lightwork("submit", "script:square", "3", "--after", word)
+
+    assert (done.exit_code, done.stdout, store.jobs()) == (2, "", [])
+    assert told in done.stderr
+
+
+def test_a_store_is_not_made_for_a_job_after_another(lightwork: Invoke, folder: Path) -> None:
+    done = lightwork("submit", "sqlite:///none.db", "script:square", "3", "--after", "1")
+
+    assert done.exit_code != 0
+    assert not (folder / "none.db").exists()
+
+
+@pytest.mark.parametrize("on_conflict", ["", "skip", "replace"])
+@pytest.mark.parametrize("name", ["far.away:send", "unique_here:plain", "unique_here:send"])
+def test_a_key_holds_one_job(
+    lightwork: Invoke, store: Store, folder: Path, name: str, on_conflict: str
+) -> None:
+    (folder / "unique_here.py").write_text(UNIQUE)
+    more = ("--on-conflict", on_conflict) if on_conflict else ()
+
+    first, again = (lightwork("submit", name, n, "--unique", "k", *more) for n in (1, 2))
+
+    is_replaced = on_conflict == "replace"
+    states = [State.READY, State.CANCELLED] if is_replaced else [State.READY]
+    assert [view.state for view in store.jobs()] == states
+    assert (first.stdout != again.stdout) == is_replaced
+
+
+@pytest.mark.parametrize("name", ["far.away:send", "unique_here:plain", "unique_here:send"])
+def test_a_key_may_refuse_a_second_job(
+    lightwork: Invoke, store: Store, folder: Path, name: str
+) -> None:
+    (folder / "unique_here.py").write_text(UNIQUE)
+    words = ("submit", name, "1", "--unique", "k", "--on-conflict", "raise")
+    first = lightwork(*words).stdout.strip()
+
+    again = lightwork(*words)
+
+    assert (again.exit_code, again.stdout, len(store.jobs())) == (1, "", 1)
+    assert f"job {first}, which is ready" in again.stderr
+
+
+def test_what_a_task_declares_of_its_key_stays_where_nothing_else_is_said(
+    lightwork: Invoke, store: Store, folder: Path
+) -> None:
+    (folder / "unique_here.py").write_text(UNIQUE)
+    untils = []
+    for more in ((), ("--unique", "k"), ("--on-conflict", "replace")):
+        job_id = UUID(lightwork("submit", "unique_here:send", "1", *more).stdout.strip())
+        view = store.job(job_id)
+        assert view is not None
+        assert view.unique is not None
+        untils.append(view.unique.until)
+
+    assert untils == ["begin"] * 3
+    assert [view.state for view in store.jobs()] == [State.READY, State.READY, State.CANCELLED]
+
+
+def test_a_key_is_filled_with_arguments_as_a_program_fills_it(
+    lightwork: Invoke, store: Store, folder: Path
+) -> None:
+    (folder / "unique_here.py").write_text(UNIQUE)
+    key = ("--unique", "user:{user}")
+
+    declared = lightwork("submit", "unique_here:send", "ada")
+    named = lightwork("submit", "unique_here:send", "--kw", "user=ada", "--no-check", *key)
+    other = lightwork("submit", "unique_here:send", "bob", *key)
+
+    assert named.stdout == declared.stdout != other.stdout
+    assert len(store.jobs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("far.away:send", "1", "--unique", "user:{user}"), "say --kw user=..."),
+        (("far.away:send", "1", "--unique", ""), "--unique is a key"),
+        (("far.away:send", "1", "--on-conflict", "raise"), "say --unique KEY"),
+        (("unique_here:plain", "1", "--on-conflict", "raise"), "say --unique KEY"),
+        (("unique_here:send", "1", "--unique", "{nobody}"), "cannot be filled"),
+        (("unique_here:send", "1", "--unique", "k", "--on-conflict", "fail"), "'replace'"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(
+    lightwork: Invoke, store: Store, folder: Path, words: tuple[str, ...], told: str
+) -> None:
+    (folder / "unique_here.py").write_text(UNIQUE)
+
+    done = lightwork("submit", *words)
+
+    assert (done.exit_code, done.stdout, store.jobs()) == (2, "", [])
+    assert told in done.stderr
+
+
 @pytest.mark.parametrize("name", ["far.away:compute", "broken:compute", "leaving:compute"])
 def test_what_cannot_be_imported_here_is_submitted_with_a_note(
     lightwork: Invoke, store: Store, folder: Path, name: str

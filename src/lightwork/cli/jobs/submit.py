@@ -15,6 +15,8 @@ from uuid import UUID
 
 import click
 
+from lightwork.cli.jobs.names import JobName, find_jobs, parse_names
+from lightwork.cli.jobs.unique import chosen_unique, key_without_code
 from lightwork.terminal.options import (
     choose_url,
     duration,
@@ -37,6 +39,12 @@ _TASK: Final = re.compile(r"[^\s:<>]+:[^\s:<>]+")
 _LONGEST_NAME: Final = 500
 
 
+def _job_names(
+    _ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]
+) -> list[JobName]:
+    return parse_names(words) if words else []
+
+
 @click.command()
 @click.argument("words", nargs=-1, metavar="[URL] MODULE:FUNCTION [ARG]...")
 @keywords_option
@@ -48,6 +56,9 @@ _LONGEST_NAME: Final = 500
 @click.option("--retries", type=int, default=None, metavar="N", help="Run it again after a failure.")  # fmt: skip
 @click.option("--timeout", type=duration, default=None, metavar="TIME", help="Kill an attempt that runs longer.")  # fmt: skip
 @click.option("--tag", "tags", multiple=True, default=None, metavar="TAG", help="A word to find it by; may be repeated.")  # fmt: skip
+@click.option("--after", multiple=True, callback=_job_names, metavar="ID", help="Run it when this job has succeeded; may be repeated.")  # fmt: skip
+@click.option("--unique", metavar="KEY", help="Keep at most one job of the task and KEY at a time; user:{user_id} is filled with arguments.")  # fmt: skip
+@click.option("--on-conflict", type=click.Choice(["skip", "replace", "raise"]), help="What becomes of it if a job of the key is there; skip: that one stands for it.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait for its end and print the result.")
 @click.option("--no-check", is_flag=True, help="Do not look whether the module, if it is here, has FUNCTION, and that takes the ARGs.")  # fmt: skip
 @output_options
@@ -58,6 +69,7 @@ def submit(
     *,
     words: tuple[str, ...],
     kw: dict[str, Any],
+    after: list[JobName],
     wait: bool,
     no_check: bool,
     json: bool,
@@ -76,7 +88,10 @@ def submit(
     # What was not said is as the task declares it.
     said = {name: value for name, value in said.items() if value not in (None, ())}
     job = _new_job(name, declared, args, kw, said)
-    with closing(open_store(url)) as store:
+    # A store that is made now has no job that this one could wait for.
+    with closing(open_store(url, create=not after)) as store:
+        if after:
+            job = dataclasses.replace(job, after=tuple(find_jobs(store, after)))
         taken: dict[UUID, UUID] = {}
         store.submit([job], taken=taken)
         if taken:
@@ -131,10 +146,12 @@ def _new_job(
     from lightwork.model import NewJob, Policy
     from lightwork.tasks.task import make_policy
 
+    of_task = None if declared is None else declared.policy.unique
+    unique = chosen_unique(of_task, said.pop("unique", None), said.pop("on_conflict", None))
     if declared is not None:
         # Under the name that was typed, which is the one that workers are to find.
         return dataclasses.replace(
-            new_job(Codec(), declared.options(**said), args, kwargs), task=name
+            new_job(Codec(), declared.options(**said, unique=unique), args, kwargs), task=name
         )
     job_id = new_job_id()
     return NewJob(
@@ -142,6 +159,7 @@ def _new_job(
         task=name,
         payload=Codec().encode_call(Subject(job_id, name), args, kwargs),
         policy=make_policy(Policy(), **said),
+        unique=None if unique is None else key_without_code(name, unique, kwargs),
     )
 
 
