@@ -69,9 +69,10 @@ LAYERS: Final = (
     Layer("resources", ("pool/", "store/"), "Calls on this machine; jobs in SQL"),
     Layer(
         "reach",
-        ("command/", "net/", "sync/", "dask/"),
-        "Programs as calls; a store over HTTP; locks and queues at every reach; calls on a Dask cluster",
+        ("command/", "net/", "dask/"),
+        "Programs as calls; a store over HTTP; calls on a Dask cluster",
     ),
+    Layer("sharing", ("sync/",), "Locks, queues and shared values at every reach"),
     Layer("work", ("work/",), "Workers: claim, run, heartbeat, ack; maintenance; supervisor"),
     Layer(
         "face",

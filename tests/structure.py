@@ -101,6 +101,8 @@ LATE_IMPORTS: Final = {
     ("pool/wire/function.py", "_snapshots"): "only for what goes by value",
     ("pool/open_pool.py", "_class_of"): "each kind of pool: only the one that is asked for",
     ("executors.py", "_open_dask"): "Dask: an extra",
+    ("sync/values.py", "__init__"): "msgspec: only for what is in a store",
+    ("sync/values.py", "values_of"): "keys: only for what is in a store",
     ("net/opening.py", "open_store"): "HTTP, TLS and keys: only for the URL of a server",
     ("executors.py", "_open_store"): "SQLAlchemy: only for the URL of a store",
     ("pool/executor/progress_bar.py", "_with_bar"): "rich: only for progress=True on a terminal",

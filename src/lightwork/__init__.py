@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         JobFailed,
         JobNotFound,
         LeaseLost,
+        LockLost,
         NoWorkerWarning,
         PayloadError,
         PoolError,
@@ -73,6 +74,15 @@ if TYPE_CHECKING:
     from lightwork.pool.wire.ref import Ref
     from lightwork.retry import Later
     from lightwork.store.orm import Attempt, Job, WorkerRow
+    from lightwork.sync.array import Array
+    from lightwork.sync.barrier import Barrier
+    from lightwork.sync.condition import Condition
+    from lightwork.sync.event import Event
+    from lightwork.sync.lock import Lock, RLock
+    from lightwork.sync.mapping import Dict
+    from lightwork.sync.queue import JoinableQueue, Queue, ShutDown, Unacked
+    from lightwork.sync.semaphore import BoundedSemaphore, Semaphore
+    from lightwork.sync.value import Value
     from lightwork.tasks.task import Task, call, task
     from lightwork.work.service import Worker
 
@@ -92,6 +102,7 @@ _PLACES = {
         "JobFailed",
         "JobNotFound",
         "LeaseLost",
+        "LockLost",
         "NoWorkerWarning",
         "PayloadError",
         "PoolError",
@@ -141,23 +152,38 @@ _PLACES = {
     "lightwork.pool.thread.executor": ("ThreadExecutor",),
     "lightwork.retry": ("Later",),
     "lightwork.store.orm": ("Attempt", "Job", "WorkerRow"),
+    "lightwork.sync.array": ("Array",),
+    "lightwork.sync.barrier": ("Barrier",),
+    "lightwork.sync.condition": ("Condition",),
+    "lightwork.sync.event": ("Event",),
+    "lightwork.sync.lock": ("Lock", "RLock"),
+    "lightwork.sync.mapping": ("Dict",),
+    "lightwork.sync.queue": ("JoinableQueue", "Queue", "ShutDown", "Unacked"),
+    "lightwork.sync.semaphore": ("BoundedSemaphore", "Semaphore"),
+    "lightwork.sync.value": ("Value",),
     "lightwork.tasks.task": ("Task", "call", "task"),
     "lightwork.work.service": ("Worker",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
+    "Array",
     "Attempt",
     "AuthError",
     "Backoff",
     "BadSchedule",
+    "Barrier",
+    "BoundedSemaphore",
     "Cancelled",
     "Claimed",
     "Command",
+    "Condition",
     "DependencyFailed",
+    "Dict",
     "DuplicateJob",
     "DurableExecutor",
     "Error",
+    "Event",
     "Executor",
     "Failed",
     "FallbackWarning",
@@ -170,10 +196,13 @@ __all__ = [
     "JobEvent",
     "JobFailed",
     "JobNotFound",
+    "JoinableQueue",
     "Later",
     "LeaseLost",
     "Limit",
     "Local",
+    "Lock",
+    "LockLost",
     "Lost",
     "NoWorkerWarning",
     "OutputLine",
@@ -184,6 +213,8 @@ __all__ = [
     "Progress",
     "Progressed",
     "Quarantined",
+    "Queue",
+    "RLock",
     "Ref",
     "Refused",
     "Released",
@@ -193,6 +224,8 @@ __all__ = [
     "Retention",
     "Retried",
     "SchemaMismatch",
+    "Semaphore",
+    "ShutDown",
     "Snoozed",
     "Started",
     "State",
@@ -203,8 +236,10 @@ __all__ = [
     "Task",
     "TaskNotFound",
     "ThreadExecutor",
+    "Unacked",
     "Unique",
     "UsageError",
+    "Value",
     "Worker",
     "WorkerEvent",
     "WorkerLeaseLost",

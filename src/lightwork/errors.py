@@ -44,6 +44,7 @@ __all__ = [
     "JobFailed",
     "JobNotFound",
     "LeaseLost",
+    "LockLost",
     "NoWorkerWarning",
     "PayloadError",
     "PoolError",
@@ -166,6 +167,8 @@ class LockLost(LeaseLost):
     Another may hold it since. What was written under it may have been written twice; a resource
     that checks the lock's `token` has refused the older one.
     """
+
+    __module__ = "lightwork"
 
 
 class RemoteError(Error):

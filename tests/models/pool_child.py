@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from explore import Step
-
 from lightwork.pool.memory.control_block import can_be_peeked
 from lightwork.pool.memory.sending import FLUSH_NS, may_keep, must_be_peeked, must_send_first
 from lightwork.pool.process.send_ahead import may_send_ahead

@@ -5,8 +5,9 @@ change the number, a fall to a few is a mistake of the model.
 """
 
 import pytest
-from explore import explore
 from pool_child import PoolAndChildren
+
+from explore import explore
 
 SHORT = 100
 # A child may keep one of them, and not two.

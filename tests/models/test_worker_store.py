@@ -1,8 +1,9 @@
 """Workers and store: every order of every step, deaths and lost answers at each."""
 
 import pytest
-from explore import explore
 from worker_store import ONCE, PLAIN, POISON, Bugs, Kind, WorkerAndStore
+
+from explore import explore
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from explore import Step
-
 from lightwork.lifecycle import (
     AttemptEnd,
     Cancelled,

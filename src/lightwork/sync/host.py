@@ -113,6 +113,14 @@ class HasShortcuts(Protocol):
         """Return these bytes; `place.kind` is "value", `place.spec` (what they are at first,)."""
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """A host that forgets what nobody uses any more, unless it has a name."""
+
+    def keep(self, place: Place, *, is_named: bool) -> object:
+        """Return what the primitive lives with: as long as that, or for ever if it is named."""
+
+
 class Refusal(Exception):  # noqa: N818 - an answer, turned into an error by whoever asked
     """A machine's no, for the class that asked to say in its own words."""
 

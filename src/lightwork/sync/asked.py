@@ -1,0 +1,88 @@
+"""Asked: locks and memory where there is no shorter way than to ask the host's machine."""
+
+from typing import Any
+
+from lightwork.machines.shapes import Plain
+from lightwork.sync.host import HasShortcuts, Host, LockWay, Memory, Place
+
+
+def open_lock(host: Host, place: Place) -> LockWay:
+    """Return how this lock is taken: the host's own way if it has one."""
+    return host.open_lock(place) if isinstance(host, HasShortcuts) else AskedLock(host, place)
+
+
+def open_memory(host: Host, place: Place) -> Memory:
+    """Return the bytes of a Value or an Array: shared memory if the host has some."""
+    return host.open_memory(place) if isinstance(host, HasShortcuts) else AskedMemory(host, place)
+
+
+def _release(_granted: Plain) -> tuple[str, tuple[Plain, ...]]:
+    return "release", ()
+
+
+class AskedLock:
+    """See `LockWay` in sync/host.py."""
+
+    def __init__(self, host: Host, place: Place) -> None:
+        self._host, self._place = host, place
+
+    def acquire(self, timeout: float | None) -> tuple[int, bool]:
+        """Take it; return its token, and whether the last holder was lost with it."""
+        # Any, here and below: what a verb answers is said in its machine. Nothing is called once it is granted.
+        if timeout == 0:
+            grant: Any = self._host.ask(self._place, "try", undo=_release_if_granted)
+            if grant is None:
+                raise TimeoutError
+        else:
+            grant = self._host.ask(self._place, "acquire", timeout=timeout, undo=_release)
+        return grant  # type: ignore[no-any-return]
+
+    def release(self) -> None:
+        """Let go of it once."""
+        self._host.ask(self._place, "release")
+
+    def force_release(self) -> bool:
+        """Take it from whoever holds it; return whether it was held."""
+        return bool(self._host.ask(self._place, "break"))
+
+    def is_locked(self) -> bool:
+        """Whether anybody holds it."""
+        return bool(self._host.ask(self._place, "locked"))
+
+    def count(self) -> int:
+        """How often this thread holds it; of what is not reentrant, this process."""
+        count: Any = self._host.ask(self._place, "count")
+        return int(count)
+
+
+def _release_if_granted(grant: Plain) -> tuple[str, tuple[Plain, ...]]:
+    return ("release", ()) if grant is not None else ("", ())
+
+
+class AskedMemory:
+    """See `Memory` in sync/host.py. All of an Array is one value of the host: a write of one item writes them all there."""
+
+    def __init__(self, host: Host, place: Place) -> None:
+        self._host, self._place = host, place
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to before `stop`."""
+        content: Any = self._host.ask(self._place, "read", (start, stop))
+        return bytes(content)
+
+    def write(self, start: int, data: bytes) -> None:
+        """Put `data` in the place of what is from `start` on."""
+        self._host.ask(self._place, "write", (start, data))
+
+    def swap(self, start: int, expected: bytes, data: bytes) -> bool:
+        """Write `data` if `expected` is there; return whether it was."""
+        got: Any = self._host.ask(self._place, "get")
+        version, content = got
+        stop = start + len(data)
+        while content[start:stop] == expected:
+            whole = content[:start] + data + content[stop:]
+            answer: Any = self._host.ask(self._place, "swap", (version, whole))
+            is_done, version, content = answer
+            if is_done:
+                return True
+        return False

@@ -1,0 +1,1 @@
+"""Local: the host that is this program; its threads are the callers."""

@@ -1,0 +1,69 @@
+"""Primitive: what every lock, queue or value of a program is: a place at a host, which pickles as its address."""
+
+import uuid
+from typing import Any, TypeVar
+
+from lightwork.machines.shapes import Plain
+from lightwork.sync.host import Host, Keeper, Place
+from lightwork.sync.opening import open_host
+
+P = TypeVar("P", bound="Primitive")
+
+
+class Primitive:
+    """A lock, a queue, a value: the same thing for all who have its name.
+
+    It can be pickled, and what is loaded is the same one: its class, name and place travel, and never a password or key.
+    Whoever loads it opens the place as it is written: with the host that this process has open there, or the
+    key and password of its own environment. One of `where="threads"` is known in its program alone, and
+    cannot be pickled.
+
+    Attributes:
+        name: What it is found by; of one without a name, chance.
+        where: "threads", "processes", or the URL of the store or server, without its password.
+    """
+
+    # As users know them; the standard library's tests of `repr` want it, too.
+    __module__ = "lightwork"
+
+    _host: Host
+    _place: Place
+    _kept: object
+
+    def _open(self, where: str | Host, kind: str, name: str, spec: tuple[Plain, ...] = ()) -> None:
+        place = Place(kind, name or uuid.uuid4().hex, spec)
+        self._attach(open_host(where), place, is_named=bool(name))
+
+    def _attach(self, host: Host, place: Place, *, is_named: bool) -> None:
+        self._host, self._place, self._is_named = host, place, is_named
+        self._kept = host.keep(place, is_named=is_named) if isinstance(host, Keeper) else None
+
+    @property
+    def name(self) -> str:
+        """What it is found by."""
+        return self._place.name
+
+    @property
+    def where(self) -> str:
+        """What opens its host."""
+        return self._host.where
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._host.where == "threads":
+            raise TypeError(
+                f"a {type(self).__name__} of where='threads' is known in its program alone and cannot be "
+                "pickled; make it with where='processes', or with the URL of a store or server"
+            )
+        return {"place": self._place, "where": self._host.where, "is_named": self._is_named}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._attach(open_host(state["where"]), state["place"], is_named=state["is_named"])
+
+    def _shown(self, text: str) -> str:
+        name = f" {self._place.name!r}" if self._is_named else ""
+        return f"<lightwork.{type(self).__name__} at {id(self):#x}{name}: {text}>"
+
+
+def time_limit(timeout: float | None) -> float | None:
+    """Return a time-out as hosts know it: what is negative is over."""
+    return None if timeout is None else max(float(timeout), 0.0)
