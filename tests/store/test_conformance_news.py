@@ -10,6 +10,7 @@ from lightwork.lifecycle import AttemptEnd, Cancelled, Failed, Lost, Quarantined
 from lightwork.model import ErrorInfo
 from lightwork.net.opening import open_store
 from lightwork.store.contract import Store
+from lightwork.store.views import NewsView
 from lightwork.work.news import following
 from lightwork.work.news.following import Follower
 from store.steps import (
@@ -47,6 +48,50 @@ def test_what_was_before_is_no_news(store: Store) -> None:
     assert follow(store).look() == []
 
 
+def test_an_end_right_before_is_no_news(store: Store) -> None:
+    for _ in range(3):
+        submitted(store)
+    end_one(store, Succeeded(b""))
+    end_one(store, Failed(ERROR))
+    follower = follow(store)
+    end_one(store, Succeeded(b""))
+
+    assert kinds_of(follower.look()) == ["Succeeded"]
+    assert follower.look() == []
+
+
+def test_who_listens_again_hears_nothing_of_the_time_between(store: Store) -> None:
+    wanted = {lw.Submitted, lw.Succeeded, lw.Failed, lw.Cancelled, lw.Retried}
+    hears = set(wanted)
+    follower = Follower(store, lambda *kinds: not hears.isdisjoint(kinds))
+    follower.begin()
+    hears.clear()
+    follower.look()
+    for end in (Succeeded(b""), Failed(ERROR), Cancelled(), Retried(ERROR, 60.0)):
+        submitted(store)
+        end_one(store, end)
+
+    hears |= wanted
+    follower.begin()
+
+    assert follower.look() == []
+    submitted(store)
+    assert kinds_of(follower.look()) == ["Submitted"]
+
+
+def test_who_listens_on_loses_nothing_when_others_begin(store: Store) -> None:
+    hears: set[type[lw.JobEvent]] = {lw.Succeeded}
+    follower = Follower(store, lambda *kinds: not hears.isdisjoint(kinds))
+    follower.begin()
+    submitted(store)
+    end_one(store, Succeeded(b""))
+
+    hears.add(lw.Failed)
+    follower.begin()
+
+    assert kinds_of(follower.look()) == ["Succeeded"]
+
+
 def test_a_job_is_told_once_when_it_is_submitted_and_once_when_it_ends(store: Store) -> None:
     follower = follow(store)
     job_id = submitted(store, queue="default")
@@ -61,6 +106,24 @@ def test_a_job_is_told_once_when_it_is_submitted_and_once_when_it_ends(store: St
         (job_id, "jobs:work", "default")
     }
     assert follower.look() == []
+
+
+def test_a_job_that_ends_while_news_are_read_is_told_in_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = follow(store)
+    read = store.new_jobs
+
+    def read_then_run(**where: int) -> list[NewsView]:
+        page = read(**where)
+        monkeypatch.undo()
+        submitted(store)
+        end_one(store, Failed(ERROR))
+        return page
+
+    monkeypatch.setattr(store, "new_jobs", read_then_run)
+
+    assert kinds_of(follower.look() + follower.look()) == ["Submitted", "Failed"]
 
 
 def test_all_of_one_look_come_in_order(store: Store) -> None:

@@ -10,7 +10,8 @@ So
     new jobs      numbers that were passed over are asked for again for a minute;
     ends          once a second the last two seconds are read again;
 
-and what was told once is not told again (`seen`). It is a stream to look at, not to compute
+and what was told once is not told again (`seen`), nor what had ended when somebody began to listen.
+It is a stream to look at, not to compute
 with: after a minute without a look, or with a transaction open for so long, something may be
 missing.
 """
@@ -18,7 +19,7 @@ missing.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from threading import Lock
 from typing import Any, Final
 
@@ -121,19 +122,38 @@ class Follower:
         for source in self._ends:
             if source.mark is None and self._hears(*source.kinds):
                 source.mark = replace(now, seq=0)
+                self._pass_over(source, source.mark)
 
     def look(self) -> list[JobEvent]:
         """Return what is new, in order; there may be more if that is much."""
-        found = self._new_jobs() if self._hears(kinds.Submitted) else []
+        self._let_go()
+        found: list[NewsView] = []
         for source in self._ends:
-            if source.mark is not None and self._hears(*source.kinds):
+            if source.mark is not None:
                 found += self._new_ends(source, source.mark)
+        # Last: what ended while this was read is told after its submission.
+        found += self._new_jobs()
         found.sort(key=lambda view: view.mark)
         told = [event for view in found if (event := _event(view)) and self.seen.add(event)]
         # With less than a page all has been read: a busy store has something to tell each time.
         if len(found) < _PAGE:
             self.seen.forget_old()
         return told
+
+    def _let_go(self) -> None:
+        """Forget where the reader was in what nobody wants: whoever begins to is told no old news."""
+        if not self._hears(kinds.Submitted):
+            self._seq = -1
+            self._gaps.clear()
+        for source in self._ends:
+            if not self._hears(*source.kinds):
+                source.mark = None
+
+    def _pass_over(self, source: _Ends, mark: NewsMark) -> None:
+        """Note as told what has ended right before the mark, where ends that commit late are looked for."""
+        for view in self._since(source, NewsMark(at_ms=mark.at_ms - _LATE_MS)):
+            if event := _event(view):
+                self.seen.add(event)
 
     def _jobs(self, state: State) -> Pages:
         return lambda mark: self._store.ended_jobs(state, after=mark)
@@ -151,11 +171,16 @@ class Follower:
 
     def _late(self, source: _Ends, mark: NewsMark) -> Iterator[NewsView]:
         """Yield what lies before the mark, most of which is known."""
-        at = NewsMark(at_ms=mark.at_ms - _LATE_MS)
+        since = self._since(source, NewsMark(at_ms=mark.at_ms - _LATE_MS))
+        return takewhile(lambda view: view.mark <= mark, since)
+
+    @staticmethod
+    def _since(source: _Ends, at: NewsMark) -> Iterator[NewsView]:
+        """Yield what has ended since, in order."""
         while page := source.read(at):
-            yield from (view for view in page if view.mark <= mark)
+            yield from page
             at = page[-1].mark
-            if at > mark or len(page) < _PAGE:
+            if len(page) < _PAGE:
                 return
 
     def _new_jobs(self) -> list[NewsView]:
