@@ -1,7 +1,7 @@
 """Soon: calls that nobody waits for, in the order in which they were made, on one thread.
 
-In order, because what cancels a job must not overtake what submits it. `_lock` guards
-`_thread` and `_is_closed`.
+In order, because what cancels a job must not overtake what submits it. Databases on a server write so,
+and a client of a server sends so (net/client/sender.py). `_lock` guards `_thread` and `_is_closed`.
 """
 
 import threading
@@ -17,14 +17,24 @@ T = TypeVar("T")
 
 
 class Soon:
-    """Runs calls one after another; a future that can be cancelled has not begun."""
+    """Runs calls one after another; a future that can be cancelled has not begun.
 
-    def __init__(self, where: str) -> None:
+    Args:
+        where: The store, for people.
+        name: Of the thread.
+    """
+
+    def __init__(self, where: str, name: str = "lightwork-writer") -> None:
         self._where = where
+        self._name = name
+        self._is_closed = False
+        self.be_new()
+
+    def be_new(self) -> None:
+        """Begin without a thread, in a forked child too."""
+        self._lock = threading.Lock()
         self._waiting: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._is_closed = False
-        self._lock = threading.Lock()
 
     def post(self, call: Callable[[], T]) -> Future[T]:
         """Run the call as soon as those before it have ended."""
@@ -34,7 +44,7 @@ class Soon:
             if self._is_closed:
                 raise StoreError(f"store {self._where} was closed; open it again")
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="lightwork-writer", daemon=True)
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()
                 self._thread = thread
             self._waiting.put((call, future))
@@ -53,12 +63,16 @@ class Soon:
     def _run(self) -> None:
         while (turn := self._waiting.get()) is not None:
             call, future = turn
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = call()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            if future.set_running_or_notify_cancel():
+                settle(future, call)
             del turn, call, future
+
+
+def settle(future: Future[T], call: Callable[[], T]) -> None:
+    """Run the call; its future ends as it does."""
+    try:
+        result = call()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
