@@ -355,3 +355,18 @@ def test_a_job_that_is_just_being_kept_is_not_missed(store: Outcomes, watch: Out
 
     assert heard.came.wait(20)
     assert heard.all == [outcome(job_id)]
+
+
+def test_the_store_is_left_alone_while_all_that_is_waited_for_is_just_being_kept(
+    store: Outcomes, watch: OutcomeWatch, job: uuid.UUID
+) -> None:
+    heard = Heard()
+    with watch.submitting([job]):
+        watch.wait_for(job, heard)
+        wait_until(lambda: watch._has_left_out, "the thread to have nothing to look up")
+        # So fast was a worker elsewhere.
+        store.add_silently(job)
+        assert store.looks == 0
+
+    assert heard.came.wait(20)
+    assert heard.all == [outcome(job)]

@@ -79,8 +79,9 @@ class OutcomeWatch:
         self._is_closed = False
         self._failure: BaseException | None = None
         self._offset = 0
-        # Jobs that are just being kept.
+        # Jobs that are just being kept, and whether some were left out of a look for it.
         self._submitting: list[AbstractSet[UUID]] = []
+        self._has_left_out = False
         self._told: list[tuple[int, list[JobOutcome]]] = []
         self._idle = threading.Condition(self._lock)
         self._new = threading.Event()
@@ -96,7 +97,8 @@ class OutcomeWatch:
         with self._lock:
             failure = self._failure
             if failure is None:
-                if not self._waiting:
+                can_be_found = self._has_left_out and not self._is_submitting(job_id)
+                if not self._waiting or can_be_found:
                     self._wake()
                 self._mark += 1
                 self._waiting.setdefault(job_id, []).append(_Wait(self._mark, deliver))
@@ -117,6 +119,9 @@ class OutcomeWatch:
                 # A Ctrl-C may have come before.
                 if ids in self._submitting:
                     self._submitting.remove(ids)
+                if self._has_left_out:
+                    self._has_left_out = False
+                    self._wake()
 
     def mark(self) -> int:
         """Return a mark of now: outcomes recorded or read after it concern all who wait already."""
@@ -228,6 +233,9 @@ class OutcomeWatch:
             thread.join()
         return left
 
+    def _is_submitting(self, job_id: UUID) -> bool:
+        return any(job_id in jobs for jobs in self._submitting)
+
     def _start_thread(self) -> None:
         if self._thread is None and not self._is_closed:
             thread = threading.Thread(target=self._watch, name="lightwork-outcomes", daemon=True)
@@ -278,6 +286,10 @@ class OutcomeWatch:
         return now
 
     def _next_job_ids(self) -> list[UUID]:
+        if self._submitting and all(map(self._is_submitting, self._waiting)):
+            # There is nothing yet to be found, and the submit has the store for itself.
+            self._has_left_out = True
+            return []
         doubted, self._doubted = self._doubted[:_LOOKED_UP], self._doubted[_LOOKED_UP:]
         first = [*doubted, *itertools.islice(self._waiting, _LOOKED_UP)]
         if len(self._waiting) <= _LOOKED_UP:
@@ -311,7 +323,7 @@ class OutcomeWatch:
             asked = {
                 job_id: list(self._waiting.get(job_id, ()))
                 for job_id in job_ids
-                if not any(job_id in jobs for jobs in self._submitting)
+                if not self._is_submitting(job_id)
             }
         gone = asked.keys() - self._store.states(asked).keys()
         with self._lock:

@@ -123,6 +123,36 @@ def test_who_knows_nothing_of_this_server_is_told_at_once(database: Store, poll:
     assert asyncio.run(one()).server == "me"
 
 
+def test_who_has_seen_the_newest_is_parked_and_woken_without_a_call_of_the_store(
+    database: Store,
+) -> None:
+    asked: list[int] = []
+
+    async def number() -> int:
+        asked.append(await asyncio.to_thread(database.changes))
+        return asked[-1]
+
+    async def two() -> tuple[Polled, Polled]:
+        watch = Watch(database, "me", number)
+        first = asyncio.ensure_future(watch.poll(Poll("me", database.changes(), 20.0), never()))
+        while not watch.parked:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(database.submit, [new_job()])
+        told = await first
+        again = asyncio.ensure_future(watch.poll(Poll("me", told.number, 20.0), never()))
+        while not watch.parked:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(database.submit, [new_job()])
+        answers = told, await again
+        await watch.close(run)
+        return answers
+
+    first, second = asyncio.run(two())
+
+    assert (len(asked), first.number != second.number) == (1, True)
+    assert second.number == database.changes()
+
+
 def test_who_waits_here_hears_of_a_change_by_another(client: ServerStore, database: Store) -> None:
     seen = client.changes()
     heard: list[int] = []

@@ -5,6 +5,10 @@ The thread waits for the store as long as anybody is parked, and wakes all of th
 poll waits for is whatever comes first: a change, the end of its time, the end of the server, its
 client's going away.
 
+The thread waits for whatever differs from the number that it knows, so who has seen that one is parked without
+asking the store, and who is woken is told the next one as it comes from the thread: an idle worker's poll
+costs the loop alone, no thread of the calls.
+
 The time may also be over for the whole server: `stop` answers everybody, each with seconds of its own to
 stay away for, or they would all come back in the same instant.
 """
@@ -46,8 +50,10 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._parked: set[asyncio.Future[None]] = set()
         self._is_stopping = self._is_closed = False
-        # How often the thread has seen a change; and what the store was asked after which of these.
+        # How often the thread has seen a change, the number that it saw then, and what the store was
+        # asked after which of these.
         self._changed = 0
+        self._known = -1
         self._asked: tuple[int, asyncio.Future[int]] | None = None
         self._error: StoreError | None = None
         self._wanted = threading.Event()
@@ -72,9 +78,9 @@ class Watch:
         leaving = asyncio.ensure_future(gone)
         try:
             until = self._loop.time() + min(poll.wait, LONGEST_WAIT)
+            changed = self._changed
+            number = self._known if self._is_watched(poll) else await self._ask()
             while True:
-                changed = self._changed
-                number = await self._ask()
                 is_news = poll.server != self._server or poll.seen != number
                 left = until - self._loop.time()
                 if is_news or left <= 0 or self._is_stopping or leaving.done():
@@ -84,13 +90,15 @@ class Watch:
                     await self._park(leaving, left)
                 if self._error is not None:
                     raise self._error
+                if changed != self._changed:
+                    changed, number = self._changed, self._known
         finally:
             leaving.cancel()
 
     def stop(self) -> None:
         """Answer all who are parked, and from now on at once."""
         self._is_stopping = True
-        self._wake()
+        self._wake(self._known)
 
     async def close(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """End the thread; `run` waits for it without holding up the loop."""
@@ -98,6 +106,10 @@ class Watch:
         self._is_closed = True
         self._wanted.set()
         await run(self._thread.join)
+
+    def _is_watched(self, poll: Poll) -> bool:
+        """Whether the thread waits for the very news that is asked for."""
+        return poll.wait > 0 and (poll.server, poll.seen) == (self._server, self._known)
 
     async def _ask(self) -> int:
         # All who were woken ask once; but not what was asked before that.
@@ -120,8 +132,9 @@ class Watch:
         back_off = random.uniform(0.1, LONGEST_BACK_OFF) if self._is_stopping else 0.0
         return Polled(self._server, number, back_off)
 
-    def _wake(self) -> None:
+    def _wake(self, number: int) -> None:
         self._changed += 1
+        self._known = number
         for waiting in self._parked:
             if not waiting.done():
                 waiting.set_result(None)
@@ -149,7 +162,7 @@ class Watch:
         if is_news:
             with contextlib.suppress(RuntimeError):
                 # The loop may be closed by now.
-                self._loop.call_soon_threadsafe(self._wake)
+                self._loop.call_soon_threadsafe(self._wake, number)
         if error is not None:
             time.sleep(_RETRY_SECONDS)
         return number
