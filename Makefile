@@ -6,7 +6,7 @@
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
 #   TESTERS=2           how many processes run the tests
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, judges, soak, chaos
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, bench-net, judges, soak, chaos
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -20,7 +20,7 @@ TESTERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench bench-local bench-store docs judges soak chaos clean
+.PHONY: help demo test check fmt bench bench-local bench-store bench-net docs judges soak chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ bench-local: $(VENV)/.peers ## measure local calls beside all peers, in turns
 
 bench-store: $(VENV)/.peers-store ## measure durable jobs on three databases beside all peers, in turns
 	@$(BIN)/python bench/bench_store.py $(ARGS)
+
+bench-net: $(VENV)/.test ## measure stores behind a server beside the same used directly, in turns
+	@$(BIN)/python bench/bench_net.py $(ARGS)
 
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py

@@ -122,9 +122,16 @@ def measure(setting: Setting) -> Report:
 
 
 def take_turns(
-    row: str, sides: Mapping[str, Side], setting: Setting
+    row: str, sides: Mapping[str, Side], setting: Setting, *, seat: Path = HERE / "seat.py"
 ) -> tuple[dict[str, list[Sequence[float]]], list[Failure]]:
-    """Return what each side reached in each round; who fails takes no further part."""
+    """Return what each side reached in each round; who fails takes no further part.
+
+    Args:
+        row: Of the table.
+        sides: Those that are there.
+        setting: How much.
+        seat: The script of a turn.
+    """
     found: dict[str, list[Sequence[float]]] = {}
     failures: dict[str, Failure] = {}
     for number in range(setting.rounds):
@@ -133,7 +140,7 @@ def take_turns(
                 continue
             print(f"{row}: {name} ...", file=sys.stderr, flush=True)
             jobs = max(int(setting.jobs * sides[name].part), 100)
-            figures, problem = take_turn(name, row, jobs)
+            figures, problem = take_turn(seat, name, row, jobs)
             if problem:
                 failures[name] = Failure(row, name, problem)
                 found.pop(name, None)
@@ -142,9 +149,9 @@ def take_turns(
     return found, [*failures.values()]
 
 
-def take_turn(name: str, row: str, jobs: int) -> tuple[Sequence[float], str]:
+def take_turn(seat: Path, name: str, row: str, jobs: int) -> tuple[Sequence[float], str]:
     """Have a side take one turn; return its figures, or what went wrong."""
-    command = [sys.executable, "-P", str(HERE / "seat.py"), "measure", name, row, str(jobs)]
+    command = [sys.executable, "-P", str(seat), "measure", name, row, str(jobs)]
     with tempfile.TemporaryFile() as said:
         process = session.start(command, subprocess.PIPE, said)
         try:

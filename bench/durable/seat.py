@@ -60,6 +60,9 @@ def app_of(side: Side) -> Any:
 class Turn:
     """What a row needs."""
 
+    # Started once more for each worker.
+    seat = __file__
+
     def __init__(self, side: Side, app: Any, server: Server, seen: board.Board, jobs: int) -> None:
         self.side = side
         self.app = app
@@ -70,7 +73,7 @@ class Turn:
     @contextlib.contextmanager
     def serving(self) -> Iterator[list[int]]:
         """Start the workers; the block is given their processes."""
-        command = [sys.executable, "-P", __file__, "serve", self.side.name]
+        command = [sys.executable, "-P", self.seat, "serve", self.side.name]
         with tempfile.TemporaryFile() as said:
             started = [
                 subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)

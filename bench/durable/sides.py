@@ -48,3 +48,4 @@ _ALL = (
     Side("Dramatiq", "dramatiq", "dramatiq_app", "redis", "Redis broker, 2 processes of 8 threads; outcomes not kept", processes=1, part=0.5),
 )  # fmt: skip
 SIDES = {side.name: side for side in _ALL}
+OURS = tuple(side.name for side in _ALL if side.is_ours)

@@ -1,17 +1,28 @@
 """Table: a report as lines of text. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from durable.goals import judge
-from durable.sides import SIDES
+from durable.goals import Judgement, judge
+from durable.sides import OURS
 from local.report import Cell, Line, Report
 from local.table import number
 
 _NAME, _UNIT, _COLUMN = 36, 7, 15
 
 
-def table(report: Report) -> Iterator[str]:
-    """Yield the lines: settings, sides, medians, ratios, goals."""
+def table(
+    report: Report,
+    *,
+    ours: Sequence[str] = OURS,
+    judged: Callable[[Report], Iterable[Judgement]] = judge,
+) -> Iterator[str]:
+    """Yield the lines: settings, sides, medians, ratios, goals.
+
+    Args:
+        report: What was measured.
+        ours: The sides that are compared with all others.
+        judged: Judges the goals.
+    """
     yield " · ".join(f"{name} {value}" for name, value in report.settings.items())
     for name, text in report.sides.items():
         yield f"{name:<14} {text}"
@@ -21,9 +32,9 @@ def table(report: Report) -> Iterator[str]:
     yield from _part("median of the rounds", sides, report.lines, lambda cell: cell.median)
     if any(cell.rounds > 1 for line in report.lines for cell in line.cells.values()):
         yield from _part("slowest round", sides, report.lines, lambda cell: cell.slowest)
-    for ours in (name for name in sides if SIDES[name].is_ours):
-        yield from _ratios(ours, [name for name in sides if not SIDES[name].is_ours], report.lines)
-    yield from _goals(report)
+    for one in (name for name in sides if name in ours):
+        yield from _ratios(one, [name for name in sides if name not in ours], report.lines)
+    yield from _goals(judged(report))
     for failure in report.failures:
         yield f"failed: {failure.side} in {failure.row}: {failure.problem}"
     yield from report.notes
@@ -51,8 +62,8 @@ def _ratios(ours: str, others: Sequence[str], lines: Sequence[Line]) -> Iterator
             yield _row(line.figure.name, "", cells)
 
 
-def _goals(report: Report) -> Iterator[str]:
-    judgements = [*judge(report)]
+def _goals(judged: Iterable[Judgement]) -> Iterator[str]:
+    judgements = [*judged]
     if judgements:
         yield ""
         yield _row("goals of the design", "", ["goal", "seen"])
