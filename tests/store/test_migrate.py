@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,7 +15,8 @@ from sqlalchemy import Connection
 
 import lightwork.store
 from lightwork.errors import SchemaMismatch
-from lightwork.model import UniqueKey
+from lightwork.lifecycle import Succeeded
+from lightwork.model import Limit, UniqueKey
 from lightwork.store import migrate
 from lightwork.store.contract import Store
 from lightwork.store.opening import kind_of
@@ -22,7 +24,7 @@ from lightwork.store.sql import schema
 from lightwork.store.sqlite.engine import writing_engine
 from lightwork.store.sqlstore import open_store
 from lightwork.store.tables import metadata
-from store.steps import execute, new_job
+from store.steps import LANES, claim_one, execute, new_job, registered
 
 MIGRATIONS = Path(lightwork.store.__file__).parent / "migrations"
 
@@ -45,6 +47,16 @@ def step_by_step(url: str) -> None:
         metadata.drop_all(connection)
         connection.exec_driver_sql(f"DELETE FROM {schema.VERSION_TABLE}")
         schema.migrate(connection)
+
+
+def downgrade(url: str, to: str) -> None:
+    """Bring the tables back to what an older program had."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with writable(url) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, to)
 
 
 @pytest.mark.parametrize("make", [migrate.upgrade, step_by_step])
@@ -82,9 +94,7 @@ def test_job_that_held_a_unique_key_before_it_had_a_column_takes_it_again(url: s
     first, second = (replace(new_job(), unique=key) for _ in range(2))
     with closing(open_store(url)) as store:
         store.submit([first])
-    with writable(url) as connection:
-        connection.exec_driver_sql("ALTER TABLE job DROP COLUMN unique_key")
-        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0012'")
+    downgrade(url, "0012")
 
     migrate.upgrade(url)
 
@@ -92,6 +102,23 @@ def test_job_that_held_a_unique_key_before_it_had_a_column_takes_it_again(url: s
         store.cancel([first.id])
         store.retry([first.id])
         assert store.submit([second]) == [False]
+
+
+def test_jobs_that_wait_for_a_limit_since_before_lanes_were_told_go_on(url: str) -> None:
+    limit = Limit("a", running=1)
+    waiting = [replace(new_job(), limits=(limit,)) for _ in range(3)]
+    with closing(open_store(url)) as store:
+        worker = registered(store)
+        store.submit(waiting)
+        (running,) = store.claim(worker, lanes=LANES, limit=9)
+    downgrade(url, "0013")
+
+    migrate.upgrade(url)
+
+    with closing(open_store(url)) as store:
+        store.ack(worker, [(running, Succeeded(b""))])
+        assert claim_one(store, worker).job_id == waiting[1].id
+        assert store.check() == []
 
 
 def test_newer_store_is_refused(store: Store) -> None:

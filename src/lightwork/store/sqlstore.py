@@ -36,7 +36,7 @@ from lightwork.store.operations import (
     waits,
     workers,
 )
-from lightwork.store.operations.bounds import expiry, limits, unique
+from lightwork.store.operations.bounds import expiry, slots, unique, waiting
 from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.views import (
     ChangedJob,
@@ -286,19 +286,19 @@ class SqlStore(SqlAdmin):
 
     def readmit(self, *, limit: int = 500) -> float | None:
         """Make jobs ready that wait for limits which have room."""
-        if not self._read(limits.is_any_waiting):
+        if not self._read(waiting.is_any_waiting):
             return None
         is_stuck = False
-        if self._read(limits.next_room_in) == 0:
-            # Those of paused queues wait on, whatever room there is.
-            is_stuck = self._write(limits.open_up, self._spelling, limit) == 0
-        return self._read(limits.next_room_in, is_later=is_stuck)
+        if self._read(waiting.next_room_in, self._spelling) == 0:
+            # Others may have them locked.
+            is_stuck = self._write(waiting.open_up, self._spelling, limit) == 0
+        return self._read(waiting.next_room_in, self._spelling, is_later=is_stuck)
 
     def recount_limits(self) -> int:
         """Count slots anew where they are not those of the jobs that run."""
-        keys, has_unused = self._read(limits.drifted), self._read(limits.is_any_unused)
-        if keys or has_unused:
-            self._write(limits.recount, keys)
+        keys, has_idle = self._read(slots.drifted), self._read(slots.is_any_idle)
+        if keys or has_idle:
+            self._write(slots.recount, keys)
         return len(keys)
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from lightwork.model import State
 from lightwork.store.operations import counters
-from lightwork.store.operations.bounds import limits, unique
+from lightwork.store.operations.bounds import slots, unique
 from lightwork.store.operations.dependencies import heal
 from lightwork.store.sql import dependencies
 from lightwork.store.sql import upkeep as sql
@@ -59,7 +59,7 @@ def problems(connection: Connection, spelling: Spelling) -> list[str]:
         *_strays(connection),
         *_miscounts(connection),
         *unique.problems(connection),
-        *limits.problems(connection),
+        *slots.problems(connection),
     ]
 
 
@@ -74,7 +74,7 @@ def repair(connection: Connection, spelling: Spelling) -> list[str]:
         moved
         + [f"{text}: put right" for text in forgotten + miscounts]
         + unique.repair(connection)
-        + limits.repair(connection)
+        + slots.repair(connection)
     )
 
 

@@ -1,4 +1,4 @@
-"""Statements about lanes: which have ready jobs, and the claim.
+"""Statements about lanes: which have ready jobs, the claim, and which wait for limits.
 
 A lane is a queue and a task; its ready jobs are a range of the index ready_lane. A claim looks
 at lanes only that it is given: jobs of others, a million of them at the head of the
@@ -34,6 +34,7 @@ from lightwork.store.sql.moves import WORKER, move, one_more
 from lightwork.store.sql.states import AMONG, ZERO, raw
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import TIE_LIMITED, job, ready
+from lightwork.store.tables.limits import WAITS, limit_slot, limit_use
 from lightwork.store.tables.queues import queue
 from lightwork.store.tables.workers import worker
 
@@ -133,3 +134,42 @@ CLAIM: Final = move(
     progress_total=null(),
     progress_note=null(),
 )
+
+# Limits: the lanes of keys for which jobs wait, one seek each, however many jobs.
+
+_KEYS: Final = bindparam("b_keys", expanding=True, type_=String)
+_NEXT_LANE: Final = select(func.min(limit_use.c.lane)).where(limit_use.c.stage == WAITS)
+_of_key = (
+    select(
+        limit_slot.c.key,
+        _NEXT_LANE.where(limit_use.c.key == limit_slot.c.key)
+        .correlate(limit_slot)
+        .scalar_subquery()
+        .label("lane"),
+    )
+    .where(limit_slot.c.key.in_(_KEYS))
+    .cte("waiting", recursive=True)
+)
+_after = (
+    _NEXT_LANE.where(limit_use.c.key == _of_key.c.key, limit_use.c.lane > _of_key.c.lane)
+    .correlate(_of_key)
+    .scalar_subquery()
+)
+_of_key = _of_key.union_all(select(_of_key.c.key, _after).where(_of_key.c.lane.is_not(None)))
+WAITING_LANES: Final = select(_of_key.c.key, _of_key.c.lane).where(_of_key.c.lane.is_not(None))
+
+
+@functools.cache
+def next_lanes(count: int) -> Select[Any]:
+    """Select, for so many keys, the lane that comes next for which jobs wait; NULL: none does.
+
+    For databases that can seek only what they know before they begin.
+    """
+    found = (
+        _NEXT_LANE.where(
+            limit_use.c.key == bindparam(f"b_key{number}", type_=String),
+            limit_use.c.lane > bindparam(f"b_lane{number}", type_=BigInteger),
+        ).scalar_subquery()
+        for number in range(count)
+    )
+    return select(*(one.label(f"lane{number}") for number, one in enumerate(found)))

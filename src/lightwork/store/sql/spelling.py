@@ -101,6 +101,14 @@ class Spelling:
         """Return the tasks that have ready jobs in a queue."""
         return connection.scalars(lanes.LANES, {"b_queue": queue})
 
+    def waiting_lanes(self, connection: Connection, keys: Sequence[str]) -> list[tuple[str, int]]:
+        """Return the lanes in which jobs wait for room under limits of these keys: key and lane."""
+        return [
+            (row.key, row.lane)
+            for chunk in padded_chunks(keys)
+            for row in connection.execute(lanes.WAITING_LANES, {"b_keys": chunk})
+        ]
+
     def note_count(self, connection: Connection, values: Values) -> None:
         """Note that so many jobs of a queue have finished: here, where one transaction writes at a time.
 

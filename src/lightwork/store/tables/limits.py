@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, text
 
 from lightwork.store.tables.types import BigKey, Number, metadata
 
@@ -23,6 +23,8 @@ limit_slot = Table(
 FREE: Final = 0
 HELD: Final = 1
 WAITS: Final = 2
+# The lane of rows that an older program has written.
+NO_LANE: Final = 0
 
 # One row for each limit of a job that runs or waits for it, and of most that are ready.
 limit_use = Table(
@@ -34,7 +36,17 @@ limit_use = Table(
     Column("stage", Integer, nullable=False),
     # The priority, negated.
     Column("rank", Integer, nullable=False),
+    # A hash of queue and task, see bounds/waiting.py; or NO_LANE.
+    Column("lane", BigInteger, nullable=False, server_default=text(str(NO_LANE))),
 )
 # By the stage first: whether any waits is asked once a second.
 Index("limit_use_next", limit_use.c.stage, limit_use.c.key, limit_use.c.rank, limit_use.c.seq)
+Index(
+    "limit_use_lane",
+    limit_use.c.stage,
+    limit_use.c.key,
+    limit_use.c.lane,
+    limit_use.c.rank,
+    limit_use.c.seq,
+)
 Index("limit_use_seq", limit_use.c.seq)
