@@ -1,0 +1,45 @@
+"""CPython's own tests of locks and queues judge ours, where a Python ships them: the oldest that we run on, and a new one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pythons import environment, interpreters
+
+JUDGE = Path(__file__).parent / "judge_sync.py"
+WHERE = ("threads",)
+# `shutdown` of queues, which we have on every Python, came with 3.13.
+PROBE = "import sys, test.lock_tests, test.test_queue; assert sys.version_info >= {}"
+
+
+def find_judge(version: tuple[int, int]) -> str:
+    """Return a Python of this version or later that ships the suites; "" if there is none."""
+    for python in interpreters():
+        probe = [python, "-c", PROBE.format(version)]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return python
+    return ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("version", [sys.version_info[:2], (3, 13)], ids=["this", "new"])
+def test_the_standard_library_finds_no_fault_in_locks_and_queues(
+    version: tuple[int, int], where: str
+) -> None:
+    judge = find_judge(version)
+    if not judge:
+        pytest.skip(f"no Python here of {version} or later ships CPython's tests of locks")
+    done = subprocess.run(
+        [judge, "-X", "faulthandler", str(JUDGE), where],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    report = done.stdout + done.stderr
+    assert done.returncode == 0, report[-6000:]
+    assert "Ran 0 tests" not in report
