@@ -71,7 +71,8 @@ def _acquire(
     state: LockState, caller: Caller, *, may_wait: bool
 ) -> tuple[LockState, tuple[Answer, ...]]:
     if state.holder is None:
-        return _grant(state, caller)
+        # Nobody waits for what is free.
+        return _grant(state, caller, waiting=(), is_inherited=state.is_inherited)
     if state.is_reentrant and state.holder == caller:
         return replace(state, count=state.count + 1), (Answer(caller, (state.token, False)),)
     if may_wait:
@@ -86,7 +87,7 @@ def _release(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer,
         return state, (Answer(caller, refused=HELD_BY_ANOTHER),)
     if state.count > 1:
         return replace(state, count=state.count - 1), (Answer(caller),)
-    after, answers = _pass_on(replace(state, is_inherited=False))
+    after, answers = _pass_on(state, is_inherited=False)
     return after, (Answer(caller), *answers)
 
 
@@ -94,7 +95,7 @@ def _break(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, .
     """Take it from its holder, who is not told, as from one that was lost."""
     if state.holder is None:
         return state, (Answer(caller, False),)
-    after, answers = _pass_on(replace(state, is_inherited=True))
+    after, answers = _pass_on(state, is_inherited=True)
     return after, (Answer(caller, True), *answers)
 
 
@@ -109,21 +110,21 @@ def _lose(state: LockState, session: bytes) -> tuple[LockState, tuple[Answer, ..
     left = replace(state, waiting=without_session(state.waiting, session))
     if left.holder is None or left.holder.session != session:
         return left, ()
-    return _pass_on(replace(left, is_inherited=True))
+    return _pass_on(left, is_inherited=True)
 
 
-def _pass_on(state: LockState) -> tuple[LockState, tuple[Answer, ...]]:
+def _pass_on(state: LockState, *, is_inherited: bool) -> tuple[LockState, tuple[Answer, ...]]:
     """Hand it to whoever waits longest, or leave it free."""
-    if state.holder is None:
-        return state, ()
-    free = replace(state, holder=None, count=0)
-    if not free.waiting:
-        return free, ()
-    first, *others = free.waiting
-    return _grant(replace(free, waiting=tuple(others)), first)
+    if not state.waiting:
+        return replace(state, holder=None, count=0, is_inherited=is_inherited), ()
+    first, *others = state.waiting
+    return _grant(state, first, waiting=tuple(others), is_inherited=is_inherited)
 
 
-def _grant(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, ...]]:
+def _grant(
+    state: LockState, caller: Caller, *, waiting: Callers, is_inherited: bool
+) -> tuple[LockState, tuple[Answer, ...]]:
     """Give it; the answer is the token, and whether the last holder was lost with it."""
-    after = replace(state, holder=caller, count=1, token=state.token + 1, is_inherited=False)
-    return after, (Answer(caller, (after.token, state.is_inherited)),)
+    token = state.token + 1
+    after = LockState(state.is_reentrant, caller, 1, token, waiting=waiting)
+    return after, (Answer(caller, (token, is_inherited)),)

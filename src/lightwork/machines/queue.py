@@ -131,6 +131,8 @@ def _asked(state: QueueState, cells: Cells, event: Ask) -> Answered:
             return _put(state, cells, caller, items)
         case "get", (int(most), bool(acks)):
             getter = Getter(caller, most, acks)
+            if state.ready:
+                return _give(state, cells, getter)
             return replace(state, getters=(*state.getters, getter)), ()
         case "ack" | "nack", (tuple(numbers),):
             return _let_go(state, cells, event, frozenset(numbers))
@@ -164,6 +166,9 @@ def _put(state: QueueState, cells: Cells, caller: Caller, items: tuple[Plain, ..
     for number, item in zip(range(state.next, stop), items, strict=True):
         assert isinstance(item, bytes)
         cells[_key(number)] = item
+    is_at_once = not state.putters and not state.is_shut_down
+    if is_at_once and _room(state, len(items)) >= len(items):
+        return _let_in(state, state.next, stop), (Answer(caller, len(items)),)
     putter = Putter(caller, 0, state.next, stop)
     return replace(state, next=stop, putters=(*state.putters, putter)), ()
 
@@ -273,20 +278,28 @@ def _admit_first(state: QueueState) -> Answered:
     if not state.putters:
         return state, ()
     first, *others = state.putters
-    room = state.maxsize - count_of(state.ready) if state.maxsize > 0 else first.stop - first.start
-    if room <= 0:
+    end = min(first.stop, first.start + _room(state, first.stop - first.start))
+    if end == first.start:
         return state, ()
-    end = min(first.stop, first.start + room)
-    count = end - first.start
-    left = replace(first, count=first.count + count, start=end)
-    is_in = end == first.stop
-    after = replace(
+    count = first.count + end - first.start
+    let_in = _let_in(state, first.start, end)
+    if end == first.stop:
+        return replace(let_in, putters=tuple(others)), (Answer(first.caller, count),)
+    left = Putter(first.caller, count, end, first.stop)
+    return replace(let_in, putters=(left, *others)), ()
+
+
+def _room(state: QueueState, wanted: int) -> int:
+    return max(0, state.maxsize - count_of(state.ready)) if state.maxsize > 0 else wanted
+
+
+def _let_in(state: QueueState, start: int, stop: int) -> QueueState:
+    return replace(
         state,
-        ready=joined(state.ready, (first.start, end)),
-        unfinished=state.unfinished + count,
-        putters=tuple(others) if is_in else (left, *others),
+        ready=joined(state.ready, (start, stop)),
+        unfinished=state.unfinished + stop - start,
+        next=max(state.next, stop),
     )
-    return after, (Answer(left.caller, left.count),) if is_in else ()
 
 
 def _serve_first(state: QueueState, cells: Cells) -> Answered:
@@ -294,15 +307,20 @@ def _serve_first(state: QueueState, cells: Cells) -> Answered:
     if not state.getters or not state.ready:
         return state, ()
     first, *others = state.getters
-    numbers, ready = split_at(state.ready, first.most)
+    after, answers = _give(state, cells, first)
+    return replace(after, getters=tuple(others)), answers
+
+
+def _give(state: QueueState, cells: Cells, getter: Getter) -> Answered:
+    """Give what there is, at most as many as it wants."""
+    numbers, ready = split_at(state.ready, getter.most)
     items = tuple((number, cells[_key(number)]) for number in numbers)
     given = state.given
-    if first.acks:
+    if getter.acks:
         _delete(cells, numbers)
     else:
-        given = (*given, *((number, first.caller.session) for number in numbers))
-    after = replace(state, ready=ready, given=given, getters=tuple(others))
-    return after, (Answer(first.caller, items),)
+        given = (*given, *((number, getter.caller.session) for number in numbers))
+    return replace(state, ready=ready, given=given), (Answer(getter.caller, items),)
 
 
 def _delete(cells: Cells, numbers: Iterable[int]) -> None:

@@ -49,10 +49,12 @@ class SemaphoreMachine:
     ) -> tuple[SemaphoreState, tuple[Answer, ...]]:
         """Return the state after an event, and whom it answers."""
         match event:
+            case Ask(caller, "acquire" | "try") if state.value:
+                return _grant(state, caller)
             case Ask(caller, "acquire"):
-                return _serve(replace(state, waiting=(*state.waiting, caller)))
+                return replace(state, waiting=(*state.waiting, caller)), ()
             case Ask(caller, "try"):
-                return _grant(state, caller) if state.value else (state, (Answer(caller),))
+                return state, (Answer(caller),)
             case Ask(caller, "release", (int(count),)):
                 return _release(state, caller, count)
             case Ask(caller, "value"):
