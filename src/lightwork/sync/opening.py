@@ -1,5 +1,6 @@
 """Opening: the host that a word or a URL names, once per process."""
 
+import os
 import threading
 from collections.abc import Callable
 from importlib import import_module
@@ -13,6 +14,9 @@ _lock: Final = threading.Lock()
 # Guarded by the lock. By what was asked for, and by what the host itself says opens it again: a URL without
 # its password finds what was opened with it.
 _hosts: Final[dict[str, Host]] = {"threads": local.host}
+_authkeys: Final[dict[str, bytes]] = {}
+# How a password is shown in what is pickled (store/urls.py).
+_HIDDEN: Final = ":***@"
 
 
 def open_host(where: "str | Host", *, authkey: bytes | None = None) -> Host:
@@ -21,7 +25,8 @@ def open_host(where: "str | Host", *, authkey: bytes | None = None) -> Host:
     Args:
         where: "threads": this program. "processes": this machine, by a broker that is started when first needed.
             Else the URL of a store or a server. A host is returned as it is.
-        authkey: For a server that asks for one; default: from the environment, as in net/opening.py.
+        authkey: For a server that asks for one, and for what is not plain data in a store; default: from
+            the environment, as in net/opening.py.
 
     Raises:
         UsageError: It is none of these.
@@ -36,7 +41,19 @@ def open_host(where: "str | Host", *, authkey: bytes | None = None) -> Host:
             host = _open(where, authkey)
             host = _hosts.setdefault(host.where, host)
             _hosts[where] = host
+        if authkey:
+            _authkeys[host.where] = authkey
         return host
+
+
+def authkey_of(host: Host) -> bytes:
+    """Return the key with which what is not plain data is signed there; b"": there is none."""
+    if found := _authkeys.get(host.where):
+        return found
+    # Keys: only for what is in a store.
+    from lightwork.net.keys.finding import find_authkey  # noqa: PLC0415 - see above
+
+    return find_authkey(file=os.environ.get("LIGHTWORK_AUTHKEY_FILE", ""))
 
 
 def _open(where: str, authkey: bytes | None) -> Host:
@@ -49,7 +66,22 @@ def _open(where: str, authkey: bytes | None) -> Host:
             "of a store (sqlite:///path/to/file.db) or of a server (http://HOST:PORT)"
         )
     # SQLAlchemy, or HTTP: only for the URL of a store.
-    return _by_name("lightwork.sync.stored.host", "open_stored")(where, authkey=authkey)
+    url = _with_password(where) if _HIDDEN in where else where
+    return _by_name("lightwork.sync.stored.host", "open_stored")(url, authkey=authkey)
+
+
+def _with_password(where: str) -> str:
+    """Return the URL of what was pickled elsewhere: this process must have its password, or be told it."""
+    # SQLAlchemy: as above.
+    from lightwork.store.urls import safe_url  # noqa: PLC0415 - see above
+
+    url = os.environ.get("LIGHTWORK_URL", "")
+    if url and safe_url(url) == where:
+        return url
+    raise UsageError(
+        f"{where} came without its password, which is never pickled; open it in this process first (any lock "
+        "or queue with where=URL does), or set LIGHTWORK_URL to the whole URL"
+    )
 
 
 def _by_name(module: str, function: str) -> Callable[..., Host]:

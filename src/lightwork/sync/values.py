@@ -8,7 +8,6 @@ be able to run some here. The signature is for this one queue or dict.
 import ast
 import hashlib
 import math
-import os
 import pickle
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -16,6 +15,7 @@ from uuid import UUID
 from lightwork.by_value.dumping import dump_plain_first, store_by_value
 from lightwork.errors import PayloadError, UsageError
 from lightwork.sync.host import Host, Place
+from lightwork.sync.opening import authkey_of
 
 _KEYS: Final = (str, bytes, int, float, bool, type(None))
 
@@ -78,10 +78,7 @@ def values_of(host: Host, place: Place) -> Values:
     """Return how values of a place are written."""
     if host.where in {"threads", "processes"}:
         return Pickled()
-    # Keys: only for what is in a store.
-    from lightwork.net.keys.finding import find_authkey  # noqa: PLC0415 - see above
-
-    return Signed(place, find_authkey(file=os.environ.get("LIGHTWORK_AUTHKEY_FILE", "")))
+    return Signed(place, authkey_of(host))
 
 
 def dump_key(key: object) -> bytes:

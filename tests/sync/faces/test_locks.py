@@ -168,8 +168,3 @@ def test_a_balance_ends_at_zero(where: str) -> None:
     together(4, change_it)
 
     assert balance.value == 0
-
-
-def test_no_place_is_said_so() -> None:
-    with pytest.raises(lw.UsageError, match="expected 'threads', 'processes', the URL"):
-        lw.Lock(where="everywhere")
