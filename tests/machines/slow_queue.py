@@ -16,14 +16,14 @@ class Frozen(NamedTuple):
     Attributes:
         last: Items are 1, 2, ... in the order of asking to put them.
         ready: In the queue.
-        given: (item, number that the machine gave it, session).
+        given: (item, number that the machine gave it, whom it was given to).
         putting: (caller, items that found no room, how many did).
         getting: (caller, at most so many).
     """
 
     last: int = 0
     ready: tuple[int, ...] = ()
-    given: tuple[tuple[int, int, bytes], ...] = ()
+    given: tuple[tuple[int, int, Caller], ...] = ()
     putting: tuple[tuple[Caller, tuple[int, ...], int], ...] = ()
     getting: tuple[tuple[Caller, int], ...] = ()
     joining: tuple[Caller, ...] = ()
@@ -68,7 +68,7 @@ class SlowQueue:
         match event:
             case Lost(session):
                 self._forget(lambda one: one.session == session)
-                self._come_back([one for one in self.given if one[2] == session])
+                self._come_back([one for one in self.given if one[2].session == session])
             case Withdraw(caller):
                 self._withdraw(caller)
             case Ask(caller, "try_put" | "try_get" as verb, args):
@@ -98,7 +98,11 @@ class SlowQueue:
                 self.joining.append(caller)
                 del self.answers[caller]
             case "ack" | "nack" as verb, ((int(number),),):
-                own = [one for one in self.given if one[1:] == (number, caller.session)]
+                own = [
+                    one
+                    for one in self.given
+                    if one[1] == number and one[2].session == caller.session
+                ]
                 if not own:
                     self.answers[caller] = REFUSED + NOT_GIVEN
                 elif verb == "nack":
@@ -131,7 +135,7 @@ class SlowQueue:
         self.getting = [one for one in self.getting if not is_gone(one[0])]
         self.joining = [one for one in self.joining if not is_gone(one)]
 
-    def _come_back(self, ones: list[tuple[int, int, bytes]]) -> None:
+    def _come_back(self, ones: list[tuple[int, int, Caller]]) -> None:
         for one in ones:
             self.given.remove(one)
             if self.is_emptied:
@@ -146,7 +150,9 @@ class SlowQueue:
             self.putting = []
         while self._admit() or self._give():
             pass
-        if self.is_shut_down:
+        waiting = [*self.joining, *(caller for caller, _ in self.getting)]
+        working = [one for *_, one in self.given if one not in waiting]
+        if self.is_emptied or (self.is_shut_down and not working):
             self.answers |= {caller: REFUSED + SHUT_DOWN for caller, _ in self.getting}
             self.getting = []
         if not self.unfinished:
@@ -176,7 +182,7 @@ class SlowQueue:
         self.answers[caller] = tuple(items)
         if not self.acks:
             # Of which number they are is told by the machine.
-            self.given += [(item, 0, caller.session) for item in items]
+            self.given += [(item, 0, caller) for item in items]
         return True
 
 

@@ -21,7 +21,7 @@ from walk import (
     walk,
 )
 
-from lightwork.machines.queue import QueueMachine
+from lightwork.machines.queue import SHUT_DOWN, QueueMachine
 from lightwork.machines.ranges import count_of
 from lightwork.machines.shapes import Answer, Ask, Caller, Machine, Plain
 
@@ -52,10 +52,10 @@ class QueueBook:
         yield "get", 1, self.acks
         yield "get", 2, self.acks
         yield "try_get", 1, self.acks
-        for _, number, session in ledger.given:
+        for _, number, holder in ledger.given:
             # What another session has, too: it must be refused.
             yield "ack", (number,)
-            if session == caller.session:
+            if holder.session == caller.session:
                 yield "nack", (number,)
         yield "done", 1
         yield ("join",)
@@ -75,7 +75,7 @@ class QueueBook:
             int(content): number for one in told.answers for number, content in _items_of(told, one)
         }
         slow.given = [
-            (item, numbers.get(item, number), session) for item, number, session in slow.given
+            (item, numbers.get(item, number), holder) for item, number, holder in slow.given
         ]
         return slow.frozen()
 
@@ -93,8 +93,10 @@ class QueueBook:
         is_full = 0 < self.maxsize <= len(ledger.ready)
         expect("put" not in waiting or is_full, "somebody waits, and there is room")
         expect("join" not in waiting or ledger.unfinished, "somebody waits, and all is done")
-        is_over = ledger.is_shut_down and waiting & {"get", "put"}
-        expect(not is_over, "somebody waits, and it is shut down")
+        expect("put" not in waiting or not ledger.is_shut_down, "somebody waits to put for ever")
+        if "get" in waiting and ledger.is_shut_down:
+            idle = {ask.caller for ask in world.waiting}
+            expect({one for *_, one in ledger.given} - idle, "somebody waits, and nobody works")
 
 
 def _items_of(told: Told, answer: Answer) -> list[tuple[int, bytes]]:
@@ -151,6 +153,13 @@ def _counts_no_done(before: Any, event: Any, after: Any, answers: Any) -> Any:
     return (replace(after, unfinished=before.unfinished), answers) if is_done else (after, answers)
 
 
+def _ends_while_others_work(before: Any, event: Any, after: Any, answers: Any) -> Any:
+    if after.is_shut_down and after.getters:
+        refused = tuple(Answer(one.caller, refused=SHUT_DOWN) for one in after.getters)
+        return replace(after, getters=()), (*answers, *refused)
+    return after, answers
+
+
 def _lets_in_too_many(before: Any, event: Any, after: Any, answers: Any) -> Any:
     if isinstance(event, Ask) and event.verb == "put" and not answers and before.ready:
         ((start, _),) = before.ready
@@ -171,12 +180,13 @@ def _lets_in_too_many(before: Any, event: Any, after: Any, answers: Any) -> Any:
             _forgets_what_is_given,
             "answered was refused: not given, not None|answered was nothing.*",
         ),
+        (_ends_while_others_work, "answered was refused: shut down, not nothing"),
         (_counts_no_done, "what is unfinished is miscounted"),
         (_lets_in_too_many, "answered was 1, not nothing"),
     ],
 )
 def test_the_walk_finds_a_mistake(spoil: Spoil, what: str) -> None:
-    acks = spoil is not _forgets_what_is_given
+    acks = spoil not in {_forgets_what_is_given, _ends_while_others_work}
     maxsize = 0 if spoil is _newest_item_first else 1
 
     found = first_mistake(QueueBook(maxsize, acks), spoil, depth=5)

@@ -10,7 +10,8 @@ So it is the first again.
     (time is up)            └──nack, session lost──┘
 
 Shut down, as in Python 3.13: puts are refused, those that wait too; gets go on until it is empty. At once: it is
-emptied, and what was in it counts as done.
+emptied, and what was in it counts as done. It is not empty while somebody works on what it was given and may yet come
+back: else nobody would be there to get it. Whoever waits at the queue does not work on it.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,9 +56,9 @@ class QueueState:
         maxsize: At most so many are ready; 0 or less: any number.
         next: The number of the next item.
         ready: In the queue.
-        given: Number and session of what was given and is not acked.
+        given: The number of what was given and is not acked, and whom it was given to.
         putters: They wait only while there is no room.
-        getters: They wait only while nothing is ready.
+        getters: They wait only while nothing is ready; if it is shut down, while others work on what was given.
         unfinished: Items that were put and are not done.
         joiners: They wait until nothing is unfinished.
         is_shut_down: Nothing more is put.
@@ -67,7 +68,7 @@ class QueueState:
     maxsize: int = 0
     next: int = 0
     ready: Ranges = ()
-    given: tuple[tuple[int, bytes], ...] = ()
+    given: tuple[tuple[int, Caller], ...] = ()
     putters: tuple[Putter, ...] = ()
     getters: tuple[Getter, ...] = ()
     unfinished: int = 0
@@ -189,7 +190,7 @@ def _put_back(state: QueueState, cells: Cells, items: tuple[Plain, ...]) -> Queu
 
 def _let_go(state: QueueState, cells: Cells, event: Ask, numbers: frozenset[Plain]) -> Answered:
     caller = event.caller
-    owned = [number for number, holder in state.given if holder == caller.session]
+    owned = [number for number, holder in state.given if holder.session == caller.session]
     gone = [number for number in owned if number in numbers]
     if len(gone) < len(numbers):
         return state, (Answer(caller, refused=NOT_GIVEN),)
@@ -213,7 +214,7 @@ def _withdraw(state: QueueState, cells: Cells, is_gone: Callable[[Caller], bool]
 
 def _lose(state: QueueState, cells: Cells, session: bytes) -> Answered:
     left, _ = _withdraw(state, cells, lambda one: one.session == session)
-    lost = [number for number, holder in left.given if holder == session]
+    lost = [number for number, holder in left.given if holder.session == session]
     return _returned(left, cells, lost), ()
 
 
@@ -254,13 +255,21 @@ def _settle(state: QueueState, cells: Cells) -> Answered:
         state, admitted = _admit_first(state)
         state, served = _serve_first(state, cells)
         answers += (*admitted, *served)
-    if state.is_shut_down and state.getters:
+    if state.getters and _is_at_an_end(state):
         answers += (Answer(getter.caller, refused=SHUT_DOWN) for getter in state.getters)
         state = replace(state, getters=())
     if state.joiners and not state.unfinished:
         answers += map(Answer, state.joiners)
         state = replace(state, joiners=())
     return state, tuple(answers)
+
+
+def _is_at_an_end(state: QueueState) -> bool:
+    """Whether nothing is left for who waits, and nothing will come back."""
+    if not state.is_shut_down or state.is_emptied:
+        return state.is_shut_down
+    waiting = {*state.joiners, *(getter.caller for getter in state.getters)}
+    return all(holder in waiting for _, holder in state.given)
 
 
 def _refuse_putters(state: QueueState, cells: Cells) -> Answered:
@@ -319,7 +328,7 @@ def _give(state: QueueState, cells: Cells, getter: Getter) -> Answered:
     if getter.acks:
         _delete(cells, numbers)
     else:
-        given = (*given, *((number, getter.caller.session) for number in numbers))
+        given = (*given, *((number, getter.caller) for number in numbers))
     return replace(state, ready=ready, given=given), (Answer(getter.caller, items),)
 
 

@@ -151,7 +151,7 @@ class Queue(Primitive, Generic[T]):
 
         Raises:
             Empty: There was none, in `timeout` seconds, or without `block` now.
-            ShutDown: It is shut down and empty.
+            ShutDown: It is shut down and empty: nothing is in it, nor lent to others who may yet give it back.
             PayloadError: It is not signed with this process's authkey. What cannot be loaded stays in the queue.
         """
         (item,) = self._get(1, block, timeout, ack=ack)

@@ -163,6 +163,34 @@ def test_a_queue_that_is_shut_down_is_read_to_its_end(where: str) -> None:
         q.get()
 
 
+def test_there_is_no_end_while_another_may_give_something_back(where: str) -> None:
+    q: lw.Queue[str] = lw.Queue(where=where)
+    q.put("a")
+
+    def work(_: int) -> list[str]:
+        done: list[str] = []
+        while True:
+            try:
+                with q.get(ack=False) as item:
+                    if item == "a" and not failed.is_set():
+                        failed.set()
+                        raise KeyError
+                    done.append(item)
+            except KeyError:
+                continue
+            except lw.ShutDown:
+                return done
+
+    failed = lw.Event(where=where)
+    lent = q.get(ack=False)
+    q.shutdown()
+    with pytest.raises(queue.Empty):
+        together(1, lambda _: q.get_nowait())
+    with beside(lambda: together(2, work)) as working:
+        lent.nack()
+        assert sorted(working.result(PATIENCE)) == [[], ["a"]]
+
+
 def test_who_waits_hears_of_the_end(where: str) -> None:
     empty: lw.Queue[int] = lw.Queue(where=where)
     full: lw.Queue[int] = lw.Queue(1, where=where)
