@@ -47,32 +47,30 @@ class Barrier(Primitive):
                 called `abort` or `reset`; or it was broken before.
         """
         limit = time_limit(self._timeout if timeout is None else timeout)
-        acts = self._action is not None
+        action, last = self._action, self.parties - 1
         try:
             place: Any = self._host.ask(
-                self._place, "wait", (acts,), timeout=limit, undo=self._undo_wait
+                self._place, "wait", (action is not None,), timeout=limit, undo=self._undo_wait
             )
         except (Refusal, TimeoutError):
             raise BrokenBarrierError from None
-        if acts and place == self.parties - 1:
-            self._act()
-        return int(place)
+        # No function is called before the action unless it is this one's to call: see below.
+        try:
+            if place == last and action is not None:
+                action()
+                self._host.ask(self._place, "pass")
+        except Refusal:
+            raise BrokenBarrierError from None
+        except BaseException:
+            # The others wait for this one.
+            self.abort()
+            raise
+        return place  # type: ignore[no-any-return]
 
     def _undo_wait(self, place: Plain) -> tuple[str, tuple[Plain, ...]]:
         """Whoever is to act, and does not, breaks it for those who wait; others have passed."""
         is_to_act = self._action is not None and place == self.parties - 1
         return ("abort" if is_to_act else "", ())
-
-    def _act(self) -> None:
-        assert self._action is not None
-        try:
-            self._action()
-            self._host.ask(self._place, "pass")
-        except Refusal:
-            raise BrokenBarrierError from None
-        except BaseException:
-            self.abort()
-            raise
 
     def reset(self) -> None:
         """Begin anew; who waits gets a BrokenBarrierError."""

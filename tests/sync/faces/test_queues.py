@@ -235,3 +235,34 @@ def test_a_name_is_one_queue(where: str, name: str) -> None:
     one.put("a")
 
     assert other.get() == "a"
+
+
+def test_time_outs_on_both_sides_lose_and_double_nothing(where: str) -> None:
+    q: lw.Queue[tuple[int, int]] = lw.Queue(2, where=where)
+
+    def put(number: int) -> int:
+        count = 0
+        for item in range(30):
+            try:
+                q.put((number, item), timeout=0.0002 * (item % 5))
+            except queue.Full:
+                continue
+            count += 1
+        return count
+
+    def get(number: int) -> list[tuple[int, int]]:
+        got: list[tuple[int, int]] = []
+        while True:
+            try:
+                got += q.get_many(1 + number, timeout=0.0001 * number)
+            except queue.Empty:
+                continue
+            except lw.ShutDown:
+                return got
+
+    with beside(lambda: together(2, get)) as getting:
+        counts = together(3, put)
+        q.shutdown()
+        got = [item for part in getting.result(PATIENCE) for item in part]
+
+    assert len(set(got)) == len(got) == sum(counts)

@@ -132,9 +132,20 @@ def notification() -> tuple[Act, Check]:
     return lambda: condition.wait(0.001), check
 
 
+def action_of_a_barrier() -> tuple[Act, Check]:
+    barrier = lw.Barrier(1, lambda: None, where="threads")
+
+    def check() -> None:
+        # Nobody is waited for who does not know it.
+        primitive: Any = barrier._kept
+        assert primitive.state.acting is None
+
+    return barrier.wait, check
+
+
 PREPARED = [
     *(lock_that_is_free, lock_that_is_held, reentrant_lock, release, semaphore),
-    *(item, unacked_item, no_item, notification),
+    *(item, unacked_item, no_item, notification, action_of_a_barrier),
 ]
 
 

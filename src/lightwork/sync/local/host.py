@@ -25,8 +25,7 @@ import threading
 import weakref
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lightwork.errors import UsageError
 from lightwork.locks.uninterrupted import Uninterrupted
@@ -65,10 +64,10 @@ class Primitive:
 
     def new_caller(self, session: bytes) -> Caller:
         """Return this thread as one who does not wait yet."""
-        number = get_ident()
-        while Caller(session, number) in self.waiters:
-            number -= 1 << 64
-        return Caller(session, number)
+        caller = Caller(session, get_ident())
+        while caller in self.waiters:
+            caller = Caller(session, caller.thread - (1 << 64))
+        return caller
 
     def step(self, event: Event) -> None:
         """Do one, with `_lock` held, and wake those whom it answers."""
@@ -86,8 +85,7 @@ class Primitive:
                 waiter.gate.release()
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A question: of whom, by whom, and who waits for the answer."""
 
     primitive: Primitive
