@@ -24,6 +24,8 @@ class WorkerLost(Error, BrokenProcessPool):  # noqa: N818
         exitcode: As in multiprocessing: negative is a signal number.
         pid: The process that died.
         traceback: What Python ran when a fault (SIGSEGV, SIGABRT ...) killed it; else "".
+        peak_memory: Bytes that it held at most while the job's attempt ran, or when it was killed for
+            its memory; None: not known, as of calls that are no jobs.
     """
 
     __module__ = "lightwork"
@@ -31,6 +33,7 @@ class WorkerLost(Error, BrokenProcessPool):  # noqa: N818
     exitcode: int
     pid: int
     traceback: str = ""
+    peak_memory: int | None = None
 
 
 class PoolError(Error, BrokenProcessPool):

@@ -290,12 +290,17 @@ class ErrorInfo:
         traceback: As Python prints it; "" if there is none.
         packed: The exception itself, from a child of this very program to a future of it; never
             stored, so b"" for all that comes from a store.
+        signal: Number of the signal that ended the child of the attempt; None: none did.
+        peak_memory: Bytes that the child has held at most during the attempt; None: not known. Like
+            `signal` it is kept with the attempt (AttemptView), and None in what comes from a store.
     """
 
     type: str
     text: str
     traceback: str = ""
     packed: bytes = field(default=b"", repr=False, compare=False)
+    signal: int | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,6 +184,8 @@ class Attempt(_Row):
         error_type: Mapped[str | None]
         error_text: Mapped[str | None]
         traceback: Mapped[str | None]
+        signal: Mapped[int | None]
+        peak_memory: Mapped[int | None]
         job: Mapped[Job]
         worker_row: Mapped["WorkerRow | None"]
 

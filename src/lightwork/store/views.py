@@ -180,7 +180,17 @@ class Relatives:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """An ended attempt that did not succeed; `outcome` is failed, cancelled or lost."""
+    """An ended attempt that did not succeed.
+
+    Attributes:
+        outcome: "failed", "cancelled" or "lost".
+        signal: Number of the signal that ended its child, by whoever sent it; None: none did, or
+            nobody has seen it, as of a worker that died with its children.
+        peak_memory: Bytes that its child, or a program that the child has waited for, has held at
+            most while it ran; None: not known. That is so of attempts that were cancelled or rescued,
+            of coroutines and threads, which share their process, and of those that held less than
+            a program of an earlier attempt. Attempts that begin in one millisecond share it.
+    """
 
     job_id: uuid.UUID
     number: int
@@ -189,6 +199,8 @@ class AttemptView:
     ended_at: datetime
     outcome: str
     error: ErrorInfo | None
+    signal: int | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

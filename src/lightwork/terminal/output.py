@@ -86,11 +86,13 @@ def shown(value: object) -> str:
 def plain_view(view: Any) -> dict[str, Any]:
     """Return a view of a job or an attempt as JSON holds it.
 
-    Without the exception itself, which no store keeps: it is of this program alone.
+    Of its error only the texts: no store keeps the exception itself, and what is known of a child is
+    said of the attempt.
     """
     found: dict[str, Any] = plain(view)
     if error := found.get("error"):
-        error.pop("packed", None)
+        for name in ("packed", "signal", "peak_memory"):
+            error.pop(name, None)
     return found
 
 

@@ -19,6 +19,7 @@ from lightwork.errors import PayloadError
 from lightwork.model import Attempt, ErrorInfo
 from lightwork.pool.call.coroutine_function import is_coroutine_function
 from lightwork.pool.call.current import Current, current, enter, run_with
+from lightwork.pool.child import peak_memory
 from lightwork.pool.map.bundle import Outcome as Bundled
 from lightwork.pool.map.bundle import Parcel, run_items
 from lightwork.pool.wire.display_name import runs_first_argument
@@ -116,6 +117,21 @@ class Runner:
     ) -> Outcome:
         """Do the same; `current_attempt` is what the task finds with `current()`."""
         started = time.monotonic()
+        peak_memory.begin(started)
+        try:
+            return self._run(job_id, payload, current_attempt, attempt, started=started)
+        finally:
+            peak_memory.end()
+
+    def _run(
+        self,
+        job_id: uuid.UUID,
+        payload: bytes,
+        current_attempt: Current,
+        attempt: Attempt | None,
+        *,
+        started: float,
+    ) -> Outcome:
         fn = self.task.fn
         try:
             args, kwargs = decoded_call(self.codec, Subject(job_id, self.name), payload, fn)
@@ -135,13 +151,14 @@ class Runner:
         return Around(self.middleware, attempt, self.task).run
 
     def _raised(self, error: BaseException, started: float, *, is_final: bool) -> Raised | Snooze:
+        # First: to describe an error takes memory, too.
+        peak = peak_memory.peak()
         error, where = find_cause(error)
         delay = snooze_of(error)
         if delay is not None:
             return Snooze(delay, time.monotonic() - started)
         info, mro = describe_error(error)
-        if where:
-            info = replace(info, text=f"{where}{info.text}")
+        info = replace(info, text=f"{where}{info.text}", peak_memory=peak)
         if self._sends_errors:
             info = replace(info, packed=pack_exception(error))
         return Raised(info, mro, is_final, time.monotonic() - started)

@@ -149,6 +149,27 @@ def test_show_tells_where_an_attempt_was(lightwork: Invoke, made: Made) -> None:
     assert found["attempts"][0]["worker_name"] == "ada"
 
 
+def test_show_tells_the_signal_and_the_most_memory_of_an_attempt(
+    lightwork: Invoke, made: Made
+) -> None:
+    error = ErrorInfo(type="WorkerLost", text="gone", signal=9, peak_memory=2_100_000_000)
+    job_id = made.failed(error)
+
+    shown = lightwork("jobs", "show", job_id).stdout
+    found = json.loads(lightwork("jobs", "show", job_id, "--json").stdout)
+
+    assert " on ada (SIGKILL, peak 2.10 GB) WorkerLost: gone" in shown
+    (attempt,) = found["attempts"]
+    assert (attempt["signal"], attempt["peak_memory"]) == (9, 2_100_000_000)
+    assert "peak_memory" not in attempt["error"]
+
+
+def test_show_tells_signals_without_a_name_by_their_number(lightwork: Invoke, made: Made) -> None:
+    job_id = made.failed(ErrorInfo(type="WorkerLost", text="gone", signal=40))
+
+    assert " (signal 40) WorkerLost" in lightwork("jobs", "show", job_id).stdout
+
+
 def test_show_tells_all_of_a_job_that_failed(lightwork: Invoke, made: Made) -> None:
     job_id = made.failed(ErrorInfo(type="ValueError", text="one\ntwo", traceback="in line 7"))
 

@@ -1,6 +1,7 @@
 """`lightwork jobs show`: all that the store knows about a job."""
 
 import dataclasses
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from lightwork.cli.jobs.names import JobName, find_jobs, targets_argument
 from lightwork.tasks.names import origin_of, short_name
-from lightwork.terminal.amounts import show_duration
+from lightwork.terminal.amounts import show_duration, show_size
 from lightwork.terminal.options import output_options
 from lightwork.terminal.output import (
     STATE_COLOURS,
@@ -226,9 +227,20 @@ def _print_attempts(attempts: "list[AttemptView]", names: "Mapping[Any, str]") -
         at = f"{attempt.started_at:%H:%M:%S}"
         name = names.get(attempt.worker)
         where = f" on {one_line(name)}" if name else ""
+        how = f" ({', '.join(said)})" if (said := list(_of_child(attempt))) else ""
         click.echo(
-            f"  attempt {attempt.number} {one_line(attempt.outcome)} at {at} after {took}{where}{why}"
+            f"  attempt {attempt.number} {one_line(attempt.outcome)} at {at} after {took}"
+            f"{where}{how}{why}"
         )
+
+
+def _of_child(attempt: "AttemptView") -> "Iterator[str]":
+    """Say what is known of how its child ended and how much that held."""
+    if attempt.signal is not None:
+        names = {one.value: one.name for one in signal.Signals}
+        yield names.get(attempt.signal, f"signal {attempt.signal}")
+    if attempt.peak_memory is not None:
+        yield f"peak {show_size(attempt.peak_memory)}"
 
 
 def _print_traceback(view: "JobView", attempts: "list[AttemptView]") -> None:

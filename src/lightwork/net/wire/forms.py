@@ -63,8 +63,11 @@ class Claimed(msgspec.Struct, frozen=True):
     attempts: list[Taken]
 
 
-class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How an attempt ended: the word for it, and what belongs to that one."""
+class End(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an attempt ended: the word for it, and what belongs to that one.
+
+    What a newer worker says beside it is passed over: an end that is refused would be lost.
+    """
 
     kind: str
     result: bytes = b""
@@ -72,6 +75,8 @@ class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     error_type: str = ""
     error_text: str = ""
     traceback: str = ""
+    signal: int | None = None
+    peak_memory: int | None = None
 
 
 def named(attempts: Iterable[Attempt]) -> list[Named]:
@@ -168,7 +173,13 @@ def end_of(form: End) -> AttemptEnd:
 
 
 def _error(form: End) -> ErrorInfo:
-    return ErrorInfo(type=form.error_type, text=form.error_text, traceback=form.traceback)
+    return ErrorInfo(
+        type=form.error_type,
+        text=form.error_text,
+        traceback=form.traceback,
+        signal=form.signal,
+        peak_memory=form.peak_memory,
+    )
 
 
 _ENDS: Final[Mapping[str, Callable[[End], AttemptEnd]]] = {
@@ -185,8 +196,15 @@ _ENDS: Final[Mapping[str, Callable[[End], AttemptEnd]]] = {
 
 
 def _failed(kind: str, error: ErrorInfo, delay: float = 0.0) -> End:
-    texts = (storable(one) for one in (error.type, error.text, error.traceback))
-    return End(kind, b"", delay, *texts)
+    return End(
+        kind,
+        delay=delay,
+        error_type=storable(error.type),
+        error_text=storable(error.text),
+        traceback=storable(error.traceback),
+        signal=error.signal,
+        peak_memory=error.peak_memory,
+    )
 
 
 def storable(text: str) -> str:

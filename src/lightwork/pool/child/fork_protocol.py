@@ -7,7 +7,8 @@ of a pool that happens: so it imports next to nothing, not even `typing`.
 import struct
 
 REQUEST = struct.Struct("<cIQ")
-REPLY = struct.Struct("<cIi")
+# The last is that of EXITED alone: the most that the child, or a program it waited for, has held, in KiB.
+REPLY = struct.Struct("<cIiQ")
 FORK = b"F"
 KILL = b"K"
 BORN = b"B"

@@ -7,7 +7,7 @@ interpreter costs 80 ms.
 
     program ──control──▶ fork server        one descriptor a pool: its channel
     pool    ──channel──▶ fork server        FORK (6 descriptors), KILL
-            ◀──channel──                    BORN pid, EXITED status
+            ◀──channel──                    BORN pid, EXITED status and peak memory
 
 It is the parent of all children, so it alone reaps them, and it does all the
 killing: a signal is only sent to a pid that has not been reaped, so it can
@@ -187,24 +187,24 @@ class ForkServer:
             pid = info.si_pid
             if info.si_code != os.CLD_EXITED or info.si_status != 0:
                 _kill_group(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            self._tell(pid, status)
+            _, status, usage = os.wait4(pid, 0)
+            self._tell(pid, status, usage.ru_maxrss)
 
     def _look(self) -> os.waitid_result | None:
         with contextlib.suppress(ChildProcessError):
             return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return None
 
-    def _tell(self, pid: int, status: int) -> None:
+    def _tell(self, pid: int, status: int, peak: int) -> None:
         for pool in self._pools.values():
             for serial, known in pool.children.items():
                 if known == pid:
                     del pool.children[serial]
-                    self._reply(pool, EXITED, serial, status)
+                    self._reply(pool, EXITED, serial, status, peak)
                     return
 
-    def _reply(self, pool: _Pool, verb: bytes, serial: int, number: int) -> None:
-        pool.unsent.append(REPLY.pack(verb, serial, number))
+    def _reply(self, pool: _Pool, verb: bytes, serial: int, number: int, peak: int = 0) -> None:
+        pool.unsent.append(REPLY.pack(verb, serial, number, peak))
         self._send_replies(pool)
 
     def _send_replies(self, pool: _Pool) -> None:

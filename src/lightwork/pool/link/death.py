@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lightwork import errors
 from lightwork.pool.link.link import ChildLink
+from lightwork.pool.link.rss import peak_bytes
 
 if TYPE_CHECKING:
     from lightwork.errors import WorkerLost
@@ -32,11 +33,33 @@ def lost_calls(link: ChildLink) -> set[int]:
     return link.held.lost(started)
 
 
-def worker_lost(link: ChildLink, exitcode: int, function: str, *, lost: int) -> "WorkerLost":
-    """Return the error of one call of a dead child that has lost so many."""
+def worker_lost(
+    link: ChildLink, exitcode: int, function: str, *, lost: int, peak: int | None
+) -> "WorkerLost":
+    """Return the error of one call of a dead child that has lost so many; `peak`: bytes it held."""
     trace = link.read_trace()
     text = death_text(link.name, link.pid, exitcode, function, trace, lost=lost)
-    return errors.WorkerLost(text, exitcode=exitcode, pid=link.pid, traceback=trace)
+    return errors.WorkerLost(
+        text, exitcode=exitcode, pid=link.pid, traceback=trace, peak_memory=peak
+    )
+
+
+def out_of_memory(link: ChildLink, function: str, *, used: int, limit: int) -> "WorkerLost":
+    """Return the error of a call whose child is killed because it holds so many bytes."""
+    text = memory_text(function, used=used, limit=limit)
+    return errors.WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid, peak_memory=used)
+
+
+def out_of_time(link: ChildLink, function: str, timeout: float) -> TimeoutError:
+    """Return the error of a call whose child is killed because it ran for too long."""
+    error = TimeoutError(timeout_text(function, timeout))
+    return note_kill(error, peak=link.peak_of_attempt(peak_bytes(link.pid)))
+
+
+def note_kill(error: TimeoutError, *, peak: int | None = None) -> TimeoutError:
+    """Have an error of the standard library say that a child was killed for it; see WorkerLost."""
+    vars(error).update(exitcode=-signal.SIGKILL, peak_memory=peak)
+    return error
 
 
 def describe_exit(exitcode: int) -> str:

@@ -27,10 +27,16 @@ class Born(NamedTuple):
 
 
 class Exited(NamedTuple):
-    """The child is dead and reaped; negative exit codes are signals."""
+    """The child is dead and reaped.
+
+    Attributes:
+        exitcode: Negative ones are signals.
+        peak: Bytes that it, or a program that it has waited for, has held at most.
+    """
 
     serial: int
     exitcode: int
+    peak: int
 
 
 class Refused(NamedTuple):
@@ -91,11 +97,11 @@ class ForkChannel:
 
 
 def _reply(data: bytes) -> Born | Exited | Refused:
-    verb, serial, number = REPLY.unpack(data)
+    verb, serial, number, peak = REPLY.unpack(data)
     if verb == BORN:
         return Born(serial, number)
     if verb == EXITED:
-        return Exited(serial, os.waitstatus_to_exitcode(number))
+        return Exited(serial, os.waitstatus_to_exitcode(number), peak * 1024)
     assert verb == REFUSED
     return Refused(serial, number)
 

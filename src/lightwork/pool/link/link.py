@@ -24,6 +24,7 @@ from lightwork.pool.memory.control_block import (
     CANCEL,
     LOOP_NS,
     PACKETS,
+    PEAK_FROM,
     STARTED,
     STARTED_NS,
     ControlBlock,
@@ -272,6 +273,11 @@ class ChildLink:
         """Return since when the child's event loop has been at one step; 0: it waits, or has none."""
         since = self._block.words[LOOP_NS]
         return (time.monotonic_ns() - since) * 1e-9 if since else 0.0
+
+    def peak_of_attempt(self, peak: int) -> int | None:
+        """Return the peak of the child if it is that of the job's attempt that runs; None: not known."""
+        counts_from = self._block.words[PEAK_FROM]
+        return peak if 0 < counts_from < peak else None
 
     def read_trace(self) -> str:
         """Return what Python wrote when the child crashed, or ""."""

@@ -10,6 +10,7 @@ system calls: which call it had started, and the results it had not yet sent.
           32    item       which call's how many items were begun      (child writes)
           40    done       how many items of a bundle are done         (child writes)
           48    loop_ns    since when its event loop is at a step, 0 when it waits  (child writes)
+          56    peak_from  above which memory its peak is that of the attempt it runs; peak_memory.py  (child writes)
           64    packets    packets put into the pipe, less recalled    (pool writes)
           72    cancel     number of the call asked to stop            (pool writes)
           80    limit      which call's item is not to be begun        (pool writes)
@@ -66,6 +67,7 @@ RING_FROM: Final = 3
 ITEM: Final = 4
 DONE: Final = 5
 LOOP_NS: Final = 6
+PEAK_FROM: Final = 7
 PACKETS: Final = 8
 CANCEL: Final = 9
 LIMIT: Final = 10

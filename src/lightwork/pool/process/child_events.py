@@ -66,7 +66,7 @@ class ChildEvents:
             # Its first answers may have come before its pid.
             self._scheduler.weigh(link)
         elif isinstance(reply, Exited):
-            self._bury(link, reply.exitcode)
+            self._bury(link, reply.exitcode, reply.peak)
         else:
             link.note(ChildEvent.DIED)
             self._scheduler.take_back(link)
@@ -85,18 +85,21 @@ class ChildEvents:
         until = time.monotonic() + _END_SECONDS
         for link in self._children:
             link.wait_for_end(max(until - time.monotonic(), 0.0))
-            self._bury(link, -signal.SIGKILL)
+            self._bury(link, -signal.SIGKILL, 0)
 
-    def _bury(self, link: ChildLink, exitcode: int) -> None:
+    def _bury(self, link: ChildLink, exitcode: int, peak: int) -> None:
         link.note(ChildEvent.DIED)
         self._answers.take(link, link.last_words())
         self._scheduler.take_back(link)
         lost = lost_calls(link)
+        # Those who shared it have none of their own.
+        of_attempt = link.peak_of_attempt(peak) if len(lost) == 1 else None
         for seq in reversed(list(link.held.calls)):
             call = link.forget(seq)
             assert call is not None
             if seq in lost:
-                error = worker_lost(link, exitcode, call.function.name, lost=len(lost))
+                name = call.function.name
+                error = worker_lost(link, exitcode, name, lost=len(lost), peak=of_attempt)
                 self._scheduler.lose(call, link.board, error)
             else:
                 # Taken from the pipe and never begun: it runs elsewhere.

@@ -17,14 +17,12 @@ A memory limit has no other means than to kill: it costs every coroutine of the
 child. Everything is called by the pool, under its lock.
 """
 
-import signal
 import time
 from typing import Final
 
-from lightwork import errors
 from lightwork.pool.call.coroutine_function import GRACE, late_error
 from lightwork.pool.link.children import Children
-from lightwork.pool.link.death import memory_text
+from lightwork.pool.link.death import note_kill, out_of_memory
 from lightwork.pool.link.link import ChildLink
 from lightwork.pool.link.process_call import ProcessCall
 from lightwork.pool.link.rss import resident_bytes
@@ -61,8 +59,8 @@ class CoroutineLimits:
         elif call.is_answered:
             self._check_obedience(call, link)
         elif 0 < options.max_memory < (used := resident_bytes(link.pid)):
-            text = memory_text(call.function.name, used=used, limit=options.max_memory)
-            self._kill(call, link, errors.WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid))
+            name = call.function.name
+            self._kill(call, link, out_of_memory(link, name, used=used, limit=options.max_memory))
         else:
             late = now - begun_ns * 1e-9 - options.timeout if options.timeout else -GRACE
             self._check_timeout(call, link, late)
@@ -74,7 +72,7 @@ class CoroutineLimits:
                 self._scheduler.decide(call, error)
                 self._scheduler.tell_to_end(call, link)
             else:
-                self._kill(call, link, error)
+                self._kill(call, link, note_kill(error))
             return
         wait = max(GRACE - late, _LOOK_SECONDS)
         if call.options.max_memory:

@@ -5,12 +5,10 @@ begun is taken back first. Called by the pool, under its lock. Coroutine calls,
 which share their child, have their own rules (coroutine_limits.py).
 """
 
-import signal
 import time
 
-from lightwork import errors
 from lightwork.pool.link.children import Children
-from lightwork.pool.link.death import memory_text, timeout_text
+from lightwork.pool.link.death import out_of_memory, out_of_time
 from lightwork.pool.link.link import ChildLink
 from lightwork.pool.link.poller import FOREVER
 from lightwork.pool.link.process_call import ProcessCall
@@ -40,11 +38,10 @@ class PlainLimits:
             # Not begun: it cannot be overdue before a whole timeout from now.
             self._scheduler.look_at(call, time.monotonic() + (options.timeout or MEMORY_SECONDS))
         elif 0 < options.timeout <= seconds:
-            text = timeout_text(call.function.name, options.timeout)
-            self._end(call, link, TimeoutError(text))
+            self._end(call, link, out_of_time(link, call.function.name, options.timeout))
         elif 0 < options.max_memory < (used := resident_bytes(link.pid)):
-            text = memory_text(call.function.name, used=used, limit=options.max_memory)
-            self._end(call, link, errors.WorkerLost(text, exitcode=-signal.SIGKILL, pid=link.pid))
+            name = call.function.name
+            self._end(call, link, out_of_memory(link, name, used=used, limit=options.max_memory))
         else:
             left = options.timeout - seconds if options.timeout else FOREVER
             wait = min(left, MEMORY_SECONDS) if options.max_memory else left

@@ -36,6 +36,7 @@ from lightwork.store.operations.jobs import cancel_unwanted
 from lightwork.store.sql import ends as sql
 from lightwork.store.sql.rows import (
     MAX_NOTE,
+    child_values,
     error_values,
     finite,
     milliseconds,
@@ -59,7 +60,9 @@ _KEPT: Final[dict[type[AttemptEnd], str]] = {
     Quarantined: "lost",
 }
 _UNIQUE: Final = TIE_UNTIL_BEGIN | TIE_UNTIL_END
-_NO_ERROR: Final = {"b_error_type": None, "b_error_text": None, "b_traceback": None}
+_NO_ERROR: Final = dict.fromkeys(
+    ("b_error_type", "b_error_text", "b_traceback", "b_signal", "b_peak_memory")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +197,9 @@ def _values(ending: Ending) -> dict[str, Any]:
         case Succeeded(result):
             return values | {"b_result": result}
         case Failed(error) | Lost(error) | Quarantined(error):
-            values |= error_values(error)
+            values |= error_values(error) | child_values(error)
         case Retried(error, delay):
-            values |= error_values(error) | {"b_delay": milliseconds(delay)}
+            values |= error_values(error) | child_values(error) | {"b_delay": milliseconds(delay)}
         case Snoozed(delay):
             return values | {"b_delay": milliseconds(delay)}
         case Cancelled():

@@ -7,7 +7,18 @@ moves.guard. A refused one changes nothing.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, String, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from lightwork.lifecycle import (
@@ -35,6 +46,10 @@ _ERROR: Final[Mapping[str, Any]] = {
     "error_type": bindparam("b_error_type", type_=String),
     "error_text": bindparam("b_error_text", type_=String),
     "traceback": bindparam("b_traceback", type_=LongText),
+}
+_CHILD: Final[Mapping[str, Any]] = {
+    "signal": bindparam("b_signal", type_=Integer),
+    "peak_memory": bindparam("b_peak_memory", type_=BigInteger),
 }
 _FAILURE: Final = {"failures": one_more(running.c.failures)}
 _CRASH: Final = {"crashes": one_more(running.c.crashes)}
@@ -70,6 +85,7 @@ KEEP_ATTEMPT: Final = insert(attempt).from_select(
         NOW,
         bindparam("b_outcome", type_=String),
         *_ERROR.values(),
+        *_CHILD.values(),
     ).where(*OURS),
 )
 LOCK_RUNNING: Final = (

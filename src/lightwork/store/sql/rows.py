@@ -26,6 +26,7 @@ AnyRow: TypeAlias = Any
 MAX_ERROR_TEXT: Final = 10_000
 MAX_TRACEBACK: Final = 100_000
 MAX_NOTE: Final = 1_000
+_LARGEST_SIZE: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULTS: Final = Policy()
 _ANY: Final = msgspec.json.encode([ANY_TASK])
@@ -210,6 +211,8 @@ def attempt_view(job_id: uuid.UUID, row: AnyRow) -> AttemptView:
         ended_at=instant(row.ended_at),
         outcome=text_of(row.outcome),
         error=_error_of(row),
+        signal=_maybe_number(row.signal),
+        peak_memory=_maybe_number(row.peak_memory),
     )
 
 
@@ -239,6 +242,14 @@ def error_values(error: ErrorInfo) -> dict[str, str]:
         "b_error_type": storable(error.type, 500),
         "b_error_text": storable(error.text, MAX_ERROR_TEXT),
         "b_traceback": _last_part(error.traceback, MAX_TRACEBACK),
+    }
+
+
+def child_values(error: ErrorInfo) -> dict[str, int | None]:
+    """Return what an error says of its attempt's child, as parameters of a statement."""
+    return {
+        "b_signal": _within(error.signal, LARGEST),
+        "b_peak_memory": _within(error.peak_memory, _LARGEST_SIZE),
     }
 
 
@@ -319,6 +330,11 @@ def _error_of(row: AnyRow) -> ErrorInfo | None:
     )
 
 
+def _within(number: int | None, largest: int) -> int | None:
+    """Return a number that fits into its column; of one that does not nobody knows what it means."""
+    return number if number is not None and 0 < number <= largest else None
+
+
 def _names_of(stored: Any) -> tuple[str, ...]:
     try:
         return tuple(msgspec.json.decode(stored, type=list[str]))
@@ -332,6 +348,10 @@ def _float_of(stored: Any) -> float:
 
 def _bytes_of(stored: Any) -> bytes:
     return stored if isinstance(stored, bytes) else str(stored).encode("utf-8", "replace")
+
+
+def _maybe_number(stored: Any) -> int | None:
+    return stored if isinstance(stored, int) else None
 
 
 def _maybe_instant(stored: Any) -> datetime | None:

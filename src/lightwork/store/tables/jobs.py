@@ -183,6 +183,9 @@ attempt = Table(
     Column("error_type", Text),
     Column("error_text", Text),
     Column("traceback", LongText),
+    # That ended its child, and the bytes that this has held at most; NULL: not known, or none.
+    Column("signal", Integer),
+    Column("peak_memory", BigInteger),
 )
 # For whoever follows what happens; only attempts that did not succeed have a row here.
 Index("attempt_ended", attempt.c.ended_at)

@@ -59,7 +59,8 @@ def end_of_error(attempt: Attempt, error: BaseException, chance: float) -> Attem
     """Return how an attempt ends that the pool could not bring to its end."""
     # Their types: an error of the user may claim any class, or raise when asked for it.
     if issubclass(type(error), WorkerLost):
-        return after_loss(attempt.policy, attempt.crashes, _lost(str(error)), started=True)
+        lost = _of_child(error, _lost(str(error)))
+        return after_loss(attempt.policy, attempt.crashes, lost, started=True)
     if issubclass(type(error), PoolError | TaskNotLoaded):
         # The pool is broken, or the code is not there: it has not run, and another worker may run it.
         return Released()
@@ -67,7 +68,16 @@ def end_of_error(attempt: Attempt, error: BaseException, chance: float) -> Attem
     if "\n" not in info.traceback.strip():
         # The pool's own word, such as a time-out: it was never raised, and has no frames.
         info = replace(info, traceback="")
+    if type(error) is TimeoutError:
+        info = _of_child(error, info)
     return after_failure(attempt.policy, attempt.failures, info, mro, chance)
+
+
+def _of_child(error: BaseException, info: ErrorInfo) -> ErrorInfo:
+    """Return the error with what the pool says of the child that it has lost, or has killed."""
+    said = vars(error)
+    exitcode, peak = said.get("exitcode", 0), said.get("peak_memory")
+    return replace(info, signal=-exitcode if exitcode < 0 else None, peak_memory=peak)
 
 
 def _lost(text: str) -> ErrorInfo:

@@ -23,6 +23,7 @@ from lightwork.codec import Codec, Subject
 from lightwork.errors import LeaseLost, PayloadError, StoreError
 from lightwork.model import Attempt, Progress
 from lightwork.pool.call.current import Current, current, run_with
+from lightwork.pool.child import peak_memory
 from lightwork.store.job_transactions import JobTransaction, JobTransactions
 from lightwork.tasks.task import Task
 from lightwork.work.inputs.filling import decoded_call
@@ -64,6 +65,15 @@ class TransactionRunner(Runner):
     ) -> Outcome:
         """Run one attempt; whatever goes wrong is described, nothing is raised."""
         started = time.monotonic()
+        peak_memory.begin(started)
+        try:
+            return self._run_in_transaction(worker_id, attempt, payload, started)
+        finally:
+            peak_memory.end()
+
+    def _run_in_transaction(
+        self, worker_id: uuid.UUID, attempt: Attempt, payload: bytes, started: float
+    ) -> Outcome:
         try:
             subject = Subject(attempt.job_id, self.name)
             args, kwargs = decoded_call(self.codec, subject, payload, self.task.called)
