@@ -100,9 +100,17 @@ class BadSchedule(UsageError):  # noqa: N818 - a public name of the contract
 
 
 class PayloadError(UsageError):
-    """A value cannot be stored as asked, or stored bytes are not to be trusted."""
+    """A value cannot be stored as asked, or stored bytes are not to be trusted.
+
+    Attributes:
+        seen: Bytes of a payload that is larger than its store is set to take; 0: it is about something else.
+        allowed: Bytes that it takes.
+    """
 
     __module__ = "lightwork"
+
+    seen: int = 0
+    allowed: int = 0
 
 
 class JobNotFound(JobError, LookupError):  # noqa: N818

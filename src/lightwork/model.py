@@ -250,6 +250,32 @@ class NewSchedule:
     is_code: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all programs that use a store are told to do.
+
+    Attributes:
+        name: "max_payload": the bytes that the payload of a job may have when it is submitted.
+        value: A number of those.
+        default: What it is where nobody has set it.
+        set_by: As whoever it was calls himself; "": nobody.
+        set_at: None: nobody has set it.
+    """
+
+    name: str
+    value: int
+    default: int
+    set_by: str = ""
+    set_at: datetime | None = None
+
+    @property
+    def who(self) -> str:
+        """Who has said so, and when, as people read it."""
+        if self.set_at is None:
+            return "the default"
+        return f"set by {self.set_by} on {self.set_at:%Y-%m-%d at %H:%M} UTC"
+
+
 class Lane(NamedTuple):
     """The jobs of one task in one queue; a worker claims from lanes whose task it knows."""
 

@@ -1,6 +1,8 @@
 """`lightwork db`: create, upgrade, check, prune."""
 
+import getpass
 import json
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -133,3 +135,71 @@ def test_prune_deletes_only_what_is_old_enough(lightwork: Invoke, made: Made, st
     assert young.stdout == "0 jobs deleted\n"
     assert json.loads(old.stdout) == {"pruned": 1}
     assert store.states([ended, waiting]) == {waiting: State.READY}
+
+
+def test_settings_are_as_by_default_until_somebody_sets_them(lightwork: Invoke, made: Made) -> None:
+    made.ready()
+
+    shown = lightwork("db", "settings").stdout.splitlines()[-1].split()
+    found = json.loads(lightwork("db", "settings", "--json").stdout)
+
+    assert shown == ["max_payload", "16,777,216", "16,777,216", "the", "default"]
+    assert (found["value"], found["set_by"], found["set_at"]) == (16 * 2**20, "", None)
+    assert lightwork("db", "settings", "--quiet").stdout == "max_payload\n"
+
+
+@pytest.mark.parametrize("order", ["max_payload 4MB {url}", "{url} max_payload 4MB"])
+def test_a_setting_says_who_has_set_it(
+    lightwork: Invoke, made: Made, store: Store, order: str
+) -> None:
+    made.ready()
+
+    done = lightwork("db", "set", *order.format(url=store.url).split())
+
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    assert done.stdout.startswith(f"max_payload is 4,194,304 bytes, set by {who} on 2")
+    (setting,) = store.settings()
+    assert (setting.value, setting.set_by) == (4 * 2**20, who)
+
+
+def test_a_payload_beyond_the_setting_is_wrong_use(
+    lightwork: Invoke, made: Made, store: Store
+) -> None:
+    made.ready()
+    lightwork("db", "set", "max_payload", "2k")
+
+    done = lightwork("submit", "script:square", json.dumps("x" * 3000))
+
+    assert done.exit_code == 2
+    assert "this store takes 2,048 (max_payload, set by " in done.stderr
+    assert len(store.jobs()) == 1
+
+
+def test_default_undoes_a_setting(lightwork: Invoke, made: Made, store: Store) -> None:
+    made.ready()
+    lightwork("db", "set", "max_payload", "2k")
+
+    done = lightwork("db", "set", "max_payload", "default", "--json")
+
+    assert json.loads(done.stdout)["set_at"] is None
+    assert store.settings()[0].value == 16 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("max_paylod 4MB", "there is no setting 'max_paylod'; expected max_payload"),
+        ("max_payload much", "a size is a number of bytes"),
+        ("max_payload 1GB", "from 1,024 to 16,777,216 bytes"),
+        ("max_payload", "name a setting and its value"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_wrong_use(
+    lightwork: Invoke, made: Made, words: str, said: str
+) -> None:
+    made.ready()
+
+    done = lightwork("db", "set", *words.split())
+
+    assert done.exit_code == 2
+    assert said in done.stderr

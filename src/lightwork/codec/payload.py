@@ -38,6 +38,8 @@ from lightwork.errors import PayloadError
 
 PLAIN: Final = b"\x01"
 SIGNED: Final = b"\x02"
+# Of a payload; no program reads a larger one.
+MAX_BYTES: Final = 16 * 1024 * 1024
 _TEXT_ONLY: Final = frozenset({str})
 
 
@@ -53,7 +55,7 @@ class Codec:
     """
 
     authkey: bytes = field(default=b"", repr=False)
-    max_bytes: int = 16 * 1024 * 1024
+    max_bytes: int = MAX_BYTES
     max_depth: int = 64
 
     def up_to(self, most_bytes: int) -> "Codec":

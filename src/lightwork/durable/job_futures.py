@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
+from lightwork.bounds.payloads import check_payloads
 from lightwork.codec import Codec, Subject
 from lightwork.durable.control import JobControl
 from lightwork.durable.future import DurableFuture, KeptCall
@@ -175,9 +176,12 @@ class JobFutures:
 
         Raises:
             DuplicateJob: There is one whose task does not say that the other stands for it.
+            PayloadError: One of them is larger than the store takes, which its submit would find later.
         """
         if options.failed != "retry":
             return {}
+        for setting in self._store.settings():
+            check_payloads(jobs, setting)
         states = self._store.states([job.id for job in jobs])
         failed = [job_id for job_id, state in states.items() if state is State.FAILED]
         hindered: dict[UUID, Hindrance] = {}

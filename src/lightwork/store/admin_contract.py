@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lightwork.model import (
     NewSchedule,
+    Setting,
     State,
 )
 from lightwork.store.views import (
@@ -43,6 +44,7 @@ class AdminStore(Protocol):
         Raises:
             UsageError: One of the name was declared in another way (in code, by a command), or,
                 without `replace`, as another.
+            PayloadError: What its jobs would carry is more than the store is set to take.
         """
 
     def schedules(self) -> list[ScheduleView]:
@@ -108,6 +110,23 @@ class AdminStore(Protocol):
 
     def queues(self) -> list[QueueView]:
         """Return the queues that have jobs or are paused, by name."""
+
+    # Settings: what all programs that use the store are told to do.
+
+    def settings(self) -> list[Setting]:
+        """Return all settings, by name."""
+
+    def change_setting(self, name: str, value: int | None, *, by: str) -> None:
+        """Set one, or let it be as by default (None); every program feels it within five seconds.
+
+        Args:
+            name: Of the setting; see Setting.
+            value: What it is to be.
+            by: Whose word it is, for those who are refused something by it.
+
+        Raises:
+            UsageError: There is none of this name, or the value makes no sense.
+        """
 
     # Looking.
 

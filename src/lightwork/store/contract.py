@@ -79,6 +79,7 @@ class Store(AdminStore, Protocol):
 
         Raises:
             UsageError: It waits for a job that is neither here nor among those before it.
+            PayloadError: One is larger than the store is set to take (max_payload); nothing is kept.
             DuplicateJob: One was to be refused for its key; nothing is kept.
         """
 

@@ -7,11 +7,14 @@ import dataclasses
 import uuid
 from collections.abc import Iterable, Sequence
 
+from sqlalchemy import Connection
+
 from lightwork.model import (
     NewSchedule,
+    Setting,
     State,
 )
-from lightwork.store.admin import checking, depths, news, queries, queues, rollups, sizes
+from lightwork.store.admin import checking, depths, news, queries, queues, rollups, settings, sizes
 from lightwork.store.operations import dependencies
 from lightwork.store.schedules import keeping, running
 from lightwork.store.sql_transactions import SqlTransactions
@@ -44,7 +47,12 @@ class SqlAdmin(SqlTransactions):
         # A look first: whoever starts a hundred workers declares the same a hundred times.
         if self._read(keeping.are_kept, schedules):
             return []
-        return self._write(keeping.declare, schedules, replace=replace)
+
+        def declare(connection: Connection) -> list[str]:
+            self._payloads.check(connection, schedules)
+            return keeping.declare(connection, schedules, replace=replace)
+
+        return self.database.write(declare)
 
     def schedules(self) -> list[ScheduleView]:
         """Return all schedules, by name."""
@@ -110,6 +118,16 @@ class SqlAdmin(SqlTransactions):
         if not self._read(rollups.is_fold_due):
             return 0
         return self._write(rollups.fold, self._spelling, limit)
+
+    def settings(self) -> list[Setting]:
+        """Return all settings."""
+        return self._read(settings.settings, self._payloads.default)
+
+    def change_setting(self, name: str, value: int | None, *, by: str) -> None:
+        """Set one, or let it be as by default."""
+        most = self._payloads.default
+        self._write(settings.change, self._spelling, name, value, by=by, most=most)
+        self._read(self._payloads.read)
 
     def jobs(
         self,

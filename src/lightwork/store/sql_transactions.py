@@ -6,8 +6,10 @@ from typing import Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from lightwork.codec.payload import MAX_BYTES
 from lightwork.store.database import Database
 from lightwork.store.opening import kind_of
+from lightwork.store.operations.bounds.payloads import PayloadBound
 from lightwork.store.urls import safe_url
 
 P = ParamSpec("P")
@@ -22,6 +24,7 @@ class SqlTransactions:
         self.database: Database = kind_of(url).open_database(url, create=create)
         self._spelling = self.database.spelling
         self._signs = self.database.signs
+        self._payloads = PayloadBound(min(MAX_BYTES, self.database.largest_value))
 
     @property
     def url(self) -> str:

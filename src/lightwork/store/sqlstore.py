@@ -78,9 +78,7 @@ class SqlStore(SqlAdmin):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> list[bool]:
         """Keep jobs, all or none; False for each whose id was known, or whose key is held."""
-        return self._write(
-            unique.submit, self._spelling, jobs_, taken=taken, known=known, insert=jobs.submit
-        )
+        return self._write(self._submit, jobs_, taken, known, jobs.submit)
 
     def submit_nowait(
         self,
@@ -90,9 +88,7 @@ class SqlStore(SqlAdmin):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> Future[list[bool]]:
         """Do the same without waiting."""
-        return self._write_soon(
-            unique.submit, self._spelling, jobs_, taken=taken, known=known, insert=jobs.submit
-        )
+        return self._write_soon(self._submit, jobs_, taken, known, jobs.submit)
 
     def submit_on(
         self,
@@ -104,15 +100,35 @@ class SqlStore(SqlAdmin):
     ) -> list[bool]:
         """Do the same in the caller's transaction, whose driver errors pass as they are."""
         joining.check_transaction(connection)
+        if self._payloads.is_stale():
+            # On a connection of ours: the caller's transaction may see an older state.
+            self._look(self._payloads.read)
+        self._payloads.check_known(jobs_)
         self.database.join(connection)
         self._spelling.prepare(connection)
+        return self._keep(connection, jobs_, taken, known, jobs.submit_among_others)
+
+    def _submit(
+        self,
+        connection: Connection,
+        jobs_: Sequence[NewJob],
+        taken: dict[uuid.UUID, uuid.UUID] | None,
+        known: dict[uuid.UUID, KnownCall] | None,
+        insert: unique.Insert,
+    ) -> list[bool]:
+        self._payloads.check(connection, jobs_)
+        return self._keep(connection, jobs_, taken, known, insert)
+
+    def _keep(
+        self,
+        connection: Connection,
+        jobs_: Sequence[NewJob],
+        taken: dict[uuid.UUID, uuid.UUID] | None,
+        known: dict[uuid.UUID, KnownCall] | None,
+        insert: unique.Insert,
+    ) -> list[bool]:
         return unique.submit(
-            connection,
-            self._spelling,
-            jobs_,
-            taken=taken,
-            known=known,
-            insert=jobs.submit_among_others,
+            connection, self._spelling, jobs_, taken=taken, known=known, insert=insert
         )
 
     def note_commit(self) -> None:

@@ -47,6 +47,17 @@ def test_a_job_is_submitted_looked_at_and_read_in_plain_json(url: str, database:
     assert ask(url, "GET", path).body["state"] == "succeeded"
 
 
+def test_a_payload_beyond_the_setting_is_refused_in_words(url: str, database: Store) -> None:
+    database.change_setting("max_payload", 2048, by="ada@analytical")
+
+    got = ask(url, "POST", "/v1/jobs", {"task": "m:f", "args": ["x" * 3000]})
+
+    assert (got.status, got.body["kind"]) == (422, "PayloadError")
+    assert "set by ada@analytical" in got.body["text"]
+    assert got.body["fields"]["allowed"] == 2048 < got.body["fields"]["seen"]
+    assert database.jobs() == []
+
+
 def test_an_id_of_ones_own_makes_a_repeat_harmless(url: str) -> None:
     said = {"task": "m:f", "id": str(uuid.uuid4())}
 

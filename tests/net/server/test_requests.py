@@ -229,15 +229,18 @@ MAY: dict[Role, set[str]] = {
     "submit": {
         *("submit", "cancel", "retry"),
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
+        "settings",
     },
     "view": {
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
+        "settings",
         *("lanes", "next_due_in", "schedules", "schedule", "queues", "jobs", "payloads"),
         *("relatives", "attempts", "depths", "history", "totals", "stats", "check"),
         *("news_mark", "new_jobs", "ended_jobs", "ended_attempts"),
     },
     "work": {
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
+        "settings",
         *("register", "renew", "is_draining", "sign_off", "release_others", "publish_tasks"),
         *("lanes", "claim", "ack", "report_progress", "cancel_requests"),
         *("promote", "expire", "unblock", "readmit", "recount_limits", "rescue", "fold"),

@@ -114,7 +114,7 @@ BEFORE = Path(__file__).with_name("store_0005.sql")
 VIEWS = Path(__file__).with_name("store_0005.txt")
 # Fields that a job has had since, at their defaults.
 _WHAT_CAME_LATER = re.compile(
-    r", (at|signal|peak_memory|expires|expires_at|unique|limit|tags|headers)=(None|0\.0|\(\)|\{\})"
+    r", (at|signal|peak_memory|expires|expires_at|unique|limits?|tags|headers)=(None|0\.0|\(\)|\{\})"
 )
 
 

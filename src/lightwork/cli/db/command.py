@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from lightwork.cli.db.copy import backup, copy
+from lightwork.cli.db.settings import change, settings
 from lightwork.cli.db.stats import stats
 from lightwork.terminal.options import duration, output_options, retention, url_argument
 from lightwork.terminal.output import answer, printable
@@ -21,10 +22,10 @@ _PRUNE_FIRST: Final = 100
 
 @click.group()
 def db() -> None:
-    """Create, upgrade, check, measure, copy or prune a store."""
+    """Create, upgrade, check, measure, copy or prune a store, and set what it takes."""
 
 
-for verb in (stats, backup, copy):
+for verb in (stats, backup, copy, change, settings):
     db.add_command(verb)
 
 

@@ -209,7 +209,7 @@ class ServerStore:
         """Return False: from here only the end of a lease can tell."""
         return False
 
-    # Schedules and queues.
+    # Schedules, queues and settings.
 
     declare_schedules = called(Store.declare_schedules)
     schedules = called(Store.schedules)
@@ -223,6 +223,8 @@ class ServerStore:
     resume = called(Store.resume)
     purge = called(Store.purge)
     queues = called(Store.queues)
+    settings = called(Store.settings)
+    change_setting = called(Store.change_setting)
 
     # Looking.
 

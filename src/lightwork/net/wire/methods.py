@@ -95,6 +95,8 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("resume", ()),
     Method("purge", ()),
     Method("repair", ()),
+    Method("change_setting", ()),
+    Method("settings", READERS, is_safe=True),
     Method("queues", ("view",), is_safe=True),
     Method("jobs", ("view",), is_safe=True),
     Method("payloads", ("view",), is_safe=True),

@@ -43,6 +43,7 @@ from lightwork.store.sql.states import HAS_NO_JOB, HAS_TWO_STATES, IS_NOWHERE
 from lightwork.store.tables.clock_sql import db_now
 from lightwork.store.tables.jobs import STATE_TABLES, attempt, job, outcome
 from lightwork.store.tables.schedules import schedule
+from lightwork.store.tables.settings import setting
 from lightwork.store.tables.types import Id
 from lightwork.store.tables.workers import damaged, tally, worker
 
@@ -52,7 +53,7 @@ _FINDINGS: Final = 100
 _ABOUT_AN_INDEX: Final = re.compile(
     r"(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)"
 )
-_TABLES: Final = (job, *STATE_TABLES, attempt, worker, tally, schedule)
+_TABLES: Final = (job, *STATE_TABLES, attempt, worker, tally, schedule, setting)
 _WORDS: Final = ", ".join(f"'{state}'" for state in State)
 _ROWID: Final[ColumnElement[Any]] = literal_column("rowid")
 # Of the year 9999: later, and no calendar can show it.

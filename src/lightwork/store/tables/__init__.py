@@ -22,6 +22,9 @@ from lightwork.store.tables import (
     schedules as schedules,
 )
 from lightwork.store.tables import (
+    settings as settings,
+)
+from lightwork.store.tables import (
     workers as workers,
 )
 from lightwork.store.tables.types import metadata as metadata
