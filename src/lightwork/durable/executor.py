@@ -155,7 +155,17 @@ class DurableExecutor(Executor):
         key: str | None = None,
         failed: WhenFailed = "return",
     ) -> list[DurableFuture[T]]:
-        """Keep one job for each tuple of arguments, all or none.
+        """Keep one job for each tuple of arguments, and return their futures, in order.
+
+        `calls` may be any iterable. They are taken and kept a thousand at a time (fewer where
+        payloads are large), each batch all or none, so that of a million only two thousand are in
+        memory beside their futures. What this raises it may raise in the middle, and then:
+
+        - With a key the batches before are kept. The same call again sends only what is missing.
+        - Without a key nobody could tell what was kept: jobs of the batches before are cancelled,
+          apart from those that have begun. If the process is killed there, they stay and run.
+
+        A single batch is all or none in any case. So are all jobs in `using(session).submit_many`.
 
         Args:
             fn: The task.
@@ -171,7 +181,7 @@ class DurableExecutor(Executor):
         options = SubmitOptions(key=key, failed=failed)
         task, values = self._task(fn)
         jobs = new_jobs(self._codec, task, map(values, calls), key)
-        return self._futures.submit(task, jobs, options)
+        return self._futures.submit_many(task, jobs, options)
 
     async def submit_many_async(
         self,
@@ -185,7 +195,7 @@ class DurableExecutor(Executor):
         options = SubmitOptions(key=key, failed=failed)
         task, values = self._task(fn)
         jobs = new_jobs(self._codec, task, map(values, calls), key)
-        return await self._futures.submit_async(task, jobs, options)
+        return await self._futures.submit_many_async(task, jobs, options)
 
     @overload
     def using(self, transaction: "SyncTarget") -> Using: ...

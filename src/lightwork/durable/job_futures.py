@@ -7,8 +7,10 @@ the store, the worker in this program, or a cancel), and by nobody else.
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from lightwork.bounds.payloads import check_payloads
 from lightwork.codec import Codec, Subject
 from lightwork.durable.control import JobControl
 from lightwork.durable.future import DurableFuture, KeptCall
-from lightwork.durable.jobs import check_known, known_calls
+from lightwork.durable.jobs import BATCH, batches, check_known, known_calls
 from lightwork.durable.options import PLAIN, SubmitOptions
 from lightwork.durable.outcome_watch import OutcomeWatch, job_failed
 from lightwork.durable.waits.no_worker import Patience
@@ -32,6 +34,8 @@ from lightwork.tasks.task import Task
 from lightwork.work.acks import Ends
 
 _NOTHING: Final = (0, b"")
+log = logging.getLogger(__name__)
+
 # Jobs whose progress is read at a time.
 _ASKED: Final = 500
 
@@ -125,6 +129,48 @@ class JobFutures:
         if not all(new):
             self._watch.look_now()
         return self._with_holders(task, made, taken) if taken else made
+
+    def submit_many(
+        self, task: Task[..., Any], jobs: Iterable[NewJob], options: SubmitOptions
+    ) -> list[DurableFuture[Any]]:
+        """Keep jobs batch by batch as they are taken; see DurableExecutor.submit_many."""
+        made: list[DurableFuture[Any]] = []
+        with self._unwanted_if_it_fails(options) as kept:
+            for batch in batches(jobs):
+                futures = self.submit(task, batch, options)
+                made += futures
+                _note_kept(kept, batch, futures)
+        return made
+
+    async def submit_many_async(
+        self, task: Task[..., Any], jobs: Iterable[NewJob], options: SubmitOptions
+    ) -> list[DurableFuture[Any]]:
+        """Do the same without holding up the event loop, but for making bytes of the arguments."""
+        made: list[DurableFuture[Any]] = []
+        with self._unwanted_if_it_fails(options) as kept:
+            for batch in batches(jobs):
+                futures = await self.submit_async(task, batch, options)
+                made += futures
+                _note_kept(kept, batch, futures)
+        return made
+
+    @contextmanager
+    def _unwanted_if_it_fails(self, options: SubmitOptions) -> Iterator[bytearray]:
+        """Let the block note the ids of what it keeps: without a key that is cancelled if it raises."""
+        kept = bytearray()
+        try:
+            yield kept
+        except BaseException:
+            if options.key is None:
+                ids = (bytes(kept[at : at + 16]) for at in range(0, len(kept), 16))
+                while chunk := [UUID(bytes=one) for one in islice(ids, BATCH)]:
+                    try:
+                        self._control.cancel_waiting(chunk)
+                    except StoreError as error:
+                        # They will be run although nobody has their futures.
+                        log.warning("submit_many_not_cancelled error=%s", error)
+                        break
+            raise
 
     def _with_holders(
         self,
@@ -332,3 +378,12 @@ class JobFutures:
 
     def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
         return self._codec.decode_result(subject, outcome.result, fn=fn)
+
+
+def _note_kept(
+    kept: bytearray, jobs: Sequence[NewJob], futures: Sequence[DurableFuture[Any]]
+) -> None:
+    """Add the ids of those jobs for which no other stands: that one is somebody else's."""
+    for job, future in zip(jobs, futures, strict=True):
+        if future.job_id == job.id:
+            kept += job.id.bytes

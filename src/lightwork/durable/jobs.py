@@ -5,7 +5,7 @@ What a store has told of a job that it knew already is compared with the call he
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from lightwork.tasks.task import Task
 T = TypeVar("T")
 # Characters of a call's arguments in an error.
 _MOST_SHOWN: Final = 200
+# Jobs, and bytes of their payloads, that are kept in one transaction.
+BATCH: Final = 1000
+BATCH_BYTES: Final = 16 << 20
 # From the arguments of a call to those of the job that is kept of it.
 Values: TypeAlias = Callable[[Iterable[Any]], tuple[Any, ...]]
 
@@ -82,14 +85,27 @@ def new_job(
 
 def new_jobs(
     codec: Codec, task: Task[..., Any], calls: Iterable[tuple[Any, ...]], key: str | None
-) -> list[NewJob]:
-    """Return a job for each tuple of positional arguments; see KeyedJobs.
+) -> Iterator[NewJob]:
+    """Return a job for each tuple of positional arguments, as they are taken; see KeyedJobs.
 
-    Raises:
-        PayloadError: An argument cannot be stored.
+    To take one raises PayloadError if an argument cannot be stored.
     """
     keyed = KeyedJobs(codec, task, key)
-    return [keyed.make(tuple(args), {}) for args in calls]
+    return (keyed.make(tuple(args), {}) for args in calls)
+
+
+def batches(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
+    """Yield jobs as many at a time as are kept in one transaction; none of them is held here then."""
+    batch: list[NewJob] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += len(job.payload)
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class KeyedJobs:

@@ -22,7 +22,7 @@ from lightwork.durable.control import JobControl
 from lightwork.durable.delivery_thread import Delivery
 from lightwork.durable.future import DurableFuture
 from lightwork.durable.job_futures import JobFutures
-from lightwork.durable.jobs import KeyedJobs
+from lightwork.durable.jobs import BATCH, KeyedJobs
 from lightwork.durable.options import SubmitOptions
 from lightwork.errors import StoreError
 from lightwork.model import NewJob
@@ -38,8 +38,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# Jobs that map submits in one transaction, and holds unfinished by default.
-BATCH: Final = 1000
+# Jobs that a map holds unfinished by default.
 AHEAD: Final = 10_000
 
 

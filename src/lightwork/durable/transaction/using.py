@@ -59,9 +59,9 @@ class Using:
     def submit_many(
         self, fn: Callable[..., T], calls: Iterable[tuple[Any, ...]], *, key: str | None = None
     ) -> list[DurableFuture[T]]:
-        """Keep one job for each tuple of arguments; see DurableExecutor.submit_many."""
+        """Keep one job for each tuple of arguments, all or none; see DurableExecutor.submit_many."""
         task, values = self._jobs.find_task(fn)
-        return self._keep(task, new_jobs(self._jobs.codec, task, map(values, calls), key))
+        return self._keep(task, list(new_jobs(self._jobs.codec, task, map(values, calls), key)))
 
     def map(
         self,
@@ -98,7 +98,8 @@ class AsyncUsing:
     ) -> list[DurableFuture[T]]:
         """Keep one job for each tuple of arguments; see Using.submit_many."""
         task, values = self._jobs.find_task(fn)
-        return await self._keep(task, new_jobs(self._jobs.codec, task, map(values, calls), key))
+        jobs = list(new_jobs(self._jobs.codec, task, map(values, calls), key))
+        return await self._keep(task, jobs)
 
     async def map(
         self,
