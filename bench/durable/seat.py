@@ -1,7 +1,7 @@
 """Seat: the process of one turn, and those of the workers of one side; started by run.py.
 
-python seat.py measure SIDE ROW JOBS      a new database, one row; a line of JSON
-python seat.py serve SIDE                 a worker, by BENCH_URL; ends when it is told to
+python seat.py measure SIDE ROW JOBS [AMOUNTS]   a new database, one row; a line of JSON
+python seat.py serve SIDE                        a worker, by BENCH_URL; ends when it is told to
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from durable import board
+from durable.long_rows import Amounts
 from durable.servers import KINDS, Server, cpu_seconds
 from durable.sides import SIDES, Side
 
@@ -34,7 +35,8 @@ def main(act: str, name: str, *rest: str) -> None:
     if act == "serve":
         app_of(side).serve()
         return
-    row, jobs = rest
+    row, jobs, *more = rest
+    amounts = Amounts(**json.loads(more[0])) if more else Amounts()
     server = KINDS[side.kind]()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +47,9 @@ def main(act: str, name: str, *rest: str) -> None:
             }
             app = app_of(side)
             app.install()
-            found = ROWS[row](Turn(side, app, server, board.Board(Path(folder)), int(jobs)))
+            turn = Turn(side, app, server, board.Board(Path(folder)), int(jobs))
+            turn.amounts = amounts
+            found = turn_of(row)(turn)
             with contextlib.suppress(Exception):
                 app.close()
         print(json.dumps(found))
@@ -69,15 +73,24 @@ class Turn:
         self.server = server
         self.board = seen
         self.jobs = jobs
+        self.amounts = Amounts()
+        # Of one wait; a thousand jobs a second is little.
+        self.patience = PATIENCE + jobs / 1000
+
+    def begin_board(self) -> None:
+        """Let bodies from here on leave word elsewhere, and count from 0."""
+        folder = tempfile.mkdtemp(dir=os.environ[board.FOLDER])
+        os.environ[board.FOLDER] = folder
+        self.board = board.Board(Path(folder))
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[list[int]]:
-        """Start the workers; the block is given their processes."""
+    def serving(self, processes: int = 0) -> Iterator[list[int]]:
+        """Start the workers, or so many; the block is given their processes."""
         command = [sys.executable, "-P", self.seat, "serve", self.side.name]
         with tempfile.TemporaryFile() as said:
             started = [
                 subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-                for _ in range(self.side.processes)
+                for _ in range(processes or self.side.processes)
             ]
             try:
                 yield [process.pid for process in started]
@@ -93,11 +106,21 @@ class Turn:
 
     def wait_for(self, count: int, pause: float = 0.02) -> None:
         """Return when so many bodies have run."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while (seen := self.board.count()) < count:
             if time.monotonic() > until:
-                raise TimeoutError(f"{seen} of {count} jobs had run after {PATIENCE:.0f} s")
+                raise TimeoutError(f"{seen} of {count} jobs had run after {self.patience:.0f} s")
             time.sleep(pause)
+
+
+def turn_of(row: str) -> Callable[[Turn], list[float]]:
+    """Return what measures a row."""
+    if row in ROWS:
+        return ROWS[row]
+    # Only where it is asked for: peers need not import lightwork.
+    from durable.long_turns import TURNS
+
+    return TURNS[row]
 
 
 def drain(turn: Turn) -> list[float]:

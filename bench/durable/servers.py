@@ -36,6 +36,9 @@ class Server:
     def processes(self) -> list[int]:
         """Return the processes that serve it, as far as they are its own."""
 
+    def settle(self) -> None:
+        """Bring it into the state in which it would be after a while of its own accord."""
+
     @abstractmethod
     def drop(self) -> None:
         """Remove it."""
@@ -80,6 +83,11 @@ class Postgresql(_SqlServer):
     def processes(self) -> list[int]:
         found = self.ask(f"SELECT pid FROM pg_stat_activity WHERE datname = '{self.name}'")
         return [pid for (pid,) in found]
+
+    def settle(self) -> None:
+        engine = create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
 
     def drop(self) -> None:
         self.ask(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")

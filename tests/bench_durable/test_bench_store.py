@@ -10,7 +10,9 @@ import pytest
 
 from durable import board
 from durable.goals import judge
+from durable.long_rows import Amounts, figures
 from durable.plot import draw
+from durable.run import main, make_parser, setting_of
 from durable.table import table
 from local.report import Figure, Line, Report, cell
 
@@ -49,6 +51,67 @@ def test_a_quick_run_gives_the_figures_of_a_side() -> None:
     (line,) = json.loads(done.stdout)["lines"]
     assert line["figure"]["name"] == "submit many"
     assert line["cells"]["lw SQLite"]["median"] > 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("row", "figure"),
+    [
+        (["--full"], "drain, full store"),
+        (["--steady", "1"], "steady, kept"),
+        (["--idle"], "idle worker, CPU"),
+        (["--memory"], "worker after 400 jobs"),
+    ],
+)
+def test_a_quick_long_row_gives_its_figures(row: list[str], figure: str) -> None:
+    command = [sys.executable, str(SCRIPT), "--quick", "--peers", "lw SQLite", "--json", *row]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    found = {line["figure"]["name"]: line["cells"] for line in json.loads(done.stdout)["lines"]}
+    assert found[figure]["lw SQLite"]["median"] > 0
+
+
+@pytest.mark.parametrize(
+    "words", [["--full", "--idle"], ["--memory", "--peers", "Huey"], ["--steady", "0"]]
+)
+def test_long_rows_are_one_at_a_time_and_of_lightwork_alone(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+
+    assert "one at a time" in (said := capsys.readouterr().err) or "expected minutes" in said
+
+
+def test_a_steady_load_is_by_default_that_of_postgresql() -> None:
+    parser = make_parser()
+
+    setting = setting_of(parser.parse_args(["--steady", "30"]), parser)
+
+    assert [side.name for side in setting.sides] == ["lw PostgreSQL"]
+    assert setting.amounts is not None
+    assert (setting.amounts.minutes, setting.jobs_of("steady")) == (30.0, 20_000)
+
+
+def test_a_full_store_is_judged_by_the_same_side_when_it_was_empty() -> None:
+    full, empty = Figure("drain, full store", "jobs/s"), Figure("drain, empty store", "jobs/s")
+    lines = [
+        Line(full, {"lw SQLite": cell(full, [80.0])}),
+        Line(empty, {"lw SQLite": cell(empty, [100.0])}),
+    ]
+
+    (one,) = judge(Report(settings={}, sides={}, lines=lines))
+
+    assert (one.wanted, one.seen, one.is_reached) == (">= 0.9", "0.80", False)
+
+
+def test_the_memory_of_a_worker_is_told_at_every_tenth_of_the_jobs() -> None:
+    names = [figure.name for figure in figures("memory", Amounts())]
+
+    assert len(names) == 20
+    assert (names[0], names[-1]) == ("worker after 50,000 jobs", "children after 500,000 jobs")
 
 
 def test_bodies_of_all_threads_are_counted_with_their_times(
