@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from lightwork.model import NewJob
+from lightwork.model import Lane, NewJob
 from lightwork.store.sqlite.bell.inotify import Inotify
 from lightwork.store.sqlite.watch import Watch
 from lightwork.store.sqlstore import SqlStore
 from store.steps import claim_one, new_job, registered, submitted
+from waiting import wait_until
 
 
 def child(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -59,7 +60,7 @@ def test_processes_that_open_a_new_file_at_once_all_succeed(url: str) -> None:
 
 SUBMIT = """
 import sys, uuid
-from lightwork.model import NewJob
+from lightwork.model import Lane, NewJob
 from lightwork.store.sqlite.bell.inotify import Inotify
 from lightwork.store.sqlite.watch import Watch
 from lightwork.store.sqlstore import SqlStore
@@ -123,6 +124,32 @@ def test_own_commit_wakes_who_waits(file_store: SqlStore) -> None:
     submitted(file_store)
 
     waiter.join(60)
+    assert woken[0] != seen
+
+
+def test_claims_and_heartbeats_wake_nobody_where_the_bell_is_heard(
+    file_store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightwork.store.sqlite.watch.HEARD_PAUSE", 3600.0)
+    file_store.wait_for_change(-1, 0.0)
+    file: Any = file_store.database.file  # type: ignore[attr-defined]
+    if file.bell._inotify is None:
+        pytest.skip("no inotify here")
+    worker = registered(file_store)
+    submitted(file_store)
+    seen = file_store.changes()
+    woken: list[int] = []
+    waiter = threading.Thread(target=lambda: woken.append(file_store.wait_for_change(seen, 60.0)))
+    waiter.start()
+    wait_until(lambda: file.watch._is_watched, "somebody to look")
+
+    claimed = file_store.claim(worker, lanes=[Lane("default", "jobs:work")], limit=1)
+    file_store.renew(worker, lease=60.0)
+    before = list(woken)
+    submitted(file_store)
+    waiter.join(60)
+
+    assert (len(claimed), before) == (1, [])
     assert woken[0] != seen
 
 

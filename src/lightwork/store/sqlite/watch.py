@@ -3,10 +3,11 @@
 `PRAGMA data_version` on a connection that never writes differs after every commit
 of any other connection, takes no lock and costs a few microseconds; so it is the
 counter. A commit of this process wakes those who wait at once. One of another process rings a
-bell (bell/bell.py), if lightwork made it and the system has inotify; all are
-found by looking: after t seconds without a change the next look comes
-t/50 later, between 1 ms and 20 ms, or 100 ms where the bell is heard. A job thus waits for at most a fiftieth of the
-time in which nothing happened, and an idle process looks 10 or 50 times a second, however
+bell (bell/bell.py), if lightwork made it and the system has inotify. Where the bell is heard, looking only
+finds what rings none: other programs' commits, and those that nobody waits for (claims, heartbeats), which
+are to wake nobody; twice a second is enough. Elsewhere all are found by looking: after t seconds without a change the
+next look comes t/50 later, between 1 ms and 20 ms. A job thus waits for at most a fiftieth of the
+time in which nothing happened, and an idle process looks 2 or 50 times a second, however
 many wait: one of them looks for all, and wakes them when there is something.
 
 The connection has read once before it is given here: since then this process holds
@@ -30,7 +31,7 @@ from lightwork.store.sqlite.same_file import SameFile
 SHORTEST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.020
 # Where whoever writes with lightwork is heard: others may be found later.
-HEARD_PAUSE: Final = 0.100
+HEARD_PAUSE: Final = 0.500
 # How late whoever waits hears that the file is gone.
 _SAME_SECONDS: Final = 0.1
 _PART_OF_IDLE_TIME: Final = 1 / 50
@@ -59,7 +60,7 @@ class Watch:
         self._gate = gate
         self._same = same
         self._listen = listen
-        self._longest = LONGEST_PAUSE
+        self._is_heard = False
         self._lock = threading.Lock()
         self._seen = version_of(connection)
         self._changed_at = monotonic()
@@ -104,7 +105,7 @@ class Watch:
 
     def wait(self, seen: int, timeout: float) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
-        self._longest = HEARD_PAUSE if self._listen() else LONGEST_PAUSE
+        self._is_heard = self._listen()
         deadline = monotonic() + timeout
         has_looked = False
         try:
@@ -151,8 +152,10 @@ class Watch:
             return True
 
     def _next_pause(self) -> float:
+        if self._is_heard:
+            return HEARD_PAUSE
         idle = monotonic() - self._changed_at
-        return min(max(idle * _PART_OF_IDLE_TIME, SHORTEST_PAUSE), self._longest)
+        return min(max(idle * _PART_OF_IDLE_TIME, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
