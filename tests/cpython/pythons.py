@@ -19,6 +19,8 @@ PACKAGES: Final = Path(cloudpickle.__file__).parent.parent
 def interpreters() -> Iterator[str]:
     """Yield Pythons that may be new enough, the one that runs this first."""
     yield sys.executable
+    if named := os.environ.get("LIGHTWORK_JUDGE_PYTHON"):
+        yield named
     for name in ("python3.14", "python3.13"):
         if found := shutil.which(name):
             yield found
@@ -28,7 +30,12 @@ def interpreters() -> Iterator[str]:
         )
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Return the environment in which another Python finds lightwork and what its pools need."""
-    path = os.pathsep.join(map(str, (SOURCES, TESTS, PACKAGES)))
+def environment(*, has_packages: bool = True, **more: str) -> dict[str, str]:
+    """Return the environment in which another Python finds lightwork and what its pools need.
+
+    Args:
+        has_packages: What this Python has installed, for one that has nothing.
+        more: Further variables.
+    """
+    path = os.pathsep.join(map(str, (SOURCES, TESTS, *[PACKAGES] * has_packages)))
     return {**os.environ, "PYTHONPATH": path, **more}

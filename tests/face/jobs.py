@@ -53,6 +53,12 @@ def square(n: int) -> int:
 
 
 @task
+def one_of(number: int) -> set[int]:
+    """Return what a weak reference can tell the end of."""
+    return {number}
+
+
+@task
 def add(a: int, b: int = 0) -> int:
     return a + b
 

@@ -1,17 +1,20 @@
 """`async for` over the jobs of a durable map."""
 
 import asyncio
+import gc
 import itertools
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from face.jobs import invert, square, wait_for
+from face.jobs import invert, one_of, square, wait_for
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed
 from lightwork.model import State
+from waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -34,6 +37,17 @@ def test_results_arrive_without_blocking_the_event_loop(
         return found
 
     assert len(asyncio.run(asyncio.wait_for(main(), 30))) == 3
+
+
+def test_a_result_that_was_used_is_kept_by_nobody(shared: DurableExecutor) -> None:
+    async def main() -> None:
+        async for found in shared.map(one_of, range(5)):
+            reference = weakref.ref(found)
+            del found
+
+            wait_until(lambda: gc.collect() >= 0 and reference() is None, "nobody to keep it")  # noqa: B023 - called here
+
+    asyncio.run(main())
 
 
 def test_an_input_longer_than_the_buffer_is_submitted_as_results_are_used(

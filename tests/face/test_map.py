@@ -1,18 +1,20 @@
 """DurableExecutor.map: lazy, bounded, and idempotent with a key."""
 
+import gc
 import itertools
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from face.jobs import add, invert, note, sleep, square, wait_for
+from face.jobs import add, invert, note, one_of, sleep, square, wait_for
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobCancelled, JobFailed, PayloadError, UsageError
 from lightwork.model import State
@@ -25,6 +27,15 @@ pytestmark = pytest.mark.process
 
 def test_results_come_in_order(shared: DurableExecutor) -> None:
     assert list(shared.map(square, range(200))) == [number**2 for number in range(200)]
+
+
+def test_a_result_that_was_used_is_kept_by_nobody(shared: DurableExecutor) -> None:
+    for found in shared.map(one_of, range(5)):
+        reference = weakref.ref(found)
+        del found
+
+        # Who has brought it may have it in its hands for a moment.
+        wait_until(lambda: gc.collect() >= 0 and reference() is None, "nobody to keep it")  # noqa: B023 - called here
 
 
 def test_several_iterables_are_zipped(shared: DurableExecutor) -> None:

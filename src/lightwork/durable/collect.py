@@ -138,11 +138,10 @@ class _Collection(Generic[Item, F]):
             while self._held:
                 self._check_arriving()
                 future = self._take_next()
-                value = self._value(future)
-                # Nothing here may keep a result that was yielded.
+                values = [self._value(future)]
+                # Nothing here may keep a result that was yielded, also while its reader has it.
                 del self._held[future], future
-                yield value
-                del value
+                yield values.pop()
                 self.fill()
         finally:
             if unwanted := self._take_unwanted():
@@ -163,10 +162,9 @@ class _Collection(Generic[Item, F]):
                 future.add_done_callback(wakeup.ring)
                 while not future.done():
                     await self._wait(wakeup, future)
-                value = self._value(future)
+                values = [self._value(future)]
                 del self._held[future], future
-                yield value
-                del value
+                yield values.pop()
                 while items := self._take_items():
                     self._hold(await asyncio.to_thread(self._submit, items))
         finally:

@@ -69,6 +69,7 @@ class Connection:
         """Send a request and return its answer, all of it within so many seconds."""
         self._timed.deadline = monotonic() + seconds
         self._http.request(method, target, body, dict(headers))
+        self._timed.send()
         with self._http.getresponse() as response:
             answer = Answer(response.status, dict(response.getheaders()), response.read())
             is_last = response.will_close
@@ -124,10 +125,14 @@ class _Timed:
         # Header and body come one after the other, and go out together.
         self._unsent.append(data)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
+    def send(self) -> None:
+        # Not in makefile: a response that fails while it is made complains of that again when it is
+        # collected, to the user's standard error (Python 3.13).
         data, self._unsent = b"".join(self._unsent), []
         self._raw.settimeout(self._left())
         self._raw.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self), _BUFFER)
 
     def close(self) -> None:
