@@ -47,6 +47,42 @@ def test_a_queue_is_paused_and_goes_on(lightwork: Invoke, made: Made, url_first:
     assert len(made.store.lanes(["default"])) == 1
 
 
+@pytest.mark.parametrize("url_first", [True, False])
+def test_a_limit_is_set_shown_and_taken_away(
+    lightwork: Invoke, made: Made, url_first: bool
+) -> None:
+    made.ready()
+    url = made.store.url
+    words = [url, "limit", "default", "3"] if url_first else ["limit", "default", "3", url]
+
+    done = lightwork("queues", *words)
+
+    text = "default: at most 3 of its jobs may run at once"
+    assert done.stdout == f"{text}\n"
+    assert lightwork("queues", *words).stdout == f"{text}, as before\n"
+    (found,) = map(json.loads, lightwork("queues", "--json").stdout.splitlines())
+    assert found["limit"] == 3
+    header, line = lightwork("queues").stdout.splitlines()
+    assert dict(zip(header.split("\t"), line.split("\t"), strict=True))["LIMIT"] == "3"
+    done = lightwork("queues", "limit", "default", "--off", "--json")
+    assert json.loads(done.stdout) == {"queue": "default", "limit": None}
+    (found,) = map(json.loads, lightwork("queues", "--json").stdout.splitlines())
+    assert found["limit"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["default"], ["default", "0"], ["default", "many"], ["default", "3", "--off"], ["--off"]],
+)
+def test_a_limit_is_a_queue_and_a_number(lightwork: Invoke, made: Made, words: list[str]) -> None:
+    made.ready()
+
+    done = lightwork("queues", "limit", *words)
+
+    assert (done.exit_code, "a number of jobs" in done.stderr) == (2, True)
+    assert [view.limit for view in made.store.queues()] == [0]
+
+
 def test_purge_cancels_all_that_waits(lightwork: Invoke, made: Made) -> None:
     jobs = [made.ready() for _ in range(3)]
 

@@ -1,5 +1,6 @@
 """Limits, as a program declares them and workers keep to them."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,6 +24,31 @@ def test_a_burst_runs_all_that_waits_for_a_limit(url: str) -> None:
     with DurableExecutor(url) as executor:
         one_by_one = lw.call(square, limit=lw.Limit("n:{n}", running=1))
         executor.submit_many(one_by_one, [(n % 2,) for n in range(20)])
+
+        lw.Worker(url, executor="threads:2", modules=["face.jobs"], burst=True).run()
+
+        assert executor.store.summary().states[State.SUCCEEDED] == 20
+
+
+def test_jobs_of_a_queue_with_a_limit_of_one_run_one_after_the_other(url: str) -> None:
+    with DurableExecutor(url, workers="threads:4") as executor:
+        executor.store.limit_queue("default", 1)
+        futures = [executor.submit(square, n) for n in range(30)]
+
+        assert [future.result(60) for future in futures] == [n * n for n in range(30)]
+
+        views = sorted(executor.store.jobs(), key=lambda job: job.started_at or job.created_at)
+    times = [(job.started_at, job.finished_at) for job in views]
+    assert all(
+        finished is not None and started is not None and finished <= started
+        for (_, finished), (started, _) in pairwise(times)
+    )
+
+
+def test_a_burst_runs_all_of_a_queue_with_a_limit(url: str) -> None:
+    with DurableExecutor(url) as executor:
+        executor.store.limit_queue("default", 1)
+        executor.submit_many(lw.call(square), [(n,) for n in range(20)])
 
         lw.Worker(url, executor="threads:2", modules=["face.jobs"], burst=True).run()
 

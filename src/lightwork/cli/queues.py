@@ -1,7 +1,8 @@
-"""`lightwork queues`: list the queues of a store; pause, resume or purge one.
+"""`lightwork queues`: list the queues of a store; pause, resume, limit or purge one.
 
 lightwork queues [URL]                  the list
 lightwork queues pause NAME [URL]       and so resume, purge; or URL pause NAME
+lightwork queues limit NAME N [URL]     N of its jobs run at once; limit NAME --off: any number
 """
 
 from contextlib import closing
@@ -22,24 +23,26 @@ if TYPE_CHECKING:
     from lightwork.store.views import QueueView, WorkerView
 
 _PURGED_AT_ONCE: Final = 1000
+_MOST: Final = 1_000_000_000
 _COLUMNS: Final = (
     Column(title="QUEUE"),
     Column(title="STATE", is_whole=True),
     Column(title="WORKERS", is_number=True, is_whole=True),
+    Column(title="LIMIT", is_number=True, is_whole=True),
     *(Column(title=str(state).upper(), is_number=True, is_whole=True) for state in State),
 )
 
 
 @click.group(cls=ListByDefault, subcommand_metavar="[list] | VERB ...", no_args_is_help=False)
 def queues() -> None:
-    """List queues; pause, resume or purge one."""
+    """List queues; pause, resume, limit or purge one."""
 
 
 @queues.command("list")
 @url_argument
 @output_options
 def list_queues(*, url: str, json: bool, quiet: bool) -> None:
-    """List the queues that have jobs or are paused, and how many live workers serve each."""
+    """List the queues that have jobs, are paused or have a limit, and how many live workers serve each."""
     from lightwork.net.opening import open_store
 
     with closing(open_store(url, create=False)) as store:
@@ -56,13 +59,20 @@ def _words(verb: "Callable[..., None]") -> "Callable[..., None]":
     def split(
         ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]
     ) -> tuple[str, str]:
-        urls = [word for word in words if is_url(word)]
-        names = [word for word in words if not is_url(word)]
-        if len(names) != 1 or len(urls) > 1:
+        url, names = _parted(ctx, words)
+        if len(names) != 1:
             raise click.UsageError("name one queue, and at most one URL", ctx)
-        return choose_url(ctx, urls[0] if urls else ""), names[0]
+        return url, names[0]
 
     return click.argument("target", nargs=-1, metavar="NAME [URL]", callback=split)(verb)
+
+
+def _parted(ctx: click.Context, words: "Sequence[str]") -> tuple[str, list[str]]:
+    """Return the URL among the words, or the default one, and the others."""
+    urls = [word for word in words if is_url(word)]
+    if len(urls) > 1:
+        raise click.UsageError("name at most one URL", ctx)
+    return choose_url(ctx, urls[0] if urls else ""), [word for word in words if not is_url(word)]
 
 
 @queues.command()
@@ -87,6 +97,33 @@ def resume(*, target: tuple[str, str], json: bool, quiet: bool) -> None:
         was_paused = store.resume(name)
     text = f"{name} goes on" if was_paused else f"{name} was not paused"
     _answer(name, {"paused": False}, text, json=json, quiet=quiet)
+
+
+@queues.command()
+@click.argument("words", nargs=-1, metavar="NAME N [URL]")
+@click.option("--off", is_flag=True, help="Let any number of its jobs run at once.")
+@output_options
+@click.pass_context
+def limit(
+    ctx: click.Context, *, words: tuple[str, ...], off: bool, json: bool, quiet: bool
+) -> None:
+    """Let at most N jobs of queue NAME run at once, over all workers; what runs, runs on."""
+    url, names = _parted(ctx, words)
+    if len(names) != (1 if off else 2):
+        raise click.UsageError("name one queue, and a number of jobs or --off", ctx)
+    running = 0 if off else _number_of_jobs(ctx, names[1])
+    name = names[0]
+    with closing(_open(url)) as store:
+        is_new = store.limit_queue(name, running)
+    how = f"at most {running}" if running else "any number"
+    text = f"{name}: {how} of its jobs may run at once" + ("" if is_new else ", as before")
+    _answer(name, {"limit": running or None}, text, json=json, quiet=quiet)
+
+
+def _number_of_jobs(ctx: click.Context, word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) <= _MOST:
+        raise click.UsageError(f"N is a number of jobs, 1 or more; seen: {word:.100}", ctx)
+    return int(word)
 
 
 @queues.command()
@@ -123,6 +160,7 @@ def _document(view: "QueueView", workers: "Sequence[WorkerView]") -> dict[str, A
         "queue": view.name,
         "paused_at": plain(view.paused_at),
         "workers": _serving(view, workers),
+        "limit": view.limit or None,
         "states": {str(state): view.states.get(state, 0) for state in State},
     }
 
@@ -133,4 +171,5 @@ def _row(view: "QueueView", workers: "Sequence[WorkerView]") -> list[Cell]:
     if view.paused_at is not None:
         word = Cell("paused", "yellow")
     counts = (Cell(str(view.states.get(state, 0))) for state in State)
-    return [Cell(one_line(view.name)), word, Cell(str(serving)), *counts]
+    limited = Cell(str(view.limit or ""))
+    return [Cell(one_line(view.name)), word, Cell(str(serving)), limited, *counts]

@@ -105,11 +105,18 @@ class AdminStore(Protocol):
     def resume(self, queue: str) -> bool:
         """Let workers claim from a queue again; False: it was not paused."""
 
+    def limit_queue(self, queue: str, running: int) -> bool:
+        """Let at most so many jobs of a queue run at once, over all workers; 0: any number.
+
+        Jobs that were submitted before count too, and so do those that run, which run on. A claim that is
+        under way may still take what it has found. False: so it was already.
+        """
+
     def purge(self, queue: str, *, limit: int = 1000) -> int:
         """Cancel waiting jobs of a queue; return how many, `limit`: there may be more."""
 
     def queues(self) -> list[QueueView]:
-        """Return the queues that have jobs or are paused, by name."""
+        """Return the queues that have jobs, are paused or have a limit, by name."""
 
     # Settings: what all programs that use the store are told to do.
 

@@ -123,8 +123,8 @@ class Store(AdminStore, Protocol):
     def held_up(self, waiter: uuid.UUID, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
         """Return those of the jobs that cannot begin before `waiter`, which runs, has ended.
 
-        Each with the key of the limit of which that job has all places; "": it was submitted
-        after that job.
+        Each with the key of the limit of which that job has all places, "queue NAME" of that of a
+        queue; "": it was submitted after that job.
         """
 
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
@@ -310,7 +310,8 @@ class Store(AdminStore, Protocol):
     def recount_limits(self) -> int:
         """Count the slots of limits anew where they have drifted; return of how many keys.
 
-        Also forgets keys that nobody has used for a day.
+        Also forgets keys that nobody has used for a day, and counts in what runs in a queue with a limit
+        and was claimed by who did not know of that.
         """
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:

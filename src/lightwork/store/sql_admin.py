@@ -16,6 +16,7 @@ from lightwork.model import (
 )
 from lightwork.store.admin import checking, depths, news, queries, queues, rollups, settings, sizes
 from lightwork.store.operations import dependencies
+from lightwork.store.operations.bounds import queue_limits
 from lightwork.store.schedules import keeping, running
 from lightwork.store.sql_transactions import SqlTransactions
 from lightwork.store.views import (
@@ -100,12 +101,20 @@ class SqlAdmin(SqlTransactions):
         """Let workers claim from a queue again."""
         return self._write(queues.resume, queue)
 
+    def limit_queue(self, queue: str, running: int) -> bool:
+        """Let at most so many jobs of a queue run at once."""
+        changed = self._write(queues.limit, self._spelling, queue, running)
+        if changed and running:
+            # Once it is there for all: what is claimed from now on knows of it.
+            self._write(queue_limits.count_in, self._spelling)
+        return changed
+
     def purge(self, queue: str, *, limit: int = 1000) -> int:
         """Cancel waiting jobs of a queue."""
         return self._write(queues.purge, self._spelling, queue, limit)
 
     def queues(self) -> list[QueueView]:
-        """Return the queues that have jobs or are paused."""
+        """Return the queues that have jobs, are paused or have a limit."""
         return self._read(queues.queues)
 
     def add_rollups(self, worker_id: uuid.UUID, rollups_: Sequence[Rollup]) -> None:

@@ -36,7 +36,7 @@ from lightwork.store.operations import (
     waits,
     workers,
 )
-from lightwork.store.operations.bounds import expiry, slots, unique, waiting
+from lightwork.store.operations.bounds import expiry, queue_limits, slots, unique, waiting
 from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.views import (
     ChangedJob,
@@ -315,6 +315,8 @@ class SqlStore(SqlAdmin):
         keys, has_idle = self._read(slots.drifted), self._read(slots.is_any_idle)
         if keys or has_idle:
             self._write(slots.recount, keys)
+        if self._read(queue_limits.is_one_uncounted):
+            self._write(queue_limits.count_in, self._spelling)
         return len(keys)
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:

@@ -248,11 +248,17 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
-    """One queue that has jobs or was paused; absent states have no jobs; `paused_at` None: it is not."""
+    """One queue that has jobs, was paused or has a limit; absent states have no jobs.
+
+    Attributes:
+        paused_at: None: it is not.
+        limit: How many of its jobs run at once; 0: any number.
+    """
 
     name: str
     states: Mapping[State, int]
     paused_at: datetime | None
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ VALUES = {
     "b_seqs": [7],
     "b_at": 2**41,
     "b_last": 2**62,
+    "b_is_counted": 0,
 }
 
 

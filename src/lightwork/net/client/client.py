@@ -221,6 +221,7 @@ class ServerStore:
     run_due_schedules = called(Store.run_due_schedules)
     pause = called(Store.pause)
     resume = called(Store.resume)
+    limit_queue = called(Store.limit_queue)
     purge = called(Store.purge)
     queues = called(Store.queues)
     settings = called(Store.settings)

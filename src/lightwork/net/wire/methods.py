@@ -93,6 +93,7 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("drain", ()),
     Method("pause", ()),
     Method("resume", ()),
+    Method("limit_queue", ()),
     Method("purge", ()),
     Method("repair", ()),
     Method("change_setting", ()),

@@ -1,7 +1,8 @@
-"""Queues, as people change them: pause, resume, purge; and who is paused, for those who claim.
+"""Queues, as people change them: pause, resume, limit, purge; and who is paused, for those who claim.
 
 A pause is a row of `queue`, which every claim looks at in the statement that takes jobs: it needs no
-word to the workers. What runs, runs on; a claim that is under way may still take what it has found.
+word to the workers, nor does a limit (operations/bounds/queue_limits.py). What runs, runs on; a claim that
+is under way may still take what it has found.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, sel
 from lightwork.errors import UsageError
 from lightwork.model import ErrorInfo, State
 from lightwork.store.admin.queries import summary
+from lightwork.store.operations.bounds import queue_limits
 from lightwork.store.operations.jobs import cancel_waiting
 from lightwork.store.sql.jobs import WAITING
 from lightwork.store.sql.rows import instant, text_of
@@ -20,6 +22,7 @@ from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import TABLE_OF, job, ready
 from lightwork.store.tables.queues import queue
+from lightwork.store.tables.types import LARGEST
 from lightwork.store.views import QueueView
 
 PURGED: Final = ErrorInfo(type="Purged", text="its queue was purged")
@@ -57,12 +60,20 @@ def resume(connection: Connection, name: str) -> bool:
     return connection.execute(_RESUME, {"b_queue": name}).rowcount == 1
 
 
-def purge(connection: Connection, spelling: Spelling, name: str, limit: int) -> int:
-    """Cancel waiting jobs of a queue; return how many, `limit`: there may be more."""
+def limit(connection: Connection, spelling: Spelling, name: str, running: int) -> bool:
+    """Let at most so many jobs of a queue run at once, 0: any number; False: so it was already."""
+    _check(name)
+    if not 0 <= running <= LARGEST:
+        raise UsageError(f"a queue's limit is a number of jobs, 0: any number; seen: {running}")
+    return queue_limits.set_limit(connection, spelling, name, running)
+
+
+def purge(connection: Connection, spelling: Spelling, name: str, most: int) -> int:
+    """Cancel waiting jobs of a queue; return how many, `most`: there may be more."""
     _check(name)
     count = 0
     for state in WAITING:
-        values = {"b_queue": name, "b_limit": limit - count}
+        values = {"b_queue": name, "b_limit": most - count}
         rows = sorted(connection.execute(_WAITING[state], values), key=lambda row: row.seq)
         cancel_waiting(connection, spelling, state, rows, PURGED)
         count += len(rows)
@@ -70,12 +81,18 @@ def purge(connection: Connection, spelling: Spelling, name: str, limit: int) -> 
 
 
 def queues(connection: Connection) -> list[QueueView]:
-    """Return the queues that have jobs or are paused, by name."""
+    """Return the queues that have jobs, are paused or have a limit, by name."""
     known = summary(connection).queues
     paused = paused_queues(connection)
+    limits = queue_limits.limits(connection)
     return [
-        QueueView(name=name, states=known.get(name, {}), paused_at=paused.get(name))
-        for name in sorted(known.keys() | paused.keys())
+        QueueView(
+            name=name,
+            states=known.get(name, {}),
+            paused_at=paused.get(name),
+            limit=limits.get(name, 0),
+        )
+        for name in sorted(known.keys() | paused.keys() | limits.keys())
     ]
 
 

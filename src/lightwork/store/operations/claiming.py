@@ -3,6 +3,9 @@
 A worker names the lanes whose tasks it knows, and nothing else is looked at: who
 knows no task `mail:send` neither takes nor passes over the jobs of it.
 
+Of a queue that has a limit of its own nothing is found at first, so that other queues cost no look at
+limits. Then its slot is locked, and as many are taken as there is room for; see queue_limits.py.
+
 A claim takes jobs that begin at once, and more that will wait at the worker. Which
 jobs are never among these, and why, says retry.py. The claim ahead ends before the
 first of them, whatever queue comes next: it is the next that gets a free slot.
@@ -21,7 +24,7 @@ from lightwork.lifecycle import Failed
 from lightwork.model import Attempt, ErrorInfo, Lane
 from lightwork.store.operations import ties
 from lightwork.store.operations.attempts import Ending, end_attempts
-from lightwork.store.operations.bounds import limits
+from lightwork.store.operations.bounds import limits, queue_limits
 from lightwork.store.operations.bounds.expiry import end_expired
 from lightwork.store.sql import lanes as sql
 from lightwork.store.sql.in_lists import padded_chunks
@@ -58,11 +61,14 @@ def claim(
 ) -> list[Attempt]:
     """Take ready jobs queue by queue; a damaged one fails and holds up nobody."""
     claimed: list[Attempt] = []
-    for queue, tasks in _by_queue(lanes):
-        source = _Source(connection, spelling, worker_id, queue, tasks)
+    by_queue = _by_queue(lanes)
+    queues = [queue for queue, _tasks in by_queue]
+    for queue, tasks in by_queue:
+        source = _Source(connection, spelling, worker_id, queue, tasks, queues)
         while len(claimed) < limit + ahead:
-            found = source.next(limit + ahead - len(claimed))
-            rows = _before_suspect(found, max(limit - len(claimed), 0))
+            slots = max(limit - len(claimed), 0)
+            found = source.next(limit + ahead - len(claimed), slots)
+            rows = _before_suspect(found, slots)
             taken = source.take(rows)
             claimed += taken
             if len(taken) == len(rows):
@@ -83,26 +89,49 @@ def _before_suspect(rows: Sequence[AnyRow], slots: int) -> Sequence[AnyRow]:
     return rows
 
 
-def _by_queue(lanes: Iterable[Lane]) -> Iterable[tuple[str, list[str]]]:
+def _by_queue(lanes: Iterable[Lane]) -> list[tuple[str, list[str]]]:
     queues: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for lane in lanes:
         queues[lane.queue][lane.task] = None
     return [(queue, list(tasks)) for queue, tasks in queues.items()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Source:
-    """Where one worker claims from: a queue, and the tasks in it that it knows."""
+    """Where one worker claims from: a queue, and the tasks in it that it knows.
+
+    Attributes:
+        queues: All of this claim.
+        is_counted: The queue has a limit, and its slot is locked.
+    """
 
     connection: Connection
     spelling: Spelling
     worker_id: uuid.UUID
     queue: str
     tasks: Sequence[str]
+    queues: Sequence[str]
+    is_counted: bool = False
 
-    def next(self, limit: int) -> list[AnyRow]:
-        """Return the rows of the next jobs, first to last, locked."""
-        values: dict[str, Any] = {"b_worker": self.worker_id, "b_queue": self.queue}
+    def next(self, limit: int, slots: int) -> list[AnyRow]:
+        """Return the rows of the next jobs, first to last, locked; `slots` of them can begin at once."""
+        found = [] if self.is_counted else self._next(limit)
+        if found or not slots:
+            return found
+        caps = queue_limits.lock(self.connection, self.queues)
+        self.is_counted = self.queue in caps
+        if not self.is_counted:
+            return []
+        # None is claimed ahead, as under any limit.
+        room = queue_limits.room(self.connection, self.queue, caps[self.queue])
+        return self._next(min(slots, room)) if room else []
+
+    def _next(self, limit: int) -> list[AnyRow]:
+        values: dict[str, Any] = {
+            "b_worker": self.worker_id,
+            "b_queue": self.queue,
+            "b_is_counted": int(self.is_counted),
+        }
         if len(self.tasks) == 1:
             values |= {"b_task": self.tasks[0], "b_limit": limit}
             return list(self.connection.execute(sql.NEXT_OF_LANE, values))
@@ -134,6 +163,8 @@ class _Source:
         ]
         if keys:
             self.spelling.change_each(self.connection, sql.CLAIM, keys)
+        if self.is_counted:
+            queue_limits.count(self.connection, self.spelling, self.queue, rows)
         if any(map(itemgetter(_TIES), rows)):
             ties.begin(self.connection, [row.seq for row in rows if _has(row, TIE_UNTIL_BEGIN)])
         claimed: list[Attempt] = []
@@ -150,6 +181,9 @@ class _Source:
         limited = [row.seq for row in rows if _has(row, TIE_LIMITED)]
         if not limited:
             return rows
+        if len(self.queues) > 1:
+            # Before the slots of jobs: the next queue may have a limit.
+            queue_limits.lock(self.connection, self.queues)
         held_back = set(limited) - limits.admit(self.connection, self.spelling, limited)
         return [row for row in rows if row.seq not in held_back]
 

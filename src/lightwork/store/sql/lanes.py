@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -33,14 +34,31 @@ from lightwork.retry import SUSPECT_LOSSES
 from lightwork.store.sql.moves import WORKER, move, one_more
 from lightwork.store.sql.states import AMONG, ZERO, raw
 from lightwork.store.tables.clock_sql import NOW
-from lightwork.store.tables.jobs import TIE_LIMITED, job, ready
-from lightwork.store.tables.limits import WAITS, limit_slot, limit_use
+from lightwork.store.tables.jobs import TIE_LIMITED, job, ready, running
+from lightwork.store.tables.limits import IN_QUEUE, QUEUE_KEY, WAITS, limit_slot, limit_use
 from lightwork.store.tables.queues import queue
 from lightwork.store.tables.workers import worker
 
 _QUEUE: Final = ready.c.queue == bindparam("b_queue")
 # Asked once in a statement: no row of it depends on a job.
 _IS_PAUSED: Final = exists().where(queue.c.name == bindparam("b_queue"))
+# A queue is full if as many of its jobs run as its limit says; asked once in a statement as well.
+_KEY_OF_QUEUE: Final = literal_column(f"'{QUEUE_KEY}'", String).concat(
+    bindparam("b_queue", type_=String)
+)
+_QUEUE_SLOT: Final = limit_slot.c.key == _KEY_OF_QUEUE
+_RUNNING_IN_QUEUE: Final = (
+    select(func.count())
+    .select_from(limit_use)
+    .join(running, running.c.seq == limit_use.c.seq)
+    .where(
+        limit_use.c.stage == literal_column(str(IN_QUEUE)),
+        limit_use.c.key == _KEY_OF_QUEUE,
+    )
+    .scalar_subquery()
+)
+_IS_FULL: Final = exists().where(_QUEUE_SLOT, limit_slot.c.cap <= _RUNNING_IN_QUEUE)
+_HAS_LIMIT: Final = exists().where(_QUEUE_SLOT)
 _NEXT_TASK: Final = select(func.min(ready.c.task).label("task")).where(_QUEUE)
 
 
@@ -53,7 +71,7 @@ def _lanes(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 # To claim from; and to look at, where a pause hides nothing.
-LANES: Final = _lanes(~_IS_PAUSED)
+LANES: Final = _lanes(~_IS_PAUSED, ~_IS_FULL)
 ALL_LANES: Final = _lanes()
 
 
@@ -113,6 +131,8 @@ _NEXT: Final = (
     .where(
         exists().where(worker.c.id == WORKER, worker.c.state == "up", worker.c.lease_until > NOW),
         ~_IS_PAUSED,
+        # Of a queue that has a limit nothing, unless the claim has locked its slot.
+        or_(bindparam("b_is_counted", type_=Integer) == literal_column("1"), ~_HAS_LIMIT),
     )
     .order_by(ready.c.rank, ready.c.seq)
     .with_for_update(skip_locked=True, of=ready)

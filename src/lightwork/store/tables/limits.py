@@ -23,16 +23,21 @@ limit_slot = Table(
 FREE: Final = 0
 HELD: Final = 1
 WAITS: Final = 2
+# That the job runs and counts in the limit of its queue, whose key no limit of a task can have: it would
+# begin with a space.
+IN_QUEUE: Final = 3
+QUEUE_KEY: Final = " queue "
 # The lane of rows that an older program has written.
 NO_LANE: Final = 0
 
-# One row for each limit of a job that runs or waits for it, and of most that are ready.
+# One row for each limit of a job that runs or waits for it, and of most that are ready; and of one that
+# runs in a queue which has a limit of its own.
 limit_use = Table(
     "limit_use",
     metadata,
     Column("key", String(300), primary_key=True),
     Column("seq", BigKey, primary_key=True, autoincrement=False),
-    # One of FREE, HELD and WAITS.
+    # One of FREE, HELD, WAITS and IN_QUEUE.
     Column("stage", Integer, nullable=False),
     # The priority, negated.
     Column("rank", Integer, nullable=False),

@@ -7,6 +7,7 @@ import msgspec
 
 from lightwork.errors import UsageError
 from lightwork.model import Limit
+from lightwork.store.tables.limits import QUEUE_KEY
 
 
 class Declared(msgspec.Struct, array_like=True, frozen=True):
@@ -22,12 +23,14 @@ def limits_text(limits: Sequence[Limit]) -> str | None:
     """Return limits as a job's row holds them.
 
     Raises:
-        UsageError: Two of them have one key.
+        UsageError: Two of them have one key, or one has that of a queue.
     """
     if not limits:
         return None
     if len({one.key for one in limits}) < len(limits):
         raise UsageError(f"each limit of a job has a key of its own; seen: {limits!r:.300}")
+    if any(one.key.startswith(QUEUE_KEY) for one in limits):
+        raise UsageError(f"a limit of a job has no key of a queue's; seen: {limits!r:.300}")
     found = [[one.key, one.running, one.rate / one.per, _burst_of(one)] for one in limits]
     return msgspec.json.encode(found).decode()
 

@@ -43,7 +43,15 @@ from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import AMONG
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import blocked, job
-from lightwork.store.tables.limits import FREE, HELD, NO_LANE, WAITS, limit_slot, limit_use
+from lightwork.store.tables.limits import (
+    FREE,
+    HELD,
+    IN_QUEUE,
+    NO_LANE,
+    WAITS,
+    limit_slot,
+    limit_use,
+)
 from lightwork.store.tables.queues import queue
 
 # Of one lane of a key, so many are ready beside each other; the others wait.
@@ -59,7 +67,11 @@ KEYS: Final = bindparam("b_keys", expanding=True, type_=String)
 LANES: Final = bindparam("b_lanes", expanding=True, type_=BigInteger)
 SET_STAGE: Final = (
     update(limit_use)
-    .where(limit_use.c.seq == bindparam("b_seq"), limit_use.c.stage != HELD)
+    .where(
+        limit_use.c.seq == bindparam("b_seq"),
+        limit_use.c.stage != HELD,
+        limit_use.c.stage != IN_QUEUE,
+    )
     .values(stage=bindparam("b_stage"))
 )
 _IS_ANY_WAITING: Final = select(exists().where(limit_use.c.stage == WAITS))
