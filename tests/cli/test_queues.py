@@ -64,6 +64,7 @@ def test_a_limit_is_set_shown_and_taken_away(
     assert found["limit"] == 3
     header, line = lightwork("queues").stdout.splitlines()
     assert dict(zip(header.split("\t"), line.split("\t"), strict=True))["LIMIT"] == "3"
+    assert "default: limit 3, 1 ready" in lightwork("status").stdout
     done = lightwork("queues", "limit", "default", "--off", "--json")
     assert json.loads(done.stdout) == {"queue": "default", "limit": None}
     (found,) = map(json.loads, lightwork("queues", "--json").stdout.splitlines())

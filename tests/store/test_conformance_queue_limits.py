@@ -328,6 +328,6 @@ def test_many_who_claim_at_once_never_run_more_of_a_queue_than_its_limit(store: 
         thread.join()
 
     assert errors == []
-    assert most == caps
+    assert all(most[queue] <= cap for queue, cap in caps.items())
     assert store.summary().states[State.SUCCEEDED] == 80
     assert store.check() == []

@@ -7,7 +7,7 @@ must not read a thousand blobs.
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -274,6 +274,7 @@ class Summary:
         live_workers: Workers whose lease has not run out.
         slots: Calls that the live workers may run at a time.
         paused: Queues that nobody claims from.
+        limits: How many jobs run at once, of each queue that has a limit of its own.
     """
 
     states: Mapping[State, int]
@@ -283,6 +284,7 @@ class Summary:
     live_workers: int
     slots: int
     paused: frozenset[str] = frozenset()
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def running(self) -> int:

@@ -1,5 +1,6 @@
 """What is wrong with a store, judged from what was read of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -67,6 +68,12 @@ def test_work_in_progress_is_healthy() -> None:
     )
 
     assert found == []
+
+
+def test_what_the_limit_of_its_queue_holds_back_is_no_illness() -> None:
+    seen = replace(summary(ready=9, running=1, oldest=3600.0, live=1, slots=4), limits={"mail": 1})
+
+    assert problems(seen, [worker(running=1)], next_due_in=None, url=URL) == []
 
 
 @pytest.mark.parametrize(

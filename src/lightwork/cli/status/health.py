@@ -110,11 +110,11 @@ def _task_problems(summary: Summary, workers: Sequence[WorkerView], url: str) ->
 
 def _wait_problems(summary: Summary, workers: Sequence[WorkerView]) -> Iterator[str]:
     free = summary.slots - summary.running
-    # What nobody knows may wait for long; that is told above.
+    # What nobody knows may wait for long; that is told above. So may what its queue's limit holds back.
     known = [
         view.waited
         for view in summary.lanes
-        if not why_unserved(view.lane, workers, summary.paused)
+        if view.queue not in summary.limits and not why_unserved(view.lane, workers, summary.paused)
     ]
     oldest = min(summary.oldest_ready, max(known, default=0.0))
     idle = [

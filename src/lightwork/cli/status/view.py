@@ -45,7 +45,8 @@ def _lines(view: StatusView) -> Iterator[Text]:
     yield from _states(summary.states)
     yield _field("queues", str(len(summary.queues)))
     for name, states in list(summary.queues.items())[:_MOST_QUEUES]:
-        yield _queue(name, states, is_paused=name in summary.paused)
+        limit = summary.limits.get(name, 0)
+        yield _queue(name, states, is_paused=name in summary.paused, limit=limit)
     yield from _more(len(summary.queues) - _MOST_QUEUES)
     oldest = summary.oldest_ready
     waited = f"for {show_duration(oldest)} at most" if summary.states[State.READY] else "nothing"
@@ -84,12 +85,12 @@ def _counted(state: State, count: int) -> str:
     return f"{count}+" if count > MOST_COUNTED and not state.is_final else str(count)
 
 
-def _queue(name: str, states: Mapping[State, int], *, is_paused: bool) -> Text:
+def _queue(name: str, states: Mapping[State, int], *, is_paused: bool, limit: int) -> Text:
     counts = ", ".join(
         f"{_counted(state, states[state])} {state}" for state in State if states.get(state)
     )
     word = ("paused ", "yellow") if is_paused else ""
-    return Text.assemble(f"  {one_line(name)}: ", word, counts)
+    return Text.assemble(f"  {one_line(name)}: ", word, f"limit {limit}, " if limit else "", counts)
 
 
 def _rates(rates: Rates) -> Iterator[Text]:

@@ -24,6 +24,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from lightwork.model import State
 from lightwork.store.admin import counts
 from lightwork.store.admin.tied import read_tied
+from lightwork.store.operations.bounds import queue_limits
 from lightwork.store.sql import upkeep as sql
 from lightwork.store.sql.in_lists import padded_chunks
 from lightwork.store.sql.jobs import BY_ID
@@ -218,6 +219,7 @@ def summary(connection: Connection) -> Summary:
         live_workers=live_workers,
         slots=int(slots),
         paused=frozenset(map(text_of, connection.scalars(select(queue_tables.queue.c.name)))),
+        limits=queue_limits.limits(connection),
     )
 
 

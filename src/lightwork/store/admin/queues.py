@@ -82,9 +82,9 @@ def purge(connection: Connection, spelling: Spelling, name: str, most: int) -> i
 
 def queues(connection: Connection) -> list[QueueView]:
     """Return the queues that have jobs, are paused or have a limit, by name."""
-    known = summary(connection).queues
+    seen = summary(connection)
+    known, limits = seen.queues, seen.limits
     paused = paused_queues(connection)
-    limits = queue_limits.limits(connection)
     return [
         QueueView(
             name=name,
