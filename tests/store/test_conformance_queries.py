@@ -1,7 +1,7 @@
 """What every store promises, on every database: queries, checking, waking and closing."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -298,19 +298,28 @@ def test_own_commit_is_a_change(store: Store) -> None:
     assert store.changes() != seen
 
 
+def is_once_left_alone(store: Store, act: Callable[[], object]) -> bool:
+    """Whether an act that is no change ever finds none: MariaDB counts what others of its server do, too."""
+    for _ in range(100):
+        seen = store.changes()
+        act()
+        if store.changes() == seen:
+            return True
+    return False
+
+
 def test_claim_of_nothing_is_no_change(store: Store) -> None:
     worker = registered(store)
-    seen = store.changes()
 
-    store.claim(worker, lanes=LANES, limit=1)
-
-    assert store.changes() == seen
+    assert is_once_left_alone(store, lambda: store.claim(worker, lanes=LANES, limit=1))
 
 
 def test_wait_ends_when_its_time_is_up(store: Store) -> None:
-    seen = store.changes()
+    assert any(store.wait_for_change(seen, 0.0) == seen for seen in asked(store, times=100))
 
-    assert store.wait_for_change(seen, 0.0) == seen
+
+def asked(store: Store, *, times: int) -> Iterator[int]:
+    return (store.changes() for _ in range(times))
 
 
 def test_wait_returns_at_once_when_something_has_changed(store: Store) -> None:
