@@ -1,0 +1,63 @@
+"""Memory: the bytes of a Value or an Array, in the arena.
+
+A lock of the region parts those who write from those who read. A number of one, two, four or eight
+bytes needs none to be read: processors read and write them whole. Who is killed in the middle of writing more than
+that leaves the half of it.
+"""
+
+from typing import Final
+
+from lightwork.sync.arena.arena import Allot, Arena
+from lightwork.sync.arena.layout import RECORD
+from lightwork.sync.arena.lock import ArenaLock
+from lightwork.sync.host import Place
+
+_WHOLE: Final = frozenset({1, 2, 4, 8})
+
+
+class ArenaMemory:
+    """Bytes that all processes see; as many as there were at first.
+
+    Raises:
+        UsageError: They were made with another `spec`.
+    """
+
+    def __init__(self, arena: Arena, place: Place, allot: Allot) -> None:
+        self._lock = ArenaLock(arena, place, allot, is_reentrant=False)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to before `stop`, as they are at one moment."""
+        if stop - start in _WHOLE and not start % (stop - start):
+            return self._read(start, stop)
+        self._lock.acquire(None)
+        try:
+            return self._read(start, stop)
+        finally:
+            self._lock.release()
+
+    def write(self, start: int, data: bytes) -> None:
+        """Put `data` in the place of what is from `start` on."""
+        self._lock.acquire(None)
+        try:
+            self._write(start, data)
+        finally:
+            self._lock.release()
+
+    def swap(self, start: int, expected: bytes, data: bytes) -> bool:
+        """Write `data`, of the same length, if `expected` is there; return whether it was."""
+        self._lock.acquire(None)
+        try:
+            if self._read(start, start + len(expected)) != expected:
+                return False
+            self._write(start, data)
+            return True
+        finally:
+            self._lock.release()
+
+    def _read(self, start: int, stop: int) -> bytes:
+        memory, offset = self._lock.region()
+        return memory[offset + RECORD + start : offset + RECORD + stop]
+
+    def _write(self, start: int, data: bytes) -> None:
+        memory, offset = self._lock.region()
+        memory[offset + RECORD + start : offset + RECORD + start + len(data)] = data

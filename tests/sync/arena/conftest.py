@@ -1,0 +1,42 @@
+"""A broker of its own for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leftovers import nothing_left_by
+from lightwork.sync.broker.client import Broker
+from lightwork.sync.runtime_folder import VARIABLE
+from sync.programs import Program, broker_of, programs
+
+
+@pytest.fixture(autouse=True)
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    with nothing_left_by(request):
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "run"
+    monkeypatch.setenv(VARIABLE, str(path))
+    return path
+
+
+@pytest.fixture
+def host(folder: Path) -> Iterator[Broker]:
+    with broker_of(folder) as broker:
+        yield broker
+
+
+@pytest.fixture
+def program(host: Broker) -> Iterator[Program]:
+    with programs(1) as (started,):
+        yield started
+
+
+@pytest.fixture
+def two(host: Broker) -> Iterator[list[Program]]:
+    with programs(2) as started:
+        yield started

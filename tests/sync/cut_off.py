@@ -1,0 +1,46 @@
+"""Cut off: a call that a Ctrl-C ends at one of the points where Python may do so.
+
+Python looks for signals after a call of a C function, at the start of a Python function and where a loop
+goes back; never between two other steps, and not when a Python function returns. So what is raised is raised there.
+"""
+
+import opcode
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+_LOOKS: Final = ("CALL", "RESUME", "JUMP_BACKWARD", "PRECALL")
+
+
+def is_cut_off(call: Callable[[], object], folder: str, number: int) -> bool:
+    """Call, raise KeyboardInterrupt at the `number`-th such point in files of a folder; return whether there was one."""
+    left = number
+    before: tuple[FrameType, str] | None = None
+
+    def trace(frame: FrameType, event: str, _value: Any) -> Any:
+        nonlocal left, before
+        if folder not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode":
+            if before is not None and before[0] is frame and before[1].startswith(_LOOKS):
+                left -= 1
+                if not left:
+                    sys.settrace(None)
+                    before = None
+                    raise KeyboardInterrupt
+            before = (frame, opcode.opname[frame.f_code.co_code[frame.f_lasti]])
+        elif event == "return":
+            before = None
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
