@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lightwork.sync.broker import client, protocol
-from lightwork.sync.broker.client import Broker, open_broker
+from lightwork.sync.broker.client import open_broker
+from lightwork.sync.broker.shortcuts import ArenaBroker
 from waiting import wait_until
 
 _LISTENER: Final = """
@@ -99,9 +100,10 @@ def programs(count: int) -> Iterator[list[Program]]:
 
 
 @contextmanager
-def broker_of(folder: Path) -> Iterator[Broker]:
+def broker_of(folder: Path) -> Iterator[ArenaBroker]:
     """Return this process's broker in a folder, and let nothing of it stay."""
     host = open_broker()
+    assert isinstance(host, ArenaBroker)
     try:
         yield host
     finally:

@@ -1,5 +1,6 @@
 """Locks of the arena: between processes and threads, kills, forks and Ctrl-C."""
 
+import os
 import signal
 import threading
 import time
@@ -11,8 +12,10 @@ import pytest
 from lightwork.errors import UsageError
 from lightwork.machines.lock import HELD_BY_ANOTHER, NOT_HELD
 from lightwork.sync.arena.lock import ArenaLock
-from lightwork.sync.broker.client import AskedLock, Broker
-from lightwork.sync.host import Place, Refusal
+from lightwork.sync.broker import client
+from lightwork.sync.broker.client import open_broker
+from lightwork.sync.broker.shortcuts import ArenaBroker
+from lightwork.sync.host import HasShortcuts, Place, Refusal
 from sync.programs import (
     Program,
     broker_pid,
@@ -26,13 +29,13 @@ from waiting import wait_until
 pytestmark = pytest.mark.process
 
 
-def lock_of(host: Broker, name: str = "balance", *, is_reentrant: bool = False) -> ArenaLock:
+def lock_of(host: ArenaBroker, name: str = "balance", *, is_reentrant: bool = False) -> ArenaLock:
     lock = host.open_lock(Place("lock", name, (is_reentrant,)))
     assert isinstance(lock, ArenaLock)
     return lock
 
 
-def test_what_one_process_holds_another_waits_for(host: Broker, program: Program) -> None:
+def test_what_one_process_holds_another_waits_for(host: ArenaBroker, program: Program) -> None:
     lock = lock_of(host)
     token, is_inherited = lock.acquire(None)
     program.begin("lock('balance').acquire(None)")
@@ -45,7 +48,7 @@ def test_what_one_process_holds_another_waits_for(host: Broker, program: Program
 
 
 def test_a_killed_holder_hands_over_at_once_and_the_next_is_told(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     lock = lock_of(host)
     token, _ = program.do("lock('balance').acquire(None)")
@@ -57,7 +60,9 @@ def test_a_killed_holder_hands_over_at_once_and_the_next_is_told(
     assert lock.acquire(None) == (token + 2, False)
 
 
-def test_a_forked_child_does_not_keep_a_dead_holders_lock(host: Broker, program: Program) -> None:
+def test_a_forked_child_does_not_keep_a_dead_holders_lock(
+    host: ArenaBroker, program: Program
+) -> None:
     lock = lock_of(host)
     program.do("lock('balance').acquire(None)")
     child = program.do("os.fork() or time.sleep(60)")
@@ -70,7 +75,7 @@ def test_a_forked_child_does_not_keep_a_dead_holders_lock(host: Broker, program:
         kill_and_wait(child)
 
 
-def test_a_forked_child_holds_nothing_and_can_wait(host: Broker, program: Program) -> None:
+def test_a_forked_child_holds_nothing_and_can_wait(host: ArenaBroker, program: Program) -> None:
     program.do("held = lock('balance'); held.acquire(None)")
 
     seen = program.do("in_fork(lambda: (held.count(), held.is_locked(), held.acquire(0.01)))")
@@ -81,14 +86,14 @@ def test_a_forked_child_holds_nothing_and_can_wait(host: Broker, program: Progra
     assert program.do("in_fork(lambda: held.acquire(0.0)[1])") == "False"
 
 
-def test_a_lock_that_was_let_go_is_nobodys(host: Broker) -> None:
+def test_a_lock_that_was_let_go_is_nobodys(host: ArenaBroker) -> None:
     lock = lock_of(host)
 
     with pytest.raises(Refusal, match=NOT_HELD):
         lock.release()
 
 
-def test_what_another_process_holds_cannot_be_let_go(host: Broker, program: Program) -> None:
+def test_what_another_process_holds_cannot_be_let_go(host: ArenaBroker, program: Program) -> None:
     lock = lock_of(host)
     program.do("lock('balance').acquire(None)")
 
@@ -100,7 +105,7 @@ def test_what_another_process_holds_cannot_be_let_go(host: Broker, program: Prog
     assert lock.count() == 0
 
 
-def test_an_rlock_is_taken_again_by_its_thread_alone(host: Broker, program: Program) -> None:
+def test_an_rlock_is_taken_again_by_its_thread_alone(host: ArenaBroker, program: Program) -> None:
     lock = lock_of(host, is_reentrant=True)
     first, _ = lock.acquire(None)
     again, _ = lock.acquire(None)
@@ -118,7 +123,7 @@ def test_an_rlock_is_taken_again_by_its_thread_alone(host: Broker, program: Prog
     assert program.do("lock('balance', True).acquire(0.0)") == (first + 1, False)
 
 
-def test_a_lock_is_let_go_by_any_thread_of_its_process(host: Broker) -> None:
+def test_a_lock_is_let_go_by_any_thread_of_its_process(host: ArenaBroker) -> None:
     lock = lock_of(host)
     with ThreadPoolExecutor(1) as other:
         other.submit(lock.acquire, None).result()
@@ -128,7 +133,7 @@ def test_a_lock_is_let_go_by_any_thread_of_its_process(host: Broker) -> None:
     assert not lock.is_locked()
 
 
-def test_threads_of_a_process_exclude_each_other(host: Broker) -> None:
+def test_threads_of_a_process_exclude_each_other(host: ArenaBroker) -> None:
     lock = lock_of(host)
     balance = 0
 
@@ -149,7 +154,9 @@ def test_threads_of_a_process_exclude_each_other(host: Broker) -> None:
     assert not lock.is_locked()
 
 
-def test_time_is_up_when_it_is_and_nothing_is_granted_later(host: Broker, program: Program) -> None:
+def test_time_is_up_when_it_is_and_nothing_is_granted_later(
+    host: ArenaBroker, program: Program
+) -> None:
     lock = lock_of(host)
     program.do("held = lock('balance'); held.acquire(None)")
 
@@ -162,7 +169,7 @@ def test_time_is_up_when_it_is_and_nothing_is_granted_later(host: Broker, progra
     assert not lock.is_locked()
 
 
-def test_time_is_up_for_threads_of_the_holders_process(host: Broker) -> None:
+def test_time_is_up_for_threads_of_the_holders_process(host: ArenaBroker) -> None:
     lock = lock_of(host)
     lock.acquire(None)
 
@@ -172,7 +179,7 @@ def test_time_is_up_for_threads_of_the_holders_process(host: Broker) -> None:
     assert lock.count() == 1
 
 
-def test_ctrl_c_while_waiting_leaves_it_to_its_holder(host: Broker, program: Program) -> None:
+def test_ctrl_c_while_waiting_leaves_it_to_its_holder(host: ArenaBroker, program: Program) -> None:
     lock = lock_of(host)
     token, _ = lock.acquire(None)
     program.begin("lock('balance').acquire(None)")
@@ -185,7 +192,7 @@ def test_ctrl_c_while_waiting_leaves_it_to_its_holder(host: Broker, program: Pro
     assert program.do("lock('balance').acquire(0.0)") == (token + 1, False)
 
 
-def test_ctrl_c_between_any_two_steps_leaves_it_free(host: Broker, program: Program) -> None:
+def test_ctrl_c_between_any_two_steps_leaves_it_free(host: ArenaBroker, program: Program) -> None:
     program.do("from sync.arena.interrupted_lock import acquire_and_be_interrupted_everywhere")
 
     for lock in ("lock('balance')", "lock('again', True)"):
@@ -195,7 +202,7 @@ def test_ctrl_c_between_any_two_steps_leaves_it_free(host: Broker, program: Prog
 
 
 def test_two_hundred_and_fifty_six_locks_do_not_know_each_other(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     locks = [lock_of(host, f"lock {number}") for number in range(256)]
     for lock in locks:
@@ -208,7 +215,7 @@ def test_two_hundred_and_fifty_six_locks_do_not_know_each_other(
     assert seen == [False, True] * 128
 
 
-def test_a_killed_broker_is_not_noticed(host: Broker, folder: Path, program: Program) -> None:
+def test_a_killed_broker_is_not_noticed(host: ArenaBroker, folder: Path, program: Program) -> None:
     lock = lock_of(host)
     token, _ = lock.acquire(None)
 
@@ -221,7 +228,9 @@ def test_a_killed_broker_is_not_noticed(host: Broker, folder: Path, program: Pro
     assert program.do("lock('other').acquire(None)")[1] is False
 
 
-def test_a_token_grows_also_when_the_lock_was_forgotten(host: Broker, program: Program) -> None:
+def test_a_token_grows_also_when_the_lock_was_forgotten(
+    host: ArenaBroker, program: Program
+) -> None:
     token, _ = program.do("lock('balance').acquire(None)")
     program.kill()
     lock = lock_of(host)
@@ -231,7 +240,7 @@ def test_a_token_grows_also_when_the_lock_was_forgotten(host: Broker, program: P
     assert after > token
 
 
-def test_another_spec_is_refused(host: Broker) -> None:
+def test_another_spec_is_refused(host: ArenaBroker) -> None:
     lock = lock_of(host)
 
     with pytest.raises(UsageError, match="another way"):
@@ -239,21 +248,19 @@ def test_another_spec_is_refused(host: Broker) -> None:
     assert not lock.is_locked()
 
 
-def test_where_the_kernel_has_no_such_locks_the_broker_is_asked(
-    host: Broker, monkeypatch: pytest.MonkeyPatch
+def test_where_the_kernel_has_no_such_locks_there_is_no_shortcut(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lightwork.sync.arena.ofd.is_available", lambda: False)
-    lock = host.open_lock(Place("lock", "balance", (False,)))
 
-    assert isinstance(lock, AskedLock)
-    assert lock.acquire(None) == (1, False)
-    assert lock.is_locked()
-    lock.release()
-    assert not lock.is_locked()
-    assert lock.force_release() is False
+    host = open_broker()
+
+    assert not isinstance(host, HasShortcuts)
+    client._brokers.pop(str(folder))
+    os.close(host._folder)
 
 
-def test_the_balance_is_zero_after_kills(host: Broker) -> None:
+def test_the_balance_is_zero_after_kills(host: ArenaBroker) -> None:
     memory = host.open_memory(Place("value", "balance", (bytes(8),)))
     lock = lock_of(host)
     work = "[change(lock('balance'), value('balance', bytes(8))) for _ in range({})]"
@@ -284,13 +291,17 @@ def _token(lock: ArenaLock) -> int:
     return token
 
 
-def test_a_lock_is_held_though_nobody_has_a_name_for_it(host: Broker, program: Program) -> None:
+def test_a_lock_is_held_though_nobody_has_a_name_for_it(
+    host: ArenaBroker, program: Program
+) -> None:
     lock_of(host, "x").acquire(None)
 
     assert program.do("lock('x').acquire(0.0)")[0] == "TimeoutError"
 
 
-def test_a_lock_that_nobody_has_is_forgotten_and_its_place_given_out_again(host: Broker) -> None:
+def test_a_lock_that_nobody_has_is_forgotten_and_its_place_given_out_again(
+    host: ArenaBroker,
+) -> None:
     offsets = set()
     for number in range(100):
         lock = lock_of(host, f"lock {number}")
@@ -300,7 +311,7 @@ def test_a_lock_that_nobody_has_is_forgotten_and_its_place_given_out_again(host:
     assert len(offsets) < 5
 
 
-def test_a_fork_in_the_middle_of_waiting_threads(host: Broker, program: Program) -> None:
+def test_a_fork_in_the_middle_of_waiting_threads(host: ArenaBroker, program: Program) -> None:
     lock = lock_of(host)
     program.do("held = lock('balance'); held.acquire(None)")
     with ThreadPoolExecutor(1) as threads:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightwork.errors import UsageError
-from lightwork.sync.broker.client import Broker
+from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place
 from sync.programs import Program, broker_pid, kill_and_wait
 from waiting import wait_until
@@ -18,7 +18,7 @@ EIGHT = Place("value", "n", (bytes(8),))
 
 
 def test_it_begins_as_it_was_said_and_others_see_what_is_written(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     memory = host.open_memory(Place("value", "n", (b"begin",)))
     assert program.do("value('n', b'begin').read(0, 5)") == b"begin"
@@ -28,7 +28,7 @@ def test_it_begins_as_it_was_said_and_others_see_what_is_written(
     assert program.do("value('n', b'begin').read(0, 5)") == b"busin"
 
 
-def test_a_swap_needs_what_is_expected(host: Broker) -> None:
+def test_a_swap_needs_what_is_expected(host: ArenaBroker) -> None:
     memory = host.open_memory(EIGHT)
 
     assert memory.swap(0, bytes(8), b"12345678")
@@ -36,7 +36,7 @@ def test_a_swap_needs_what_is_expected(host: Broker) -> None:
     assert memory.read(0, 8) == b"12345678"
 
 
-def test_swaps_of_many_processes_lose_nothing(host: Broker, two: list[Program]) -> None:
+def test_swaps_of_many_processes_lose_nothing(host: ArenaBroker, two: list[Program]) -> None:
     memory = host.open_memory(EIGHT)
     for one in two:
         one.do("from sync.arena.counting import count_up")
@@ -47,7 +47,7 @@ def test_swaps_of_many_processes_lose_nothing(host: Broker, two: list[Program]) 
     assert memory.read(0, 8) == (2000).to_bytes(8, "little")
 
 
-def test_large_memory_is_there_and_is_used_again(host: Broker, folder: Path) -> None:
+def test_large_memory_is_there_and_is_used_again(host: ArenaBroker, folder: Path) -> None:
     for number in range(5):
         memory = host.open_memory(Place("value", f"large {number}", (bytes(3 << 20),)))
         memory.write((3 << 20) - 3, b"end")
@@ -57,7 +57,7 @@ def test_large_memory_is_there_and_is_used_again(host: Broker, folder: Path) -> 
     assert (folder / "arena-1").stat().st_size < 16 << 20
 
 
-def test_it_lives_as_long_as_anybody_uses_it(host: Broker, two: list[Program]) -> None:
+def test_it_lives_as_long_as_anybody_uses_it(host: ArenaBroker, two: list[Program]) -> None:
     first, second = two
     first.do("kept = value('n', bytes(8)); kept.write(0, b'12345678')")
     second.do("kept = value('n', bytes(8))")
@@ -70,7 +70,7 @@ def test_it_lives_as_long_as_anybody_uses_it(host: Broker, two: list[Program]) -
     wait_until(lambda: host.open_memory(EIGHT).read(0, 8) == bytes(8), "it is forgotten")
 
 
-def test_it_lives_as_long_as_a_child_that_was_forked(host: Broker, program: Program) -> None:
+def test_it_lives_as_long_as_a_child_that_was_forked(host: ArenaBroker, program: Program) -> None:
     program.do("kept = value('n', bytes(8)); kept.write(0, b'12345678')")
     child = program.do("os.fork() or time.sleep(60)")
     program.kill()
@@ -83,7 +83,7 @@ def test_it_lives_as_long_as_a_child_that_was_forked(host: Broker, program: Prog
     wait_until(lambda: host.open_memory(EIGHT).read(0, 8) == bytes(8), "it is forgotten")
 
 
-def test_a_forked_child_writes_what_its_parent_reads(host: Broker) -> None:
+def test_a_forked_child_writes_what_its_parent_reads(host: ArenaBroker) -> None:
     memory = host.open_memory(EIGHT)
     child = os.fork()
     if not child:
@@ -96,7 +96,7 @@ def test_a_forked_child_writes_what_its_parent_reads(host: Broker) -> None:
     assert memory.read(0, 8) == b"ofachild"
 
 
-def test_a_killed_broker_is_not_noticed(host: Broker, folder: Path, program: Program) -> None:
+def test_a_killed_broker_is_not_noticed(host: ArenaBroker, folder: Path, program: Program) -> None:
     memory = host.open_memory(EIGHT)
     memory.write(0, b"12345678")
 
@@ -108,7 +108,7 @@ def test_a_killed_broker_is_not_noticed(host: Broker, folder: Path, program: Pro
 
 
 def test_what_killed_processes_have_left_is_swept(
-    host: Broker, folder: Path, program: Program
+    host: ArenaBroker, folder: Path, program: Program
 ) -> None:
     program.do("kept = value('n', bytes(8)); kept.write(0, b'12345678')")
     kill_and_wait(broker_pid(folder))
@@ -118,7 +118,7 @@ def test_what_killed_processes_have_left_is_swept(
     assert host.open_memory(EIGHT).read(0, 8) == bytes(8)
 
 
-def test_another_length_is_refused(host: Broker) -> None:
+def test_another_length_is_refused(host: ArenaBroker) -> None:
     kept = host.open_memory(EIGHT)
 
     with pytest.raises(UsageError, match="another way"):

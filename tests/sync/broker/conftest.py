@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leftovers import nothing_left_by
-from lightwork.sync.broker.client import Broker
+from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.runtime_folder import VARIABLE
 from sync.programs import Program, broker_of, programs
 
@@ -25,18 +25,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def host(folder: Path) -> Iterator[Broker]:
+def host(folder: Path) -> Iterator[ArenaBroker]:
     with broker_of(folder) as broker:
         yield broker
 
 
 @pytest.fixture
-def program(host: Broker) -> Iterator[Program]:
+def program(host: ArenaBroker) -> Iterator[Program]:
     with programs(1) as (started,):
+        # Then it waits at a socket only for an answer.
+        started.do("host.session")
         yield started
 
 
 @pytest.fixture
-def two(host: Broker) -> Iterator[list[Program]]:
+def two(host: ArenaBroker) -> Iterator[list[Program]]:
     with programs(2) as started:
+        for one in started:
+            one.do("host.session")
         yield started

@@ -11,8 +11,8 @@ import pytest
 
 from lightwork.errors import LockLost, UsageError
 from lightwork.machines.lock import HELD_BY_ANOTHER
-from lightwork.sync.broker.client import Broker
 from lightwork.sync.broker.protocol import ASK, frame
+from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place, Refusal
 from sync.programs import (
     Program,
@@ -30,7 +30,7 @@ LOCK = Place("lock", "balance", (False,))
 RLOCK = Place("lock", "again", (True,))
 
 
-def test_what_one_process_holds_another_waits_for(host: Broker, program: Program) -> None:
+def test_what_one_process_holds_another_waits_for(host: ArenaBroker, program: Program) -> None:
     assert host.ask(LOCK, "acquire") == (1, False)
     program.begin("host.ask(machine('balance'), 'acquire')")
     wait_until_asleep_in(program, "unix_stream")
@@ -41,7 +41,7 @@ def test_what_one_process_holds_another_waits_for(host: Broker, program: Program
 
 
 def test_a_process_that_is_killed_hands_over_at_once_and_the_next_is_told(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     assert program.do("host.ask(machine('balance'), 'acquire')") == (1, False)
 
@@ -51,7 +51,7 @@ def test_a_process_that_is_killed_hands_over_at_once_and_the_next_is_told(
 
 
 def test_a_killed_process_hands_over_though_its_child_has_its_sockets(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     # Forked by C: nothing of Python's runs, and closes nothing.
     fork = "__import__('ctypes').PyDLL(None).fork() or os.execvp('sleep', ['sleep', '60'])"
@@ -68,7 +68,7 @@ def test_a_killed_process_hands_over_though_its_child_has_its_sockets(
 
 
 def test_a_question_is_given_up_when_its_time_is_over_and_never_answered(
-    host: Broker, program: Program
+    host: ArenaBroker, program: Program
 ) -> None:
     program.do("host.ask(machine('balance'), 'acquire')")
 
@@ -81,13 +81,15 @@ def test_a_question_is_given_up_when_its_time_is_over_and_never_answered(
     assert host.ask(LOCK, "locked") is False
 
 
-def test_no_time_at_all_is_one_look(host: Broker, program: Program) -> None:
+def test_no_time_at_all_is_one_look(host: ArenaBroker, program: Program) -> None:
     assert host.ask(LOCK, "acquire", timeout=0.0) == (1, False)
 
     assert program.do("host.ask(machine('balance'), 'acquire', timeout=0.0)")[0] == "TimeoutError"
 
 
-def test_ctrl_c_while_waiting_leaves_nobody_with_the_lock(host: Broker, program: Program) -> None:
+def test_ctrl_c_while_waiting_leaves_nobody_with_the_lock(
+    host: ArenaBroker, program: Program
+) -> None:
     host.ask(LOCK, "acquire")
     program.begin("host.ask(machine('balance'), 'acquire', undo=lambda _: ('release', ()))")
     wait_until_asleep_in(program, "unix_stream")
@@ -100,7 +102,7 @@ def test_ctrl_c_while_waiting_leaves_nobody_with_the_lock(host: Broker, program:
     assert program.do("host.ask(machine('balance'), 'acquire')") == (2, False)
 
 
-def test_ctrl_c_as_the_answer_comes_gives_it_back(host: Broker, program: Program) -> None:
+def test_ctrl_c_as_the_answer_comes_gives_it_back(host: ArenaBroker, program: Program) -> None:
     program.do("from sync.broker.interrupted import acquire_and_be_interrupted_everywhere")
 
     count = program.do("acquire_and_be_interrupted_everywhere(host, machine('balance'))")
@@ -110,7 +112,7 @@ def test_ctrl_c_as_the_answer_comes_gives_it_back(host: Broker, program: Program
     assert host.ask(LOCK, "locked") is False
 
 
-def test_a_stopped_process_holds_up_nobody(host: Broker, two: list[Program]) -> None:
+def test_a_stopped_process_holds_up_nobody(host: ArenaBroker, two: list[Program]) -> None:
     stopped, other = two
     stopped.do("host.session")
     stopped.begin("[host.ask(machine('mine'), 'locked') for _ in range(100_000)]")
@@ -120,7 +122,7 @@ def test_a_stopped_process_holds_up_nobody(host: Broker, two: list[Program]) -> 
     assert host.ask(LOCK, "locked") is True
 
 
-def test_who_stops_reading_is_not_read_and_holds_up_nobody(host: Broker) -> None:
+def test_who_stops_reading_is_not_read_and_holds_up_nobody(host: ArenaBroker) -> None:
     host.ask(LOCK, "locked")
     line = host._new_line(host._current())
     line.socket.setblocking(False)
@@ -138,7 +140,7 @@ def _send_without_end(line: socket.socket, question: bytes) -> None:
 
 
 def test_another_thread_of_the_process_may_let_go_of_a_lock_and_not_of_an_rlock(
-    host: Broker,
+    host: ArenaBroker,
 ) -> None:
     with ThreadPoolExecutor(1) as other:
         other.submit(host.ask, LOCK, "acquire").result()
@@ -149,7 +151,7 @@ def test_another_thread_of_the_process_may_let_go_of_a_lock_and_not_of_an_rlock(
             host.ask(RLOCK, "release")
 
 
-def test_threads_wait_side_by_side(host: Broker, program: Program) -> None:
+def test_threads_wait_side_by_side(host: ArenaBroker, program: Program) -> None:
     program.do("host.ask(machine('balance'), 'acquire')")
     with ThreadPoolExecutor(8) as threads:
         waiting = [threads.submit(_acquire_and_release, host) for _ in range(8)]
@@ -159,21 +161,21 @@ def test_threads_wait_side_by_side(host: Broker, program: Program) -> None:
         assert sorted(one.result() for one in waiting) == [*range(2, 10)]
 
 
-def _acquire_and_release(host: Broker) -> int:
+def _acquire_and_release(host: ArenaBroker) -> int:
     answer = host.ask(LOCK, "acquire")
     host.ask(LOCK, "release")
     assert isinstance(answer, tuple)
     return int(str(answer[0]))
 
 
-def test_another_spec_is_refused(host: Broker) -> None:
+def test_another_spec_is_refused(host: ArenaBroker) -> None:
     host.ask(LOCK, "locked")
 
     with pytest.raises(UsageError, match="another way"):
         host.ask(Place("lock", "balance", (True,)), "locked")
 
 
-def test_a_question_that_the_machine_does_not_know_harms_nothing(host: Broker) -> None:
+def test_a_question_that_the_machine_does_not_know_harms_nothing(host: ArenaBroker) -> None:
     host.ask(LOCK, "acquire")
 
     with pytest.raises(UsageError, match="conquer"):
@@ -195,7 +197,7 @@ def test_many_starters_have_one_broker(folder: Path) -> None:
 
 
 def test_a_killed_broker_is_the_loss_of_what_was_held_and_the_next_use_starts_another(
-    host: Broker, folder: Path, program: Program
+    host: ArenaBroker, folder: Path, program: Program
 ) -> None:
     before = host.session
     host.ask(LOCK, "acquire")
@@ -211,7 +213,7 @@ def test_a_killed_broker_is_the_loss_of_what_was_held_and_the_next_use_starts_an
     assert host.session != before
 
 
-def test_a_child_that_was_forked_has_a_session_of_its_own(host: Broker) -> None:
+def test_a_child_that_was_forked_has_a_session_of_its_own(host: ArenaBroker) -> None:
     host.ask(LOCK, "acquire")
     seen = in_fork(lambda: (host.session, _try(host)))
 
@@ -220,7 +222,7 @@ def test_a_child_that_was_forked_has_a_session_of_its_own(host: Broker) -> None:
     assert host.ask(LOCK, "release") is None
 
 
-def test_a_fork_while_threads_ask_spoils_no_answer(host: Broker) -> None:
+def test_a_fork_while_threads_ask_spoils_no_answer(host: ArenaBroker) -> None:
     is_over = threading.Event()
 
     def ask_on() -> int:
@@ -242,14 +244,14 @@ def test_a_fork_while_threads_ask_spoils_no_answer(host: Broker) -> None:
     assert answers == ["True"] * 5
 
 
-def _try(host: Broker) -> object:
+def _try(host: ArenaBroker) -> object:
     try:
         return host.ask(LOCK, "acquire", timeout=0.0)
     except TimeoutError:
         return "Timeout"
 
 
-def test_the_broker_ends_by_itself_when_nobody_is_left(host: Broker, folder: Path) -> None:
+def test_the_broker_ends_by_itself_when_nobody_is_left(host: ArenaBroker, folder: Path) -> None:
     host.ask(LOCK, "acquire")
     pid = broker_pid(folder)
 
@@ -260,7 +262,9 @@ def test_the_broker_ends_by_itself_when_nobody_is_left(host: Broker, folder: Pat
     assert host.ask(LOCK, "acquire") == (1, False)
 
 
-def test_what_a_process_holds_is_let_go_when_it_says_so(host: Broker, program: Program) -> None:
+def test_what_a_process_holds_is_let_go_when_it_says_so(
+    host: ArenaBroker, program: Program
+) -> None:
     program.do("host.ask(machine('balance'), 'acquire')")
     program.do("host.close()")
 

@@ -9,7 +9,7 @@ import pytest
 
 from lightwork.errors import UsageError
 from lightwork.sync.broker import sessions
-from lightwork.sync.broker.client import Broker
+from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place
 from lightwork.sync.runtime_folder import VARIABLE, open_runtime_folder, runtime_path
 from sync.programs import broker_pid, end_broker, kill_and_wait, programs
@@ -17,7 +17,7 @@ from sync.programs import broker_pid, end_broker, kill_and_wait, programs
 LOCK = Place("lock", "balance", (False,))
 
 
-def test_it_is_made_for_this_user_alone(host: Broker, folder: Path) -> None:
+def test_it_is_made_for_this_user_alone(host: ArenaBroker, folder: Path) -> None:
     host.ask(LOCK, "locked")
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
@@ -72,7 +72,7 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_a_connection_of_another_user_is_closed(host: Broker, folder: Path) -> None:
+def test_a_connection_of_another_user_is_closed(host: ArenaBroker, folder: Path) -> None:
     host.ask(LOCK, "locked")
     folder.chmod(0o755)
     for parent in folder.parents:
@@ -94,7 +94,7 @@ def test_a_connection_of_another_user_is_closed(host: Broker, folder: Path) -> N
 
 
 @pytest.mark.process
-def test_another_process_cannot_join_a_session(host: Broker) -> None:
+def test_another_process_cannot_join_a_session(host: ArenaBroker) -> None:
     with programs(1) as (other,):
         session = host._current()
         session.name = other.do("host.session")
@@ -104,7 +104,7 @@ def test_another_process_cannot_join_a_session(host: Broker) -> None:
 
 
 @pytest.mark.process
-def test_what_a_killed_broker_has_left_is_no_hindrance(host: Broker, folder: Path) -> None:
+def test_what_a_killed_broker_has_left_is_no_hindrance(host: ArenaBroker, folder: Path) -> None:
     host.ask(LOCK, "locked")
     host.close()
     kill_and_wait(broker_pid(folder))

@@ -53,15 +53,9 @@ class Arena:
         with self._lock:
             if self._kept < 0:
                 self._kept = self._open()
+            if self.locks < 0:
+                self.locks = self._open()
             ofd.try_lock(self._kept, ofd.request(reference_of(session), fcntl.F_RDLCK))
-
-    def descriptor(self) -> int:
-        """Return the descriptor with this process's locks."""
-        if self.locks < 0:
-            with self._lock:
-                if self.locks < 0:
-                    self.locks = self._open()
-        return self.locks
 
     def map_to(self, end: int) -> mmap.mmap:
         """Return a map that has the bytes before `end`, which were given out."""

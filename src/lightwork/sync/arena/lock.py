@@ -14,7 +14,7 @@ import contextlib
 import fcntl
 import threading
 import time
-from _thread import get_ident, get_native_id
+from _thread import get_ident
 from mmap import mmap
 from typing import Final
 
@@ -24,7 +24,6 @@ from lightwork.machines.lock import HELD_BY_ANOTHER, NOT_HELD
 from lightwork.sync.arena import ofd, record
 from lightwork.sync.arena.arena import Allot, Arena
 from lightwork.sync.arena.layout import RECORD
-from lightwork.sync.arena.record import Holder
 from lightwork.sync.host import Place, Refusal
 
 # With a time-out the kernel is asked again and again: it cannot wait for a time. Seconds.
@@ -103,14 +102,15 @@ class ArenaLock:
             raise
 
     def _acquire_in_turn(self, mine: _Hold, timeout: float | None) -> tuple[int, bool]:
-        end = None if timeout is None else time.monotonic() + timeout
+        if timeout is None:
+            # In C: no Ctrl-C comes between.
+            with self._stage:
+                return self._acquire(mine, None)
+        end = time.monotonic() + timeout
         try:
-            if not self._stage.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
+            if not self._stage.acquire(timeout=max(timeout, 0.0)):
                 raise TimeoutError
             return self._acquire(mine, end)
-        except BaseException:
-            self._unlock_unheld()
-            raise
         finally:
             try:
                 self._leave_stage()
@@ -119,13 +119,18 @@ class ArenaLock:
                 self._leave_stage()
 
     def _acquire(self, mine: _Hold, end: float | None) -> tuple[int, bool]:
-        while self._hold is not None:
-            self._wait_for_bell(end)
-        if not self._is_found:
-            self._find()
-        self._lock(end)
-        mine.token, is_inherited = record.claim(self._map, self._offset, record.me(get_native_id()))
-        self._hold = mine
+        try:
+            while self._hold is not None:
+                self._wait_for_bell(end)
+            if not self._is_found:
+                self._find()
+            if not ofd.try_lock(self._arena.locks, self._wanted):
+                self._wait_for_kernel(end)
+            mine.token, is_inherited = record.claim(self._map, self._offset)
+            self._hold = mine
+        except BaseException:
+            self._unlock_unheld()
+            raise
         # What is held is not forgotten with the last variable that has it.
         self._arena.held.add(self)
         return mine.token, is_inherited
@@ -136,11 +141,8 @@ class ArenaLock:
             raise TimeoutError
         self._bell.acquire(timeout=left)
 
-    def _lock(self, end: float | None) -> None:
-        """Wait for the kernel's lock."""
-        descriptor = self._arena.descriptor()
-        if ofd.try_lock(descriptor, self._wanted):
-            return
+    def _wait_for_kernel(self, end: float | None) -> None:
+        descriptor = self._arena.locks
         if end is None:
             ofd.lock(descriptor, self._wanted)
             return
@@ -155,9 +157,9 @@ class ArenaLock:
     def _unlock_unheld(self) -> None:
         """Unlock what was locked and not granted: only who is on the stage can have done it."""
         if self._hold is None and self._stage.is_owned() and self._is_found:
-            if record.holder_of(self._map, self._offset) == Holder(*record.me(get_native_id())):
+            if record.holder_of(self._map, self._offset) == record.me():
                 record.clear(self._map, self._offset)
-            ofd.unlock(self._arena.descriptor(), self._unwanted)
+            ofd.unlock(self._arena.locks, self._unwanted)
 
     def _leave_stage(self) -> None:
         if self._stage.is_owned():
@@ -186,12 +188,16 @@ class ArenaLock:
             record.clear(self._map, self._offset)
         finally:
             try:
-                ofd.unlock(self._arena.descriptor(), self._unwanted)
+                ofd.unlock(self._arena.locks, self._unwanted)
             finally:
                 self._hold = None
                 self._arena.held.discard(self)
-                with contextlib.suppress(RuntimeError):  # It rings already.
-                    self._bell.release()
+                if self._bell.locked():
+                    self._ring()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(RuntimeError):  # Another thread was quicker.
+            self._bell.release()
 
     def force_release(self) -> bool:
         """Say that nobody can: the kernel takes it from who has died, and from nobody else.
@@ -214,7 +220,7 @@ class ArenaLock:
             return True
         if not self._is_found:
             self._find()
-        return ofd.is_locked(self._arena.descriptor(), self._offset)
+        return ofd.is_locked(self._arena.locks, self._offset)
 
     def count(self) -> int:
         """Return how often this thread holds it; of what is not reentrant, this process."""

@@ -5,6 +5,7 @@ text who has it.
 """
 
 import os
+from _thread import get_native_id
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -26,10 +27,10 @@ class Holder:
     thread: int
 
 
-def claim(memory: mmap, offset: int, who: tuple[int, int, int]) -> tuple[int, bool]:
-    """Write oneself in; return the token, and whether somebody else had died with the lock."""
+def claim(memory: mmap, offset: int) -> tuple[int, bool]:
+    """Write this thread in; return the token, and whether somebody else had died with the lock."""
     token, pid, _, _ = record.unpack_from(memory, offset)
-    record.pack_into(memory, offset, token + 1, *who)
+    record.pack_into(memory, offset, token + 1, _self.pid, _self.started, get_native_id())
     return token + 1, pid != 0
 
 
@@ -44,6 +45,23 @@ def holder_of(memory: mmap, offset: int) -> Holder | None:
     return Holder(pid, started, thread) if pid else None
 
 
+def me() -> Holder:
+    """Return what this thread writes."""
+    return Holder(_self.pid, _self.started, get_native_id())
+
+
+class _Self:
+    """This process: looked up once, and again after a fork."""
+
+    def __init__(self) -> None:
+        self._look()
+        os.register_at_fork(after_in_child=self._look)
+
+    def _look(self) -> None:
+        self.pid = os.getpid()
+        self.started = start_time()
+
+
 def start_time() -> int:
     """Return when this process started, in clock ticks since the boot; 0: the system does not say."""
     try:
@@ -53,20 +71,4 @@ def start_time() -> int:
         return 0
 
 
-def me(thread: int) -> tuple[int, int, int]:
-    """Return what a thread of this process writes into a record."""
-    return (os.getpid(), _identity.started, thread)
-
-
-class _Identity:
-    """Of this process; looked up once, and again after a fork."""
-
-    def __init__(self) -> None:
-        self.look()
-        os.register_at_fork(after_in_child=self.look)
-
-    def look(self) -> None:
-        self.started = start_time()
-
-
-_identity = _Identity()
+_self = _Self()

@@ -4,8 +4,8 @@ What a client says (protocol.py) goes over AF_UNIX sockets in the runtime folder
 broker starts it (starting.py), and when nobody has used it for some seconds it ends by itself. It trusts the processes
 of its user, and nobody else: the kernel says whose a connection is.
 
-    client.py ── line.py ── socket ── connection.py ── loop.py ── primitives.py ── a machine
-      Host        one ask at a time     buffers          who        state, who waits
+    host.py ── line.py ── socket ── connection.py ── loop.py ── primitives.py ── a machine
+     asks       one question at a time    buffers         who        state, who waits
 
 - A *session* is a process that asks (sessions.py). It is lost when the process has died, which a pidfd
   says whatever inherited its sockets, or when it has no connection left.

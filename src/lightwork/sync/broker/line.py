@@ -1,7 +1,7 @@
 """Line: a client's end of one connection: one question at a time, and its answer.
 
 Blocks the thread that asks, which a signal's function may interrupt anywhere: then nobody knows what was
-sent or read, and the line is of no more use but to be asked about (client.py).
+sent or read, and the line is of no more use but to be asked about (host.py).
 """
 
 import socket

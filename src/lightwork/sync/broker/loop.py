@@ -31,6 +31,7 @@ class Loop:
         self._listener = listener
         self._regions = regions
         self._primitives = Primitives()
+        self._unnamed = regions.unnamed
         self._sessions: dict[bytes, Session] = {}
         self._lines: dict[int, Connection] = {}
         self._lines_made = 0
@@ -40,15 +41,25 @@ class Loop:
 
     def run(self) -> None:
         """Return when nobody has been there for LINGER seconds."""
-        idle_since = time.monotonic()
-        while self._sessions or time.monotonic() - idle_since < LINGER:
+        looked_at = used_at = time.monotonic()
+        while self._sessions or looked_at - used_at < LINGER:
             for number, events in self._epoll.poll(_TICK):
                 # Another's turn may have ended it.
                 if act := self._ready.get(number):
                     self._act(act, events)
-            self._regions.look_again()
+            now = time.monotonic()
             if self._sessions:
-                idle_since = time.monotonic()
+                used_at = now
+            if now - looked_at >= _TICK or not self._sessions:
+                looked_at = now
+                self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Let go of what nobody has any more."""
+        for name in self._unnamed.forgotten(now):
+            self._primitives.forget(name)
+            self._regions.forget(name)
+        self._regions.look_again()
 
     @staticmethod
     def _act(act: Callable[[int], None], events: int) -> None:
@@ -62,7 +73,7 @@ class Loop:
         self._ready[number] = act
         self._epoll.register(number, select.EPOLLIN)
 
-    def _forget(self, number: int) -> None:
+    def _unwatch(self, number: int) -> None:
         if self._ready.pop(number, None):
             self._epoll.unregister(number)
 
@@ -124,9 +135,13 @@ class Loop:
             self._settle(connection, *message[1:])
         elif kind == protocol.ALLOT and connection.session:
             self._allot(connection, message)
-        elif kind == protocol.DROP and connection.session:
+        elif kind == protocol.FREE and connection.session:
             self._regions.drop(connection.session, message[2])
             connection.answer(message[1], protocol.ANSWERED)
+        elif kind == protocol.KEEP and connection.session:
+            self._unnamed.keep(connection.session, map(tuple, message[1]))
+        elif kind == protocol.DROP and connection.session:
+            self._unnamed.drop(connection.session, map(tuple, message[1]), time.monotonic())
         elif kind == protocol.BYE and connection.session:
             self._lose(self._sessions[connection.session])
         else:
@@ -187,14 +202,15 @@ class Loop:
     def _lose(self, session: Session) -> None:
         if self._sessions.pop(session.name, None) is None:
             return
-        self._forget(session.handle)
+        self._unwatch(session.handle)
         for connection in session.connections:
             self._close(connection)
         session.close()
         self._primitives.lose(session.name)
+        self._unnamed.leave(session.name, time.monotonic())
         self._regions.leave(session.name)
 
     def _close(self, connection: Connection) -> None:
-        self._forget(connection.socket.fileno())
+        self._unwatch(connection.socket.fileno())
         self._lines.pop(connection.number, None)
         connection.close()

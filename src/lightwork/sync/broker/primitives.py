@@ -11,6 +11,7 @@ from lightwork.machines.kinds import MACHINES
 from lightwork.machines.shapes import Answer, Ask, Caller, Event, Lost, Machine, Plain, Withdraw
 from lightwork.sync.broker.connection import Connection
 from lightwork.sync.broker.protocol import ANSWERED, DIFFERS, FAILED, REFUSED, WITHDRAWN, plain
+from lightwork.sync.broker.unnamed import Name
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +48,7 @@ class Primitives:
     """All of them, by kind and name."""
 
     def __init__(self) -> None:
-        self._by_place: dict[tuple[str, str], Primitive] = {}
+        self._by_place: dict[Name, Primitive] = {}
         self._substitutes = 0
 
     def ask(self, connection: Connection, message: tuple[Any, ...]) -> None:
@@ -95,19 +96,18 @@ class Primitives:
 
     def lose(self, session: bytes) -> None:
         """Let go of all that a session holds, and of where it waits."""
-        for place, primitive in [*self._by_place.items()]:
+        for primitive in self._by_place.values():
             if session in primitive.sessions:
                 primitive.sessions.discard(session)
                 for caller in [c for c in primitive.waiting if c.session == session]:
                     del primitive.waiting[caller]
                 primitive.step(Lost(session))
-                if not primitive.sessions and is_unnamed(place[1]):
-                    del self._by_place[place]
 
-
-def is_unnamed(name: str) -> bool:
-    """Whether nobody can come who knows it by name: it ends with those who have it."""
-    return name.startswith("~")
+    def forget(self, name: Name) -> None:
+        """Let go of one that nobody has, with all that is in it."""
+        primitive = self._by_place.get(name)
+        if primitive is not None and not primitive.waiting:
+            del self._by_place[name]
 
 
 def _tuple(value: Any) -> tuple[Plain, ...]:

@@ -10,7 +10,9 @@ it is. Arrays become tuples again (`plain`), so what arrives equals what was sen
     (SETTLE, number, line, question)   what became of it?           (number, what became of it, value)
     (GOT,)                    the last answer is here             none
     (ALLOT, number, kind, name, spec)                             (number, ANSWERED, (offset, length))
-    (DROP, number, ((kind, name), ...))                           (number, ANSWERED, None)
+    (FREE, number, ((kind, name), ...))   regions                 (number, ANSWERED, None)
+    (KEEP, ((kind, name), ...))    of unnamed ones                none
+    (DROP, ((kind, name), ...))    the same                       none
     (BYE,)                    the session ends                    none: the line is closed
 """
 
@@ -34,8 +36,10 @@ WITHDRAW: Final = 2
 SETTLE: Final = 3
 GOT: Final = 4
 ALLOT: Final = 5
-DROP: Final = 6
-BYE: Final = 7
+FREE: Final = 6
+KEEP: Final = 7
+DROP: Final = 8
+BYE: Final = 9
 
 ANSWERED: Final = 0
 REFUSED: Final = 1

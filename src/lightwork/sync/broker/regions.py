@@ -20,6 +20,7 @@ from typing import Any, Final
 from lightwork.sync.arena import ofd
 from lightwork.sync.arena.layout import ARENA, PAGE, RECORD, REFERENCES, new_record, reference_of
 from lightwork.sync.broker.protocol import HEAD, JOURNAL, frame, length_of, parts_of
+from lightwork.sync.broker.unnamed import Name, Unnamed
 
 _GROWTH: Final = 64 << 10
 # Entries of the journal beyond twice what is given out.
@@ -57,18 +58,22 @@ class Region:
 
 
 class Regions:
-    """Gives them out. `folder` is a descriptor of the runtime folder."""
+    """Gives them out. `folder` is a descriptor of the runtime folder.
+
+    Attributes:
+        unnamed: Memory among these is kept while it may be on its way.
+    """
 
     def __init__(self, folder: int) -> None:
         self._folder = folder
         self._arena = os.open(ARENA, _MODE, 0o600, dir_fd=folder)
         self._journal = os.open(JOURNAL, _MODE | os.O_APPEND, 0o600, dir_fd=folder)
         self._noted = 0
-        self._by_place: dict[tuple[str, str], Region] = {}
+        self._by_place: dict[Name, Region] = {}
         self._free: dict[int, list[int]] = {}
         self._end = PAGE
         self._lingering: set[bytes] = set()
-        self._looked_at = time.monotonic()
+        self.unnamed = Unnamed()
         self._replay()
         self._allocated = os.fstat(self._arena).st_size
 
@@ -129,19 +134,27 @@ class Regions:
             self._leave(session, place, region)
 
     def look_again(self) -> None:
-        """Look, once a second, whether the children of lost sessions have ended too."""
-        if self._lingering and time.monotonic() - self._looked_at > 1.0:
-            self._looked_at = time.monotonic()
-            for session in [*self._lingering]:
-                self.leave(session)
+        """Look whether the children of lost sessions have ended too."""
+        for session in [*self._lingering]:
+            self.leave(session)
 
-    def _leave(self, session: bytes, place: tuple[str, str], region: Region) -> None:
-        if session not in region.users:
-            return
-        region.users.discard(session)
-        if not region.users and not region.is_kept:
+    def forget(self, name: Name) -> None:
+        """Let go of memory that was kept because it might have been on its way."""
+        region = self._by_place.get(name)
+        if region is not None and not region.users:
+            self._free_again(name, region)
+
+    def _leave(self, session: bytes, name: Name, region: Region) -> None:
+        if session in region.users:
+            region.users.discard(session)
+            # A lock that nobody has is as good as a new one.
+            if not region.users and not (region.length and name in self.unnamed):
+                self._free_again(name, region)
+
+    def _free_again(self, name: Name, region: Region) -> None:
+        if not region.is_kept:
             self._note((region.offset,))
-            del self._by_place[place]
+            del self._by_place[name]
             self._free.setdefault(region.size, []).append(region.offset)
 
     def _is_referred(self, session: bytes) -> bool:

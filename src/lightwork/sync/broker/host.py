@@ -1,0 +1,244 @@
+"""Host: the broker of this machine, as a process uses it: the host "processes".
+
+No thread of its own: who asks waits at a socket of the broker's. A process has as many lines as threads of it have asked
+at once, all of one session. A child that was forked closes what it has inherited, never writes to it, and
+has a session of its own.
+
+When the broker dies the session is lost with all that it held there: whoever waits, or asks next, is told so
+(LockLost), and the use after that starts another broker. Locks and memory of the arena stay.
+"""
+
+import contextlib
+import os
+import threading
+import weakref
+from _thread import get_ident
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from lightwork.errors import LockLost, StoreUnavailable, UsageError
+from lightwork.locks.uninterrupted import Uninterrupted
+from lightwork.machines.shapes import Plain
+from lightwork.sync.broker import protocol
+from lightwork.sync.broker.line import Line
+from lightwork.sync.broker.starting import connect
+from lightwork.sync.host import Place, Refusal
+from lightwork.sync.runtime_folder import open_runtime_folder
+
+Undo = Callable[[Plain], tuple[str, tuple[Plain, ...]]]
+
+# Tries to join a broker; each but the last has met one that was about to end.
+_TRIES: Final = 20
+
+
+class _Session:
+    """What this process is to one life of the broker.
+
+    Attributes:
+        name: 16 random bytes.
+        idle: Lines that nobody asks on.
+        lines: All of them.
+        has_arena: The arena knows of it.
+        is_lost: The broker has ended.
+    """
+
+    def __init__(self) -> None:
+        self.name = os.urandom(16)
+        self.idle: list[Line] = []
+        self.lines: set[Line] = set()
+        self.has_arena = False
+        self.is_lost = False
+
+
+class _Kept:
+    """What an unnamed primitive lives with."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Broker:
+    """The broker that meets in one runtime folder."""
+
+    where = "processes"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._folder = open_runtime_folder(path)
+        # Guards _session, and the tables of what this process has.
+        self._lock = threading.RLock()
+        self._session: _Session | None = None
+        self._kept: weakref.WeakValueDictionary[Place, _Kept] = weakref.WeakValueDictionary()
+        # What unnamed primitives this process has and has no longer. Filled by finalizers, which must not
+        # wait: told before the next question.
+        self._news: deque[tuple[int, Place]] = deque()
+
+    @property
+    def session(self) -> bytes:
+        """Of this process; another after the broker has died."""
+        return self._current().name
+
+    def ask(
+        self,
+        place: Place,
+        verb: str,
+        args: tuple[Plain, ...] = (),
+        *,
+        timeout: float | None = None,
+        undo: Undo | None = None,
+    ) -> Plain:
+        """Ask, and wait for the answer: see Host."""
+        parts = (get_ident(), place.kind, place.name, place.spec, verb, args)
+        outcome, value = self._converse(protocol.ASK, parts, timeout, undo)
+        # Between here and the answer's way out nothing is called: see _converse.
+        if outcome == protocol.ANSWERED:
+            return value  # type: ignore[no-any-return]  # plain, as it was decoded
+        raise error_of(place, outcome, value)
+
+    def _converse(
+        self, kind: int, parts: tuple[Any, ...], timeout: float | None, undo: Undo | None
+    ) -> tuple[int, Any]:
+        session = self._current()
+        line: Line | None = None
+        try:
+            line = session.idle.pop() if session.idle else self._new_line(session)
+            if self._news:
+                self._tell_news(line)
+            answer = line.ask(kind, parts, timeout)
+        except EOFError as error:
+            self._lose(session, line)
+            raise LockLost(
+                "the broker of this machine has ended, and with it whatever this process held there; "
+                "it is started again at the next use"
+            ) from error
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        except BaseException:
+            if line is not None:
+                self._settle(session, line, parts, undo)
+            raise
+        # No call of `append`: Python looks for a Ctrl-C after calls, and what was granted would be lost.
+        session.idle += [line]
+        return answer
+
+    def _current(self) -> _Session:
+        session = self._session
+        if session is None:
+            with self._lock:
+                session = self._session
+                if session is None:
+                    session = self._session = self._begin()
+        return session
+
+    def _begin(self) -> _Session:
+        """Join the broker, starting it if need be."""
+        for _ in range(_TRIES):
+            session = _Session()
+            with contextlib.suppress(EOFError):
+                session.idle.append(self._new_line(session))
+                # To this life of the broker, or of this process, it is news.
+                self._news.extend((protocol.KEEP, place) for place in [*self._kept])
+                return session
+        raise StoreUnavailable(
+            f"the broker of {self._path!r} ends whenever it is started; see its log there"
+        )
+
+    def _new_line(self, session: _Session) -> Line:
+        line = Line(connect(self._folder, self._path))
+        session.lines.add(line)
+        try:
+            line.join(session.name)
+            if session.is_lost:
+                # By another thread meanwhile: this is another life of the broker.
+                raise EOFError
+        except BaseException:
+            session.lines.discard(line)
+            line.close()
+            raise
+        return line
+
+    def keep(self, place: Place, *, is_named: bool) -> object:
+        """Return what an unnamed primitive lives with: it ends some time after the last of these, in whatever process."""
+        if is_named:
+            return None
+        with self._lock:
+            kept = self._kept.get(place)
+            if kept is None:
+                kept = self._kept[place] = _Kept()
+                self._news.append((protocol.KEEP, place))
+                dropped = weakref.finalize(kept, self._news.append, (protocol.DROP, place))
+                dropped.atexit = False
+        return kept
+
+    def _tell_news(self, line: Line) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                kind, place = self._news.popleft()
+                if kind == protocol.KEEP or place not in self._kept:
+                    line.tell((kind, ((place.kind, place.name),)))
+
+    def _settle(
+        self, session: _Session, line: Line, parts: tuple[Any, ...], undo: Undo | None
+    ) -> None:
+        """Take back a question whose thread was interrupted, or what it was given."""
+        with Uninterrupted(), contextlib.suppress(EOFError, StoreUnavailable):
+            other = session.idle.pop() if session.idle else self._new_line(session)
+            outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
+            session.lines.discard(line)
+            line.close()
+            if outcome == protocol.ANSWERED and undo is not None:
+                verb, args = undo(value)
+                if verb:
+                    other.ask(protocol.ASK, (*parts[:4], verb, args), None)
+            session.idle.append(other)
+
+    def _lose(self, session: _Session, line: Line | None) -> None:
+        session.is_lost = True
+        with self._lock:
+            if self._session is session:
+                self._session = None
+        if line is not None:
+            session.lines.discard(line)
+            line.close()
+        for other in [*session.lines]:
+            # A thread that waits there is woken with the end of the line, and closes it.
+            with contextlib.suppress(OSError):
+                other.socket.shutdown(2)
+        with contextlib.suppress(IndexError):
+            while True:
+                session.idle.pop().close()
+
+    def close(self) -> None:
+        """Let go of what this process holds there; the next use begins anew."""
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(EOFError, IndexError):
+                session.idle.pop().tell((protocol.BYE,))
+            for line in session.lines:
+                line.close()
+
+    def be_forked(self) -> None:
+        """Forget, in a forked child, what is the parent's."""
+        self._lock = threading.RLock()
+        if self._session is not None:
+            for line in self._session.lines:
+                line.close()
+            self._session = None
+        self._news.clear()
+
+
+def error_of(place: Place, outcome: int, value: Any) -> Exception:
+    """Return what says that a question has no answer."""
+    if outcome == protocol.REFUSED:
+        return Refusal(value)
+    if outcome == protocol.WITHDRAWN:
+        return TimeoutError()
+    if outcome == protocol.DIFFERS:
+        return UsageError(
+            f"the {place.kind} {place.name!r} is there already and was made in another way: expected "
+            f"{value!r}, seen {place.spec!r}"
+        )
+    if outcome == protocol.NO_ROOM:
+        return StoreUnavailable(f"no room for the {place.kind} {place.name!r}: {value}")
+    return UsageError(f"the {place.kind} {place.name!r} does not take this question: {value}")

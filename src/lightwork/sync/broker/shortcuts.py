@@ -1,0 +1,96 @@
+"""Shortcuts: the broker's host where the kernel has locks of the arena's kind: locks and memory without asking.
+
+The broker says which bytes of the arena are whose, and nothing more.
+"""
+
+import contextlib
+import weakref
+from collections import deque
+from typing import Final
+
+from lightwork.errors import LockLost
+from lightwork.sync.arena.arena import Arena
+from lightwork.sync.arena.lock import ArenaLock
+from lightwork.sync.arena.memory import ArenaMemory
+from lightwork.sync.broker import protocol
+from lightwork.sync.broker.host import Broker, error_of
+from lightwork.sync.host import Place
+
+# Of a question that the end of a broker does no harm to.
+_TRIES: Final = 3
+
+
+class ArenaBroker(Broker):
+    """See HasShortcuts in sync/host.py for what each method promises."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._arena = Arena(self._folder)
+        self._locks: weakref.WeakValueDictionary[Place, ArenaLock] = weakref.WeakValueDictionary()
+        self._memories: weakref.WeakValueDictionary[Place, ArenaMemory] = (
+            weakref.WeakValueDictionary()
+        )
+        # As `_news`: told before the next region is asked for.
+        self._dropped: deque[Place] = deque()
+
+    def open_lock(self, place: Place) -> ArenaLock:
+        """Return how this lock is taken."""
+        with self._lock:
+            lock = self._locks.get(place)
+            if lock is None:
+                lock = ArenaLock(self._arena, place, self._allot, is_reentrant=bool(place.spec[0]))
+                self._locks[place] = lock
+                weakref.finalize(lock, self._dropped.append, place).atexit = False
+            return lock
+
+    def open_memory(self, place: Place) -> ArenaMemory:
+        """Return these bytes."""
+        with self._lock:
+            memory = self._memories.get(place)
+            if memory is None:
+                memory = ArenaMemory(self._arena, place, self._allot)
+                self._memories[place] = memory
+                weakref.finalize(memory, self._dropped.append, place).atexit = False
+            return memory
+
+    def _allot(self, place: Place) -> tuple[int, int]:
+        # One at a time: what was dropped before must not be what another thread is given.
+        with self._lock:
+            for _ in range(_TRIES):
+                # What the arena holds is not lost with the broker.
+                with contextlib.suppress(LockLost):
+                    return self._ask_for(place)
+            return self._ask_for(place)
+
+    def _ask_for(self, place: Place) -> tuple[int, int]:
+        session = self._current()
+        if not session.has_arena:
+            self._arena.refer(session.name)
+            session.has_arena = True
+        if self._dropped:
+            self._converse(protocol.FREE, (self._take_dropped(),), None, None)
+        parts = (place.kind, place.name, place.spec)
+        outcome, value = self._converse(protocol.ALLOT, parts, None, None)
+        if outcome != protocol.ANSWERED:
+            raise error_of(place, outcome, value)
+        offset, length = value
+        return int(offset), int(length)
+
+    def _take_dropped(self) -> list[tuple[str, str]]:
+        taken = []
+        while self._dropped:
+            place = self._dropped.popleft()
+            if place not in self._locks and place not in self._memories:
+                taken.append((place.kind, place.name))
+        return taken
+
+    def close(self) -> None:
+        """Let go of what this process holds there, locks of the arena too; the next use begins anew."""
+        super().close()
+        self._arena.close()
+
+    def be_forked(self) -> None:
+        """Forget, in a forked child, what is the parent's."""
+        super().be_forked()
+        self._dropped.clear()
+        self._arena.be_forked()
