@@ -1,9 +1,15 @@
 """What holds for every test."""
 
+import atexit
 import gc
+import os
+import shutil
 import signal
+import tempfile
 
 from hypothesis import HealthCheck, settings
+
+from lightwork.sync.runtime_folder import VARIABLE
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile(
@@ -16,6 +22,10 @@ settings.load_profile("any-machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(_ignored, signal.SIG_DFL)
+
+# A broker of its own for each process that runs tests, and never the one of whoever runs them.
+os.environ[VARIABLE] = tempfile.mkdtemp(prefix="lightwork-test-")
+atexit.register(shutil.rmtree, os.environ[VARIABLE], ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-WHERE = ("threads",)
+WHERE = ("threads", "processes")
 
 
 @pytest.fixture(params=WHERE)

@@ -187,24 +187,31 @@ class ArenaLock:
         try:
             record.clear(self._map, self._offset)
         finally:
-            try:
-                ofd.unlock(self._arena.locks, self._unwanted)
-            finally:
-                self._hold = None
-                self._arena.held.discard(self)
-                if self._bell.locked():
-                    self._ring()
+            self._unlock()
+
+    def _unlock(self) -> None:
+        try:
+            ofd.unlock(self._arena.locks, self._unwanted)
+        finally:
+            self._hold = None
+            self._arena.held.discard(self)
+            if self._bell.locked():
+                self._ring()
 
     def _ring(self) -> None:
         with contextlib.suppress(RuntimeError):  # Another thread was quicker.
             self._bell.release()
 
     def force_release(self) -> bool:
-        """Say that nobody can: the kernel takes it from who has died, and from nobody else.
+        """Take it from whichever thread of this process holds it; return whether it was held.
 
         Raises:
-            UsageError: Somebody has it.
+            UsageError: Another process holds it, from which the kernel takes it when it ends, and not before.
         """
+        if self._hold is not None:
+            # It stands in the record as one that has died does.
+            self._unlock()
+            return True
         if not self.is_locked():
             return False
         holder = record.holder_of(self._map, self._offset)

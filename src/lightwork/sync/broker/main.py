@@ -4,6 +4,8 @@ It has the listening socket as descriptor 0, the lock that makes it the only one
 starting.py. All that it ever imports is imported here: it may outlive the files.
 """
 
+import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -22,6 +24,8 @@ def broker_main(path: str) -> None:
     os.umask(0o077)
     os.chdir("/")
     folder = open_runtime_folder(path)
+    # What sweeps old files from temporary folders passes by those that are locked.
+    fcntl.flock(folder, fcntl.LOCK_SH)
     listener = socket.socket(fileno=_own(0))
     # Kept, never closed: it is let go when this process has ended, however it does.
     lock = _own(1)
@@ -32,7 +36,8 @@ def broker_main(path: str) -> None:
     regions = Regions(folder)
     Loop(listener, regions).run()
     # Whoever has connected and was not accepted sees the line closed, and starts anew once the lock is free.
-    os.unlink(SOCKET, dir_fd=folder)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(SOCKET, dir_fd=folder)
     listener.close()
     regions.close()
 

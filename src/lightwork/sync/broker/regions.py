@@ -11,6 +11,7 @@ on with them: programs hold locks and memory meanwhile, and never notice. What i
 it cannot know who uses it; when nobody has a reference at a broker's end, both are deleted.
 """
 
+import contextlib
 import os
 import time
 import zlib
@@ -163,8 +164,9 @@ class Regions:
     def close(self) -> None:
         """Delete the files, unless somebody still has a reference; the broker ends."""
         if not ofd.is_available() or not ofd.is_locked(self._arena, REFERENCES, length=0):
-            os.unlink(ARENA, dir_fd=self._folder)
-            os.unlink(JOURNAL, dir_fd=self._folder)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(ARENA, dir_fd=self._folder)
+                os.unlink(JOURNAL, dir_fd=self._folder)
         os.close(self._arena)
         os.close(self._journal)
 
