@@ -6,7 +6,7 @@
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
 #   TESTERS=2           how many processes run the tests
-#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, bench-net, judges, soak, chaos
+#   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, bench-net, bench-sync, judges, soak, chaos
 
 VENV := .venv
 # Absolute: a test may change the working directory.
@@ -20,7 +20,7 @@ TESTERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench bench-local bench-store bench-net docs judges soak chaos clean
+.PHONY: help demo test check fmt bench bench-local bench-store bench-net bench-sync docs judges soak chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ bench-store: $(VENV)/.peers-store ## measure durable jobs on three databases bes
 
 bench-net: $(VENV)/.test ## measure stores behind a server beside the same used directly, in turns
 	@$(BIN)/python bench/bench_net.py $(ARGS)
+
+bench-sync: $(VENV)/.peers-sync ## measure locks and queues between processes beside multiprocessing's and faster-fifo
+	@$(BIN)/python bench/bench_sync.py $(ARGS)
 
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
@@ -118,4 +121,9 @@ $(VENV)/.peers: $(VENV)/.pip
 $(VENV)/.peers-store: $(VENV)/.pip
 	@echo "installing the peers of the durable benchmark"
 	@$(PIP) install --quiet --group peers-store
+	@touch $@
+
+$(VENV)/.peers-sync: $(VENV)/.pip
+	@echo "installing the peers of the benchmark of locks and queues"
+	@$(PIP) install --quiet --group peers-sync
 	@touch $@

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from local.goals import judge
+from local.goals import GOALS, Goal, judge
 from local.report import OURS, Cell, Line, Report
 
 NAME = 34
@@ -10,7 +10,7 @@ UNIT = 8
 COLUMN = 11
 
 
-def table(report: Report) -> Iterator[str]:
+def table(report: Report, goals: Sequence[Goal] = GOALS) -> Iterator[str]:
     """Return all lines that are printed."""
     yield " · ".join(f"{name} {value}" for name, value in report.settings.items())
     for side, text in report.sides.items():
@@ -22,7 +22,7 @@ def table(report: Report) -> Iterator[str]:
     if any(cell.rounds > 1 for line in report.lines for cell in line.cells.values()):
         yield from _part("slowest round", sides, report.lines, lambda cell: cell.slowest)
     yield from _ratios(sides, report.lines)
-    yield from _goals(report)
+    yield from _goals(report, goals)
     for failure in report.failures:
         yield f"failed: {failure.side} in {failure.row}: {failure.problem}"
     yield from report.notes
@@ -58,8 +58,8 @@ def _ratios(sides: Sequence[str], lines: Sequence[Line]) -> Iterator[str]:
             yield _row(line.figure.name, "", cells)
 
 
-def _goals(report: Report) -> Iterator[str]:
-    judgements = [*judge(report)]
+def _goals(report: Report, goals: Sequence[Goal]) -> Iterator[str]:
+    judgements = [*judge(report, goals)]
     if not judgements:
         return
     yield ""

@@ -9,7 +9,7 @@ import time
 from typing import Any, Final
 
 from lightwork.sync.broker import protocol
-from lightwork.sync.broker.protocol import HEAD, LARGE, frame, length_of, parts_of
+from lightwork.sync.broker.protocol import HEAD, LARGE, answer_of, frame, length_of
 
 _FIRST: Final = 64 << 10
 
@@ -65,7 +65,7 @@ class Line:
 
     def _answer(self, end: float | None) -> tuple[int, Any]:
         _, outcome, value = self._receive(end)
-        return outcome, protocol.plain(value)
+        return outcome, value
 
     def _send(self, data: bytes) -> None:
         try:
@@ -73,7 +73,7 @@ class Line:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise EOFError from error
 
-    def _receive(self, end: float | None) -> tuple[Any, ...]:
+    def _receive(self, end: float | None) -> tuple[int, int, Any]:
         """Return a message; TimeoutError only before anything of it is here."""
         data: bytes | bytearray = self._first(end)
         while len(data) < HEAD:
@@ -83,7 +83,7 @@ class Line:
             data = self._rest(data, HEAD + length)
         if length > LARGE:
             self._send(frame((protocol.GOT,)))
-        return parts_of(memoryview(data)[HEAD:])
+        return answer_of(memoryview(data)[HEAD:])
 
     def _first(self, end: float | None) -> bytes:
         if end is None:

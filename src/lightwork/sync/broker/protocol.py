@@ -59,6 +59,11 @@ LARGE: Final = 64 << 10
 _head: Final = struct.Struct("<I")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple).decode
+# What a queue answers: made of tuples at once, it takes a fifth of the time.
+_decode_items: Final = msgspec.msgpack.Decoder(
+    tuple[int, int, tuple[tuple[int, bytes], ...]]
+).decode
+_MANY: Final = 1 << 10
 
 
 class FrameError(ValueError):
@@ -102,6 +107,21 @@ def parts_of(body: bytes | bytearray | memoryview) -> tuple[Any, ...]:
         return _decode(body)
     except msgspec.DecodeError as error:
         raise FrameError(str(error)) from None
+
+
+def answer_of(body: bytes | bytearray | memoryview) -> tuple[int, int, Plain]:
+    """Return the answer in the bytes that follow a head.
+
+    Raises:
+        FrameError: There is none.
+    """
+    if len(body) > _MANY:
+        try:
+            return _decode_items(body)
+        except msgspec.DecodeError:
+            pass  # Something else that is as long.
+    number, outcome, value = parts_of(body)
+    return number, outcome, plain(value)
 
 
 def plain(value: Any) -> Plain:

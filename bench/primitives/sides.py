@@ -1,0 +1,150 @@
+"""Sides: a lock and a queue of each library, behind the same few names."""
+
+import importlib.util
+import multiprocessing
+from collections.abc import Iterable, Mapping, Sequence
+from multiprocessing.managers import SyncManager
+from queue import Empty
+from typing import Any, Final
+
+import lightwork as lw
+
+# Forked where it is measured: what is shared is inherited, and no start is part of a figure.
+CONTEXT: Final = multiprocessing.get_context("fork")
+BATCH: Final = 1000
+# Of faster-fifo: as much as it needs to be never full here.
+_RING: Final = 8 << 20
+
+
+class Side:
+    """A library, with the default setting of each of its primitives.
+
+    Attributes:
+        library: The name of its distribution.
+        does: The rows in which it takes part; see rows.py.
+    """
+
+    library = ""
+    does: frozenset[str] = frozenset()
+
+    def lock(self) -> Any:
+        """Return a new lock between processes."""
+        raise NotImplementedError
+
+    def queue(self) -> Any:
+        """Return a new unbounded queue between processes."""
+        raise NotImplementedError
+
+    def put_many(self, queue: Any, items: Sequence[int]) -> None:
+        """Put all, in the fastest way that it has."""
+        for item in items:
+            queue.put(item)
+
+    def get_many(self, queue: Any) -> Iterable[int]:
+        """Get at least one, in the fastest way that it has."""
+        return (queue.get(),)
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+LOCKS: Final = frozenset({"free", "hand-off"})
+QUEUES: Final = frozenset({"stream", "back", "batches"})
+
+
+class Lightwork(Side):
+    """The broker, and the arena for locks."""
+
+    library = "lightwork"
+    does = LOCKS | QUEUES | {"killed", "slot"}
+
+    def lock(self) -> Any:
+        return lw.Lock()
+
+    def semaphore(self) -> Any:
+        """Return what is always asked of the broker."""
+        return lw.Semaphore(1)
+
+    def queue(self) -> Any:
+        return lw.Queue[int]()
+
+    def put_many(self, queue: Any, items: Sequence[int]) -> None:
+        queue.put_many(items)
+
+    def get_many(self, queue: Any) -> Iterable[int]:
+        got: Iterable[int] = queue.get_many(BATCH)
+        return got
+
+
+class Multiprocessing(Side):
+    """Semaphores of POSIX, and a pipe with a thread that feeds it."""
+
+    does = LOCKS | QUEUES | {"slot"}
+
+    def lock(self) -> Any:
+        return CONTEXT.Lock()
+
+    def semaphore(self) -> Any:
+        """Return a semaphore."""
+        return CONTEXT.Semaphore(1)
+
+    def queue(self) -> Any:
+        return CONTEXT.Queue()
+
+
+class Manager(Side):
+    """Its manager: a process that is asked, as the broker is."""
+
+    does = LOCKS | QUEUES | {"slot"}
+
+    def __init__(self) -> None:
+        self._manager = SyncManager(ctx=CONTEXT)
+        self._manager.start()
+
+    def lock(self) -> Any:
+        return self._manager.Lock()
+
+    def semaphore(self) -> Any:
+        """Return a semaphore."""
+        return self._manager.Semaphore(1)
+
+    def queue(self) -> Any:
+        return self._manager.Queue()
+
+    def close(self) -> None:
+        self._manager.shutdown()
+
+
+class FasterFifo(Side):
+    """A ring in shared memory; pickled by itself, as the others do."""
+
+    library = "faster-fifo"
+    does = QUEUES
+
+    def queue(self) -> Any:
+        import faster_fifo
+
+        return faster_fifo.Queue(_RING)
+
+    def put_many(self, queue: Any, items: Sequence[int]) -> None:
+        queue.put_many([*items])
+
+    def get_many(self, queue: Any) -> Iterable[int]:
+        try:
+            got: Iterable[int] = queue.get_many(max_messages_to_get=BATCH, timeout=10.0)
+        except Empty:
+            raise TimeoutError("no items within 10 s") from None
+        return got
+
+
+SIDES: Final[Mapping[str, type[Side]]] = {
+    "lightwork": Lightwork,
+    "mp": Multiprocessing,
+    "mp Manager": Manager,
+    "fasterfifo": FasterFifo,
+}
+
+
+def is_installed(name: str) -> bool:
+    """Whether the side can take part here."""
+    return SIDES[name] is not FasterFifo or importlib.util.find_spec("faster_fifo") is not None
