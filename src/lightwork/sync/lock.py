@@ -16,7 +16,7 @@ class Lock(Primitive):
 
     When its holder dies, the next one gets it: between processes at once, at a store when the lease of the holder's
     session has run out (seconds). It is then told that by `inherited`: what the lock guards may be half done.
-    Whoever waits longest is next.
+    Whoever waits longest is next; between processes of a machine, whose kernel has its own order, nearly always.
 
     A lock at a store or server is a lease: a process that was stopped for a while may still believe that it
     holds it. What it guards is safe if it remembers the highest `token` that it has seen, and
@@ -101,7 +101,11 @@ class Lock(Primitive):
         return self._way.is_locked()
 
     def force_release(self) -> bool:
-        """Take it from whoever holds it, who is told at its own release; return whether it was held."""
+        """Take it from whoever holds it, who is told at its own release; return whether it was held.
+
+        Raises:
+            UsageError: Another process of this machine holds it (`where="processes"`): end that process.
+        """
         return self._way.force_release()
 
     @property
