@@ -28,6 +28,7 @@ import pytest
 
 from lightwork.pool.link import launch
 from lightwork.pool.map import open_maps
+from lightwork.sync.broker import client
 
 # How long what was told to end may take on a machine busier than its cores.
 _PATIENCE: Final = 20.0
@@ -82,6 +83,7 @@ def _held() -> Counter[str]:
 
 def _descriptors() -> Iterator[str]:
     shared = _shared_descriptors()
+    folders = tuple(client._brokers)
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - twice a test, and three times as fast
         # Closed meanwhile: that which lists the folder, always.
         with contextlib.suppress(OSError):
@@ -121,7 +123,9 @@ def _command(what: str) -> str:
 def _shared_descriptors() -> set[int]:
     server = launch._server
     ours = set() if server is None else {server.control.fileno()}
-    return ours | {_tracker()._fd}
+    sessions = [broker._session for broker in client._brokers.values() if broker._session]
+    lines = {line.socket.fileno() for session in sessions for line in session.lines}
+    return ours | lines | {_tracker()._fd}
 
 
 def _shared_children() -> set[int]:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -65,6 +66,11 @@ class Program:
         answer = self._process.stdout.readline()
         assert answer, "the program has died"
         return ast.literal_eval(answer.decode())
+
+    def has_answered(self) -> bool:
+        """Whether `end` would not wait."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

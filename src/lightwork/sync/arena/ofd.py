@@ -7,10 +7,11 @@ the older kind, does nothing to them.
 import errno
 import fcntl
 import struct
+import sys
 from typing import Final
 
+# struct flock of 64-bit Linux, and the numbers of its calls.
 _flock: Final = struct.Struct("hhqqi4x")
-# Of Linux on every architecture; Python has had names for them since 3.9.
 _GET: Final = getattr(fcntl, "F_OFD_GETLK", 36)
 _SET: Final = getattr(fcntl, "F_OFD_SETLK", 37)
 _SET_WAIT: Final = getattr(fcntl, "F_OFD_SETLKW", 38)
@@ -18,8 +19,8 @@ _TAKEN: Final = (errno.EAGAIN, errno.EACCES)
 
 
 def is_available() -> bool:
-    """Whether this system has such locks."""
-    return hasattr(fcntl, "F_OFD_SETLK")
+    """Whether this system has such locks, as they are written here."""
+    return sys.platform == "linux" and sys.maxsize > 1 << 32 and hasattr(fcntl, "F_OFD_SETLK")
 
 
 def request(byte: int, kind: int = fcntl.F_WRLCK) -> bytes:

@@ -7,6 +7,7 @@ starting.py. All that it ever imports is imported here: it may outlive the files
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import socket
 
@@ -21,6 +22,9 @@ def broker_main(path: str) -> None:
     # A terminal's end and Ctrl-C are for programs; who wants it gone says SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A descriptor for each process, and one for each question under way.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.umask(0o077)
     os.chdir("/")
     folder = open_runtime_folder(path)
