@@ -88,7 +88,8 @@ def _descriptors() -> Iterator[str]:
         # Closed meanwhile: that which lists the folder, always.
         with contextlib.suppress(OSError):
             target = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - three times as fast
-            if int(number) not in shared and _SHARED not in target:
+            is_shared = int(number) in shared or _SHARED in target or target.startswith(folders)
+            if not is_shared:
                 yield f"descriptor {_WHICH.sub('', target)}"
 
 
