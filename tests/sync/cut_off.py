@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+# Python 3.12 tells of no steps.
+CAN_CUT_OFF: Final = sys.version_info[:2] != (3, 12)
 _LOOKS: Final = ("CALL", "RESUME", "JUMP_BACKWARD", "PRECALL")
 
 
@@ -23,7 +25,6 @@ def is_cut_off(call: Callable[[], object], folder: str, number: int) -> bool:
         if folder not in frame.f_code.co_filename:
             return None
         frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
         if event == "opcode":
             if before is not None and before[0] is frame and before[1].startswith(_LOOKS):
                 left -= 1
@@ -32,6 +33,8 @@ def is_cut_off(call: Callable[[], object], folder: str, number: int) -> bool:
                     before = None
                     raise KeyboardInterrupt
             before = (frame, opcode.opname[frame.f_code.co_code[frame.f_lasti]])
+        elif event == "call":
+            before = (frame, "RESUME")
         elif event == "return":
             before = None
         return trace

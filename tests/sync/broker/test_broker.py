@@ -14,6 +14,7 @@ from lightwork.machines.lock import HELD_BY_ANOTHER
 from lightwork.sync.broker.protocol import ASK, frame
 from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place, Refusal
+from sync.cut_off import CAN_CUT_OFF
 from sync.programs import (
     Program,
     broker_pid,
@@ -102,6 +103,7 @@ def test_ctrl_c_while_waiting_leaves_nobody_with_the_lock(
     assert program.do("host.ask(machine('balance'), 'acquire')") == (2, False)
 
 
+@pytest.mark.skipif(not CAN_CUT_OFF, reason="this Python tells of no steps")
 def test_ctrl_c_as_the_answer_comes_gives_it_back(host: ArenaBroker, program: Program) -> None:
     program.do("from sync.broker.interrupted import acquire_and_be_interrupted_everywhere")
 

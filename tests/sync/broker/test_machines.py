@@ -9,6 +9,7 @@ import pytest
 from lightwork.sync.broker.protocol import LARGE
 from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place, Refusal
+from sync.cut_off import CAN_CUT_OFF
 from sync.programs import Program, wait_until_asleep_in
 from waiting import wait_until
 
@@ -80,6 +81,7 @@ def test_a_stopped_process_with_a_large_answer_holds_up_nobody(
     assert program.end() == 20_000_000
 
 
+@pytest.mark.skipif(not CAN_CUT_OFF, reason="this Python tells of no steps")
 def test_ctrl_c_as_an_item_comes_puts_it_back(host: ArenaBroker, program: Program) -> None:
     program.do("from sync.broker.interrupted import get_and_be_interrupted_everywhere")
 
