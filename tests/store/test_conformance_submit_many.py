@@ -1,5 +1,6 @@
 """Conformance: as many jobs in one call as there are, of which only a few are in memory at a time."""
 
+import asyncio
 import gc
 import uuid
 import weakref
@@ -13,6 +14,7 @@ from lightwork.durable.jobs import BATCH, BATCH_BYTES
 from lightwork.errors import PayloadError
 from lightwork.model import NewJob, State
 from lightwork.tasks.task import task
+from waiting import wait_until
 
 MANY = 100_000
 # One that is being kept, and the next one that is being taken.
@@ -120,6 +122,22 @@ def test_without_a_key_what_was_kept_is_cancelled(executor: DurableExecutor) -> 
     states = executor.store.summary().states
     assert (states[State.READY], states[State.CANCELLED]) == (1, 2 * BATCH)
     assert not before[0].done()
+
+
+def test_in_a_coroutine_the_same_is_kept_and_the_same_cancelled(executor: DurableExecutor) -> None:
+    async def submit() -> None:
+        calls = ((Item(number),) for number in range(BATCH + 1))
+        assert len(await executor.submit_many_async(take, calls)) == BATCH + 1
+        await executor.submit_many_async(take, failing(BATCH + 1))
+
+    with pytest.raises(OSError, match="ends here"):
+        asyncio.run(submit())
+
+    def states() -> tuple[int, int]:
+        found = executor.store.summary().states
+        return found[State.READY], found[State.CANCELLED]
+
+    wait_until(lambda: states() == (BATCH + 1, BATCH), "what was kept in vain is cancelled")
 
 
 def test_what_fails_in_the_first_batch_has_kept_nothing(executor: DurableExecutor) -> None:
