@@ -1,10 +1,10 @@
-"""Draw the generated parts of docs/design.md from the code that they describe.
+"""Draw the generated parts of docs/design.md and docs/capacity.md from the code that they describe.
 
-    python docs/build.py            rewrite the page
-    python docs/build.py --check    exit 1 if the page is out of date
+    python docs/build.py            rewrite the pages
+    python docs/build.py --check    exit 1 if one is out of date
 
 A generated part stands between `<!-- NAME: generated ... -->` and
-`<!-- NAME: end -->`; everything else on the page is written by hand.
+`<!-- NAME: end -->`; everything else on a page is written by hand.
 """
 
 import argparse
@@ -17,32 +17,39 @@ ROOT = Path(__file__).resolve().parents[1]
 # The list of layers lives beside the test that enforces it; the checkout need not be installed.
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
+import capacity  # noqa: E402 - lies beside this file
+
 import layers  # noqa: E402 - needs the path above
 from lightwork import lifecycle  # noqa: E402 - needs the path above
 from lightwork.pool.link import child_state  # noqa: E402 - needs the path above
 
-PAGE = ROOT / "docs" / "design.md"
-
 
 def main() -> int:
-    """Rewrite the page, or say whether it is out of date."""
-    parser = argparse.ArgumentParser(description="Draw the generated parts of docs/design.md.")
+    """Rewrite the pages, or say whether one is out of date."""
+    parser = argparse.ArgumentParser(description="Draw the generated parts of the manual.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if stale")
     check = parser.parse_args().check
-    text = PAGE.read_text("utf-8")
-    drawn = draw_page(text, generated_parts())
+    parts = {"design.md": generated_parts(), "capacity.md": capacity.tables()}
+    stale = [name for name in parts if _is_stale(ROOT / "docs" / name, parts[name], check=check)]
+    return 1 if check and stale else 0
+
+
+def _is_stale(page: Path, parts: Mapping[str, str], *, check: bool) -> bool:
+    """Whether a page was out of date; without `check` it is redrawn."""
+    text = page.read_text("utf-8")
+    drawn = draw_page(text, parts)
     if drawn == text:
-        return 0
+        return False
     if check:
-        print("docs/design.md does not show the code any more: run `make docs`, commit the page")
-        return 1
-    PAGE.write_text(drawn, "utf-8")
-    print("docs/design.md redrawn")
-    return 0
+        print(f"docs/{page.name} does not show the code any more: run `make docs`, commit the page")
+    else:
+        page.write_text(drawn, "utf-8")
+        print(f"docs/{page.name} redrawn")
+    return True
 
 
 def generated_parts() -> dict[str, str]:
-    """Return what stands on the page, by name."""
+    """Return what stands on the page of the design, by name."""
     rooms = {
         f"rooms of {part.removesuffix('/')}": layers.rooms_table(part, _headers(part))
         for part in layers.ROOMS
@@ -82,7 +89,7 @@ def draw_page(text: str, parts: Mapping[str, str]) -> str:
         pattern = rf"(<!-- {name}: generated[^>]*-->\n).*?(<!-- {name}: end -->)"
         found = re.search(pattern, text, re.DOTALL)
         if found is None:
-            raise SystemExit(f"docs/design.md has no markers for the part {name!r}; put them back")
+            raise SystemExit(f"a page has no markers for the part {name!r}; put them back")
         text = text[: found.end(1)] + part + text[found.start(2) :]
     return text
 

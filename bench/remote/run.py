@@ -20,6 +20,8 @@ ROWS: Mapping[str, Sequence[Figure]] = {
     "drain": (
         Figure("drain", "jobs/s"),
         Figure("CPU of a job, drained", "us", more_is_better=False),
+        Figure("... of it the server", "us", more_is_better=False),
+        Figure("... of it the database", "us", more_is_better=False),
     ),
     "idle": (
         Figure(IDLE, "ms", more_is_better=False),
@@ -28,6 +30,7 @@ ROWS: Mapping[str, Sequence[Figure]] = {
     "call": (
         Figure("a call that reads a number", "us", more_is_better=False),
         Figure("its CPU, both ends", "us", more_is_better=False),
+        Figure("... of it the server's", "us", more_is_better=False),
     ),
     "signing": (Figure("both messages signed and verified", "us", more_is_better=False),),
     "crowd": (
