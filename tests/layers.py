@@ -95,12 +95,12 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/": ("db doctor jobs metrics status worker", "schedules serve", "."),
     "store/": (
         "urls.py views.py histogram.py",
-        "admin_contract.py",
+        "contracts",
         "contract.py",
         "tables",
         "sql",
         "operations sqlite server migrations",
-        "admin schedules postgresql mariadb",
+        "admin schedules primitives postgresql mariadb",
         ".",
     ),
 }

@@ -20,6 +20,7 @@ from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from lightwork.work.service import Worker
 from lightwork.work.upkeep import Upkeep
+from store.primitive_steps import Session
 from waiting import wait_until
 
 JOBS = 30
@@ -137,6 +138,21 @@ def test_where_jobs_are_kept_for_ever_none_is_pruned(tmp_path: Path) -> None:
 
         assert len(store.jobs()) == 2
         assert upkeep._prune_at > 0
+
+
+def test_what_lost_sessions_held_is_let_go_where_nobody_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lightwork.work.upkeep")
+    with closing(open_store(f"sqlite:///{tmp_path}/work.db")) as store:
+        session = Session(store)
+        assert store.renew_session(session.id, lease=0.0)
+        upkeep = Upkeep(store, 15.0)
+        upkeep._prune_at = 0.0
+
+        upkeep.do_due()
+
+    assert caplog.messages == ["primitives_pruned primitives=1"]
 
 
 def test_a_worker_prunes_by_default_and_by_what_it_is_told(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from lightwork.model import (
     State,
     WorkerInfo,
 )
-from lightwork.store.admin_contract import AdminStore
+from lightwork.store.contracts.admin import AdminStore
+from lightwork.store.contracts.primitives import PrimitiveStore
 from lightwork.store.views import (
     ChangedJob,
     Hindrance,
@@ -42,7 +43,7 @@ from lightwork.store.views import (
 WhenRunning = Literal["no", "ask", "kill"]
 
 
-class Store(AdminStore, Protocol):
+class Store(AdminStore, PrimitiveStore, Protocol):
     """Jobs, their outcomes, and the workers that run them."""
 
     @property

@@ -38,6 +38,7 @@ from lightwork.store.operations import (
 )
 from lightwork.store.operations.bounds import expiry, queue_limits, slots, unique, waiting
 from lightwork.store.sql_admin import SqlAdmin
+from lightwork.store.sql_primitives import SqlPrimitives
 from lightwork.store.views import (
     ChangedJob,
     Hindrance,
@@ -62,7 +63,7 @@ def open_store(url: str, *, create: bool = True) -> Store:
     return SqlStore(url, create=create)
 
 
-class SqlStore(SqlAdmin):
+class SqlStore(SqlAdmin, SqlPrimitives):
     """Jobs in SQL; see contract.Store for what each method promises."""
 
     @property

@@ -1,8 +1,8 @@
 """Upkeep: what any worker does for the whole store, in bounded batches.
 
 Promote what is due, make the jobs of schedules, unblock what waits with thousands of others, rescue
-what dead workers held, prune what ended long ago, align the database clock. Every worker does all of it,
-at jittered times; the statements are safe in parallel, so no leader is needed.
+what dead workers held, prune what ended long ago, and locks of the dead, align the database clock. Every
+worker does all of it, at jittered times; the statements are safe in parallel, so no leader is needed.
 Each part books its next turn before it works: an error cannot end it.
 """
 
@@ -195,9 +195,12 @@ class Upkeep:
         if pruned == limit:
             self._prune_limit = next_batch(limit, seconds)
             self._prune_at = now + seconds / _PRUNE_SHARE
-        elif self._pruned:
+            return
+        if self._pruned:
             log.info("jobs_pruned jobs=%d", self._pruned)
             self._pruned = 0
+        if primitives := self._store.prune_primitives(limit=_PRUNE_FIRST):
+            log.info("primitives_pruned primitives=%d", primitives)
 
     def _align_clock(self) -> None:
         before, self._wall_ahead = self._wall_ahead, self._store.align_clock()

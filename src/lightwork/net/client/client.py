@@ -248,6 +248,20 @@ class ServerStore:
     check = called(Store.check)
     repair = called(Store.repair)
 
+    # Primitives.
+
+    open_session = called(Store.open_session)
+    renew_session = called(Store.renew_session)
+    end_session = called(Store.end_session)
+    open_primitive = called(Store.open_primitive)
+    ask_primitive = called(Store.ask_primitive)
+    collect_reply = called(Store.collect_reply)
+    withdraw_request = called(Store.withdraw_request)
+    primitives = called(Store.primitives)
+    break_lock = called(Store.break_lock)
+    remove_primitive = called(Store.remove_primitive)
+    prune_primitives = called(Store.prune_primitives)
+
     # Waking.
 
     def changes(self) -> int:

@@ -39,6 +39,8 @@ class Method:
 
 PREFIX: Final = "/v1/store/"
 READERS: Final[tuple[Role, ...]] = ("submit", "work", "view")
+# Of locks, queues and shared values.
+USERS: Final[tuple[Role, ...]] = ("submit", "work")
 
 _LISTED: Final[tuple[Method, ...]] = (
     # Whoever submits sees what becomes of jobs whose ids it knows, and why they wait.
@@ -112,5 +114,17 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("totals", ("view",), is_safe=True),
     Method("stats", ("view",), is_safe=True),
     Method("check", ("view",), is_safe=True),
+    # Primitives: what is asked has a number of its own, by which the store knows it again.
+    Method("open_session", USERS, is_safe=True),
+    Method("renew_session", USERS, is_safe=True, is_urgent=True),
+    Method("end_session", USERS, is_safe=True),
+    Method("open_primitive", USERS, is_safe=True),
+    Method("ask_primitive", USERS, is_safe=True),
+    Method("collect_reply", USERS, is_safe=True),
+    Method("withdraw_request", USERS, is_safe=True),
+    Method("primitives", ("view",), is_safe=True),
+    Method("break_lock", ()),
+    Method("remove_primitive", ()),
+    Method("prune_primitives", ("work",)),
 )
 METHODS: Final[Mapping[str, Method]] = {method.name: method for method in _LISTED}

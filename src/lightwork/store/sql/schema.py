@@ -15,7 +15,7 @@ from lightwork.errors import SchemaMismatch
 from lightwork.store.tables import metadata
 
 # Oldest first; the files of migrations/versions carry the same words.
-REVISIONS: Final = tuple(f"{number:04}" for number in range(1, 16))
+REVISIONS: Final = tuple(f"{number:04}" for number in range(1, 17))
 VERSION_TABLE: Final = "lightwork_version"
 # What stands there while a new store's tables are made, where each statement commits by itself.
 _MAKING: Final = "making"

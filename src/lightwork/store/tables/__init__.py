@@ -13,6 +13,9 @@ from lightwork.store.tables import (
     limits as limits,
 )
 from lightwork.store.tables import (
+    primitives as primitives,
+)
+from lightwork.store.tables import (
     queues as queues,
 )
 from lightwork.store.tables import (

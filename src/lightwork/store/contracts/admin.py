@@ -1,4 +1,4 @@
-"""Admin contract: the part of a store that no job passes through; see contract.py."""
+"""Admin contract: the part of a store that no job passes through; see ../contract.py."""
 
 import uuid
 from collections.abc import Iterable, Sequence
