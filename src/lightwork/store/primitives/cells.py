@@ -1,6 +1,8 @@
 """Cells: what is large of a machine's state, as rows that are read and written one by one.
 
-What a step changes is kept until `write`; so a step that is only looked at writes nothing.
+What a step changes is kept until `write`; so a step that is only looked at writes nothing. A step that
+reads many mostly reads them in the order in which they were made: so the second that is read brings those behind
+it, and each further one that was not brought more of them.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -14,6 +16,8 @@ from lightwork.store.sql.in_lists import padded_chunks
 from lightwork.store.sql.spelling import Spelling
 
 _GONE: Final = None
+# Cells that are read at once: four times as many each time.
+_MOST_READ: Final = 256
 
 
 class RowCells(MutableMapping[bytes, bytes]):
@@ -25,6 +29,7 @@ class RowCells(MutableMapping[bytes, bytes]):
         # What was read, and what it has become; None: no such cell.
         self._read: dict[bytes, bytes | None] = {}
         self._changed: dict[bytes, bytes | None] = {}
+        self._read_at_once = 1
 
     @property
     def is_changed(self) -> bool:
@@ -80,10 +85,22 @@ class RowCells(MutableMapping[bytes, bytes]):
         if rows:
             spelling.execute_many(self._connection, statement, rows)
 
+    def clear(self) -> None:
+        """Take all of them out."""
+        self._changed = dict.fromkeys(list(self), _GONE)
+
     def _stored(self, key: bytes) -> bytes | None:
         if key not in self._read:
-            values = {"b_primitive": self._primitive, "b_hash": digest(key)}
-            self._read[key] = self._connection.scalar(sql.CELL, values)
+            # Whatever the answer brings, this one is known then.
+            self._read[key] = None
+            values = {
+                "b_primitive": self._primitive,
+                "b_hash": digest(key),
+                "b_limit": self._read_at_once,
+            }
+            for found, value in self._connection.execute(sql.CELLS_FROM, values):
+                self._read[found] = value
+            self._read_at_once = min(self._read_at_once * 4, _MOST_READ)
         return self._read[key]
 
     def _there(self) -> set[bytes]:

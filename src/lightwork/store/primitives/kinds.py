@@ -98,12 +98,22 @@ def arguments_of(stored: bytes) -> tuple[Plain, ...]:
         UsageError: The bytes are no list.
     """
     try:
-        found = _plain(_unpack(stored))
+        found = unpacked(stored)
     except msgspec.DecodeError as error:
         raise UsageError(f"arguments of a primitive are msgpack: {error}") from error
     if not isinstance(found, tuple):
         raise UsageError(f"arguments of a primitive are a list, not {type(found).__name__}")
     return found
+
+
+def unpacked(stored: bytes) -> Plain:
+    """Return a plain value as it was packed.
+
+    Raises:
+        msgspec.DecodeError: These are no bytes of one.
+    """
+    value: Plain = _plain(_unpack(stored))
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -194,7 +194,19 @@ ANSWER: Final = (
 
 _HASH: Final = bindparam("b_hash", type_=IdBytes(16))
 _IS_CELL: Final = (_cell.c.primitive == _PRIMITIVE, _cell.c.hash == _HASH)
-CELL: Final = select(_cell.c.value).where(*_IS_CELL)
+# One, and those that were made next; nothing, if there is none of that key.
+_first = primitive_cell.alias("first")
+CELLS_FROM: Final = (
+    select(_cell.c.key, _cell.c.value)
+    .join_from(_first, _cell, _cell.c.primitive == _first.c.primitive)
+    .where(
+        _first.c.primitive == _PRIMITIVE,
+        _first.c.hash == _HASH,
+        _cell.c.number >= _first.c.number,
+    )
+    .order_by(_cell.c.number)
+    .limit(_LIMIT)
+)
 CELLS_THERE: Final = select(_cell.c.hash).where(
     _cell.c.primitive == _PRIMITIVE,
     _cell.c.hash.in_(bindparam("b_hashes", expanding=True, type_=IdBytes(16))),

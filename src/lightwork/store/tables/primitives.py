@@ -50,6 +50,7 @@ primitive_cell = Table(
     UniqueConstraint("primitive", "hash", name="primitive_cell_key"),
     sqlite_autoincrement=True,
 )
+Index("primitive_cell_order", primitive_cell.c.primitive, primitive_cell.c.number)
 primitive_session = Table(
     "primitive_session",
     metadata,

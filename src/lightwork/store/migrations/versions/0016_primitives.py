@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("primitive", "hash", name="primitive_cell_key"),
         sqlite_autoincrement=True,
     )
+    op.create_index("primitive_cell_order", "primitive_cell", ["primitive", "number"])
     op.create_table(
         "primitive_session",
         sa.Column("id", IdBytes(16), primary_key=True),
