@@ -96,8 +96,12 @@ def withdraw(connection: Connection, spelling: Spelling, request: Request) -> Do
     if asked is None or reply.outcome != "waits":
         return Done(reply)
     caller = _caller_of(request)
-    asked.step(Withdraw(caller))
+    if row.has_lost:
+        asked.lose()
     answer = asked.take_answer(caller)
+    if answer is None:
+        asked.step(Withdraw(caller))
+        answer = asked.take_answer(caller)
     reply = IS_WITHDRAWN if answer is None else _answered(answer)
     _note(connection, request, row, reply)
     return Done(reply, asked.save(spelling))

@@ -1,6 +1,8 @@
 """Keeping: primitives are made, listed, taken from their holders, removed and pruned."""
 
+import itertools
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,13 +17,16 @@ from lightwork.store.primitives.kinds import (
     kind_of,
     primitive_id,
 )
-from lightwork.store.primitives.stepping import callers_in, locked
+from lightwork.store.primitives.stepping import locked
 from lightwork.store.sql.in_lists import padded_chunks
 from lightwork.store.sql.rows import AnyRow, instant
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.primitives import primitive
 
 _LONGEST_NAME = 200
+# What states call those who hold something, and those who wait.
+_HOLDING = ("holder", "held", "given", "acting")
+_WAITING = ("waiting", "getters", "putters", "joiners", "line")
 # Whoever takes a lock from its holder from outside; no session has this id.
 _NOBODY = Caller(bytes(16), 0)
 
@@ -75,14 +80,14 @@ def views(
     rows = connection.execute(listed).all()
     states = [_shown(row) for row in rows]
     holders = [_holders(state) for state in states]
-    sessions = _sessions(connection, {caller.session for some in holders for caller in some})
+    sessions = _sessions(connection, set(itertools.chain.from_iterable(holders)))
     return [
         PrimitiveView(
             kind=row.kind,
             name=row.name,
-            holders=tuple(_holder(caller.session, sessions) for caller in some),
+            holders=tuple(_holder(session, sessions) for session in some),
             token=int(getattr(state, "token", 0)),
-            waiting=len(getattr(state, "waiting", ())),
+            waiting=sum(len(getattr(state, name, ())) for name in _WAITING),
             since=None if row.granted_at is None else instant(row.granted_at),
             changed_at=instant(row.changed_at),
         )
@@ -133,9 +138,20 @@ def _shown(row: AnyRow) -> Any:
         return None
 
 
-def _holders(state: Any) -> list[Caller]:
-    found = (getattr(state, name, ()) for name in ("holder", "holders"))
-    return list(dict.fromkeys(caller for value in found for caller in callers_in(value)))
+def _holders(state: Any) -> list[bytes]:
+    """Return the sessions that a state says hold something."""
+    found = (_sessions_in(getattr(state, name, None)) for name in _HOLDING)
+    return list(dict.fromkeys(itertools.chain.from_iterable(found)))
+
+
+def _sessions_in(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Caller):
+        yield value.session
+    elif isinstance(value, bytes):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _sessions_in(one)
 
 
 def _sessions(connection: Connection, sessions: set[bytes]) -> dict[bytes, AnyRow]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from lightwork.errors import StoreError, UsageError
-from lightwork.machines.lock import LockMachine
+from lightwork.machines.kinds import MACHINES
 from lightwork.machines.shapes import Machine, Plain
 
 _pack: Final = msgspec.msgpack.Encoder().encode
@@ -23,7 +23,7 @@ READING: Final = frozenset(
         *(("event", "is_set"), ("event", "wait")),
         ("barrier", "state"),
         *(("queue", "size"), ("queue", "state")),
-        ("value", "get"),
+        *(("value", "get"), ("value", "read")),
         *(("dict", "get"), ("dict", "keys"), ("dict", "items"), ("dict", "len")),
     }
 )
@@ -58,7 +58,7 @@ class Kind:
         return _pack(state)
 
 
-_KINDS: Final[Mapping[str, Kind]] = {machine.kind: Kind(machine) for machine in (LockMachine(),)}
+_KINDS: Final[Mapping[str, Kind]] = {word: Kind(machine) for word, machine in MACHINES.items()}
 
 
 def kind_of(word: str) -> Kind:

@@ -215,11 +215,10 @@ CELL_KEYS: Final = (
     select(_cell.c.key).where(_cell.c.primitive == _PRIMITIVE).order_by(_cell.c.number)
 )
 COUNT_CELLS: Final = select(func.count()).where(_cell.c.primitive == _PRIMITIVE)
-ADD_CELL: Final = insert(_cell).values(
-    primitive=_PRIMITIVE,
-    hash=_HASH,
-    key=bindparam("b_key", type_=Blob),
-    value=bindparam("b_value", type_=Blob),
+# Of a SELECT: only then can many rows be one statement on every database.
+ADD_CELL: Final = insert(_cell).from_select(
+    ["primitive", "hash", "key", "value"],
+    select(_PRIMITIVE, _HASH, bindparam("b_key", type_=Blob), bindparam("b_value", type_=Blob)),
 )
 CHANGE_CELL: Final = update(_cell).where(*_IS_CELL).values(value=bindparam("b_value", type_=Blob))
 DELETE_CELL: Final = delete(_cell).where(*_IS_CELL)

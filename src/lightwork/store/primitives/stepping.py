@@ -4,7 +4,6 @@ What is stepped is written by `save`, all of it, or not at all.
 """
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -125,12 +124,3 @@ def _answer_values(primitive: bytes, answer: Answer) -> dict[str, Any]:
         "b_value": packed(answer.value),
         "b_refused": answer.refused,
     }
-
-
-def callers_in(value: Any) -> Sequence[Caller]:
-    """Return the callers that a part of a state names, in order."""
-    if isinstance(value, Caller):
-        return [value]
-    if isinstance(value, tuple):
-        return [caller for one in value for caller in callers_in(one)]
-    return []
