@@ -34,12 +34,12 @@ def ask(store: Store, request: Request, verb: str, *args: Any) -> Reply:
     return store.ask_primitive(request, verb, msgspec.msgpack.encode(args))
 
 
-def made(store: Store, kind: str, *spec: Any, name: str = "it") -> uuid.UUID:
-    return store.open_primitive(kind, name, msgspec.msgpack.encode(spec))
+def made(store: Store, kind: str, *spec: Any, name: str = "it", is_named: bool = True) -> uuid.UUID:
+    return store.open_primitive(kind, name, msgspec.msgpack.encode(spec), is_named=is_named)
 
 
-def lock(store: Store, name: str = "it") -> uuid.UUID:
-    return made(store, "lock", False, name=name)
+def lock(store: Store, name: str = "it", *, is_named: bool = True) -> uuid.UUID:
+    return made(store, "lock", False, name=name, is_named=is_named)
 
 
 def value(reply: Reply) -> Any:

@@ -292,21 +292,20 @@ def make_old(store: Store) -> None:
 
 def test_unnamed_primitives_that_nobody_uses_are_pruned(store: Store) -> None:
     session = Session(store)
-    names = ["named", "~used", "~unused"]
-    for name in names:
-        session.ask(lock(store, name), "acquire")
+    for name in ("named", "unused", "used"):
+        session.ask(lock(store, name, is_named=name == "named"), "acquire")
     store.end_session(session.id)
     user = Session(store)
-    user.ask(lock(store, "~used"), "acquire")
+    user.ask(lock(store, "used"), "acquire")
     make_old(store)
 
     assert store.prune_primitives() == 1
 
-    assert [view.name for view in store.primitives()] == ["named", "~used"]
+    assert [view.name for view in store.primitives()] == ["named", "used"]
 
 
 def test_one_that_was_changed_today_is_kept(store: Store) -> None:
-    lock(store, "~new")
+    lock(store, "new", is_named=False)
 
     assert store.prune_primitives() == 0
     assert len(store.primitives()) == 1

@@ -36,10 +36,12 @@ class SqlPrimitives(SqlTransactions):
             self._telling(sessions.lose, self._spelling, session_id, place)
         self._write_quietly(sessions.forget_callers, session_id)
 
-    def open_primitive(self, kind: str, name: str, spec: bytes) -> uuid.UUID:
+    def open_primitive(
+        self, kind: str, name: str, spec: bytes, *, is_named: bool = True
+    ) -> uuid.UUID:
         """Make a primitive where there is none; return its id."""
         if not self._read(keeping.is_there, kind, name, spec):
-            self._write_quietly(keeping.make, self._spelling, kind, name, spec)
+            self._write_quietly(keeping.make, self._spelling, kind, name, spec, is_named=is_named)
         return primitive_id(kind, name)
 
     def ask_primitive(self, request: Request, verb: str, args: bytes) -> Reply:

@@ -105,14 +105,16 @@ class PrimitiveStore(Protocol):
     def end_session(self, session_id: uuid.UUID) -> None:
         """End a session: what it holds passes on at once."""
 
-    def open_primitive(self, kind: str, name: str, spec: bytes) -> uuid.UUID:
+    def open_primitive(
+        self, kind: str, name: str, spec: bytes, *, is_named: bool = True
+    ) -> uuid.UUID:
         """Make a primitive where there is none of this kind and name; return its id.
 
         Args:
             kind: Of its machine.
-            name: Up to 200 characters. One that begins with "~" is that of an unnamed primitive, which is
-                forgotten a day after the last session that used it.
+            name: Up to 200 characters.
             spec: What its machine begins with, a tuple as msgpack.
+            is_named: False: the name is chance, so it is forgotten a day after the last session that used it.
 
         Raises:
             UsageError: There is no such kind, or it was made with another spec.

@@ -47,7 +47,15 @@ def is_there(connection: Connection, kind: str, name: str, spec: bytes) -> bool:
     return found is not None
 
 
-def make(connection: Connection, spelling: Spelling, kind: str, name: str, spec: bytes) -> None:
+def make(
+    connection: Connection,
+    spelling: Spelling,
+    kind: str,
+    name: str,
+    spec: bytes,
+    *,
+    is_named: bool,
+) -> None:
     """Make one where there is none; of two who do so at once the second finds the first one's."""
     known = kind_of(kind)
     if not 0 < len(name) <= _LONGEST_NAME:
@@ -58,6 +66,7 @@ def make(connection: Connection, spelling: Spelling, kind: str, name: str, spec:
         "b_id": primitive_id(kind, name).bytes,
         "b_kind": kind,
         "b_name": name,
+        "b_is_named": int(is_named),
         "b_spec": digest(spec),
         "b_state": known.bytes_of(known.machine.begin(arguments_of(spec))),
         "b_version": 0,

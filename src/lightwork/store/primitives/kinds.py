@@ -18,7 +18,7 @@ _unpack: Final = msgspec.msgpack.Decoder().decode
 # What often changes nothing: it is looked at first, which takes no lock.
 READING: Final = frozenset(
     {
-        ("lock", "locked"),
+        *(("lock", "locked"), ("lock", "count")),
         ("semaphore", "value"),
         *(("event", "is_set"), ("event", "wait")),
         ("barrier", "state"),

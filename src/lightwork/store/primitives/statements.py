@@ -126,7 +126,7 @@ REMOVE: Final = (
     delete(primitive).where(primitive.c.id == _PRIMITIVE),
 )
 _IS_UNUSED: Final = (
-    primitive.c.name.like("~%"),
+    primitive.c.is_named == 0,
     primitive.c.changed_at < NOW - DAY_MS,
     ~exists().where(_member.c.primitive == primitive.c.id),
 )

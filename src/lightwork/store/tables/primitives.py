@@ -27,6 +27,8 @@ primitive = Table(
     Column("id", Id, primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("name", String(200), nullable=False),
+    # 0: its name is chance.
+    Column("is_named", Integer, nullable=False),
     # A hash of what it was made with.
     Column("spec", IdBytes(16), nullable=False),
     # msgpack of the machine's state.

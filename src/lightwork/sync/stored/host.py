@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 _NEVER: Final = float("inf")
 _RETRY_SECONDS: Final = 0.1
+# Of those that are known to be there; who asks of more makes sure of them again.
+_MOST_MADE: Final = 10_000
 # Kinds that give something to a session, and verbs that give it back.
 _HOLDING: Final = frozenset({"lock", "semaphore", "condition", "barrier", "queue"})
 _GIVING_BACK: Final = frozenset(
@@ -70,6 +72,10 @@ def open_stored(url: str, *, authkey: bytes | None = None, lease: float = LEASE)
         host.close()
         raise
     return host
+
+
+class Kept:
+    """That something in this process knows an unnamed primitive."""
 
 
 class StoredHost:
@@ -104,6 +110,8 @@ class StoredHost:
         self._next_number = itertools.count(1)
         self._next_request = itertools.count(1)
         self._made: set[Place] = set()
+        # Unnamed ones, as long as anything here knows them.
+        self._unnamed: weakref.WeakValueDictionary[Place, Kept] = weakref.WeakValueDictionary()
         # What threads have used of the session, and of a lost one: they may want to give it back.
         self._used: set[tuple[Place, int]] = set()
         self._lost: set[tuple[Place, int]] = set()
@@ -157,6 +165,12 @@ class StoredHost:
         if reply.refused:
             raise Refusal(reply.refused)
         raise TimeoutError(f"{_name(place)}: no answer to {verb!r} in {timeout:g} s")
+
+    def keep(self, place: Place, *, is_named: bool) -> object:
+        """Return what an unnamed primitive lives with: without it, nobody would know of it any more."""
+        if is_named:
+            return None
+        return self._unnamed.setdefault(place, Kept())
 
     def close(self) -> None:
         """Let go of what this process holds there; idempotent."""
@@ -212,8 +226,13 @@ class StoredHost:
 
     def _make(self, place: Place, session: Session) -> None:
         if place not in self._made:
-            spec = packed(place.spec)
-            self._insist(session, lambda: self._store.open_primitive(place.kind, place.name, spec))
+            spec, is_named = packed(place.spec), place not in self._unnamed
+            self._insist(
+                session,
+                lambda: self._store.open_primitive(place.kind, place.name, spec, is_named=is_named),
+            )
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
             self._made.add(place)
 
     def _send(

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("id", IdBytes(16), primary_key=True),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("is_named", sa.Integer, nullable=False),
         sa.Column("spec", IdBytes(16), nullable=False),
         sa.Column("state", Blob, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
