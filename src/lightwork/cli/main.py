@@ -49,6 +49,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
         "Show the store on one screen; is it healthy?",
     ),
     "queues": ("lightwork.cli.queues:queues", "List queues; pause, resume or purge one."),
+    "locks": ("lightwork.cli.locks:locks", "List locks and shared queues; release a lock."),
     "metrics": ("lightwork.cli.metrics.command:metrics", "Print what Prometheus reads."),
     "schedules": (
         "lightwork.cli.schedules.command:schedules",
