@@ -13,10 +13,32 @@ from lightwork.sync.host import Place
 
 _LISTENER: Final = """
 import os, sys
+import lightwork as lw
+from lightwork.sync import opening
 from lightwork.sync.host import Place, Refusal
 from lightwork.sync.stored.host import open_stored
-host = open_stored(sys.argv[1], lease=float(sys.argv[2]))
+url = sys.argv[1]
+host = open_stored(url, lease=float(sys.argv[2]))
+opening._hosts[url] = host
 LOCK = Place("lock", "it", (False,))
+lock = lw.Lock("table", where=url)
+def value(name):
+    return lw.Value("q", 0, lock=False, name=name, where=url)
+def change(amount, rounds):
+    balance = value("balance")
+    for _ in range(rounds):
+        with lock:
+            balance.value += amount
+        with lock:
+            balance.value -= amount
+    return rounds
+def count(number, rounds):
+    own, total = value(f"of {number}"), value("of all")
+    for _ in range(rounds):
+        with lock:
+            own.value += 1
+            total.value += 1
+    return rounds
 for line in sys.stdin:
     try:
         answer = eval(line)
