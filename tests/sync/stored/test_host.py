@@ -1,6 +1,7 @@
 """What a host in a store promises, on every database and through a server."""
 
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -248,6 +249,29 @@ def test_a_forked_child_has_a_session_of_its_own(open_host: OpenHost) -> None:
 
     assert os.waitpid(pid, 0)[1] == 0
     assert host.ask(LOCK, "release") is None
+
+
+def test_what_runs_on_a_signal_asks_beside_who_waits(open_host: OpenHost, store: Store) -> None:
+    holder, waiter = open_host(), open_host()
+    holder.ask(LOCK, "acquire")
+    heard: list[Plain] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: heard.append(waiter.ask(LOCK, "locked")))
+
+    def hand_over() -> None:
+        wait_until(lambda: waiting(store) == 1, "it waits")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        wait_until(lambda: heard, "the signal is heard")
+        holder.ask(LOCK, "release")
+
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            done = threads.submit(hand_over)
+            assert waiter.ask(LOCK, "acquire", timeout=60.0) == (2, False)
+            done.result(60)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert heard == [True]
 
 
 # Interrupts.

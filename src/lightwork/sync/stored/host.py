@@ -41,8 +41,9 @@ _NEVER: Final = float("inf")
 _RETRY_SECONDS: Final = 0.1
 # Of those that are known to be there; who asks of more makes sure of them again.
 _MOST_MADE: Final = 10_000
-# Kinds that give something to a session, and verbs that give it back.
+# Kinds that give something to a session, verbs by which it gets it, and those that give it back.
 _HOLDING: Final = frozenset({"lock", "semaphore", "condition", "barrier", "queue"})
+_GETTING: Final = frozenset({"acquire", "try", "enlist", "wait", "get", "try_get"})
 _GIVING_BACK: Final = frozenset(
     {
         *(("lock", "release"), ("semaphore", "release")),
@@ -94,6 +95,8 @@ class StoredHost:
         self._where = self._store.safe_url
         # What a forked child has of its parent's, and lets alone.
         self._inherited: list[object] = []
+        # Unnamed ones, as long as anything here knows them.
+        self._unnamed: weakref.WeakValueDictionary[Place, Kept] = weakref.WeakValueDictionary()
         self._be_new()
         _hosts.add(self)
 
@@ -110,10 +113,8 @@ class StoredHost:
         self._next_number = itertools.count(1)
         self._next_request = itertools.count(1)
         self._made: set[Place] = set()
-        # Unnamed ones, as long as anything here knows them.
-        self._unnamed: weakref.WeakValueDictionary[Place, Kept] = weakref.WeakValueDictionary()
-        # What threads have used of the session, and of a lost one: they may want to give it back.
-        self._used: set[tuple[Place, int]] = set()
+        # What threads have got under the session, and under a lost one: they may want to give it back.
+        self._got: set[tuple[Place, int]] = set()
         self._lost: set[tuple[Place, int]] = set()
         # Of threads that were interrupted.
         self._unsettled: set[Line] = set()
@@ -146,12 +147,13 @@ class StoredHost:
         line = self._line()
         asked: list[Asked] = []
         try:
-            with line.lock:
+            with line.asking():
                 self._settle(line)
                 reply = None
                 while reply is None:
                     session = self._session_for(place, verb, line)
-                    asked.append(self._asked(session, line, place, undo))
+                    primitive = primitive_id(place.kind, place.name)
+                    asked.append(Asked(self._request(session, line, primitive), undo))
                     line.unsettled = asked[-1]
                     reply = self._ask_once(session, line, (place, verb, args), deadline)
             # Nothing stands between this and the caller where an interrupt would lose what was granted.
@@ -164,7 +166,7 @@ class StoredHost:
             raise
         if reply.refused:
             raise Refusal(reply.refused)
-        raise TimeoutError(f"{_name(place)}: no answer to {verb!r} in {timeout:g} s")
+        raise TimeoutError(f"{_name(place)}: no answer to {verb!r} in {timeout} s")
 
     def keep(self, place: Place, *, is_named: bool) -> object:
         """Return what an unnamed primitive lives with: without it, nobody would know of it any more."""
@@ -185,13 +187,6 @@ class StoredHost:
             session.end()
 
     # One question.
-
-    def _asked(self, session: Session, line: Line, place: Place, undo: Undo | None) -> Asked:
-        """Return the next request of a thread, which has not been sent."""
-        if place.kind in _HOLDING:
-            self._used.add((place, line.number))
-        request = self._request(session, line, primitive_id(place.kind, place.name))
-        return Asked(request, undo)
 
     def _ask_once(
         self,
@@ -280,8 +275,7 @@ class StoredHost:
         before = self._session
         if before is not None and before.is_trusted():
             return before
-        if self._is_closed:
-            raise StoreError(f"{self._where}: its locks were closed; open them again")
+        self._check_open()
         if self._is_forked:
             self._store, self._is_forked = self._open(), False
         session = Session(self._store, lease=self._lease, on_beat=self._settle_soon)
@@ -297,8 +291,12 @@ class StoredHost:
         with contextlib.suppress(StoreError):
             self._store.end_session(before.id)
         self._past.append(before)
-        self._lost |= self._used
-        self._used = set()
+        self._lost |= self._got
+        self._got = set()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"{self._where}: its locks were closed; open them again")
 
     def _session_for(self, place: Place, verb: str, line: Line) -> Session:
         """Return the session to ask in.
@@ -306,12 +304,20 @@ class StoredHost:
         Raises:
             LockLost: The thread wants to give back what was lost with the last one.
         """
+        self._check_open()
+        before, what = self._session, (place, line.number)
+        # Also where the store is out of reach, so that there can be no other session.
+        is_over = before is not None and not before.is_trusted()
+        was_lost = what in self._lost or (is_over and what in self._got)
+        gives_back = (place.kind, verb) in _GIVING_BACK
+        if was_lost or gives_back:
+            self._lost.discard(what)
+            self._got.discard(what)
+        if was_lost and gives_back:
+            raise _lost_error(place, self._where)
         session = self._living_session()
-        use = (place, line.number)
-        if use in self._lost:
-            self._lost.discard(use)
-            if (place.kind, verb) in _GIVING_BACK:
-                raise _lost_error(place, self._where)
+        if verb in _GETTING and place.kind in _HOLDING:
+            self._got.add(what)
         return session
 
     # What was interrupted.
@@ -319,12 +325,16 @@ class StoredHost:
     def _line(self) -> Line:
         line: Line | None = getattr(self._of_thread, "line", None)
         if line is None:
-            try:
-                number = self._free_numbers.pop()
-            except IndexError:
-                number = next(self._next_number)
-            line = self._of_thread.line = Line(number, self._free_numbers)
-        return line
+            line = self._of_thread.line = self._new_line()
+        # What runs on a signal, in the middle of a question, asks as another.
+        return self._new_line() if line.is_asking else line
+
+    def _new_line(self) -> Line:
+        try:
+            number = self._free_numbers.pop()
+        except IndexError:
+            number = next(self._next_number)
+        return Line(number, self._free_numbers)
 
     def _give_up(self, line: Line) -> None:
         """Take back what a thread has asked and does not wait for: now if that can be done, else later."""
@@ -334,9 +344,8 @@ class StoredHost:
 
     def _settle(self, line: Line) -> None:
         """Take back what a thread has asked, and give back what it was granted."""
-        asked = line.unsettled
-        session = self._session
-        if asked is not None and session is not None and asked.request.session == session.id:
+        asked, session = line.unsettled, self._session
+        if asked is not None and session is not None and _is_in(asked, session):
             reply = self._store.withdraw_request(asked.request)
             if reply.outcome == "answered" and not reply.refused and asked.undo is not None:
                 verb, args = asked.undo(unpacked(reply.value))
@@ -373,6 +382,11 @@ class StoredHost:
         if not self._is_forked:
             self._store.hurry()
         self.close()
+
+
+def _is_in(asked: Asked, session: Session) -> bool:
+    """Whether something may come of what was asked: not where its session is lost."""
+    return asked.request.session == session.id and session.is_trusted()
 
 
 def _name(place: Place) -> str:

@@ -6,7 +6,8 @@ done at once, it is done after one of the next renewals.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lightwork.machines.shapes import Plain
@@ -29,6 +30,7 @@ class Line:
     Attributes:
         number: What the store calls it.
         lock: Held while it asks, or while what it has left is taken back.
+        is_asking: It is in the middle of a question.
         unsettled: What it has asked, until that is known to be answered or taken back.
 
     Args:
@@ -39,8 +41,19 @@ class Line:
         self.number = number
         # Reentrant: a Ctrl-C between its taking and the `with` must not stop its own thread.
         self.lock = threading.RLock()
+        self.is_asking = False
         self.unsettled: Asked | None = None
         self._free = free
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask in the block; nobody else takes anything back meanwhile."""
+        with self.lock:
+            self.is_asking = True
+            try:
+                yield
+            finally:
+                self.is_asking = False
 
     def __del__(self) -> None:
         self._free.append(self.number)
