@@ -225,8 +225,13 @@ def all_routes(tmp_path_factory: pytest.TempPathFactory) -> list[Route]:
 
 
 # Beside "admin", who may ask all. What a role is for is said once more, by somebody who asks differently.
+SHARING = {
+    *("open_session", "renew_session", "end_session", "open_primitive"),
+    *("ask_primitive", "collect_reply", "withdraw_request"),
+}
 MAY: dict[Role, set[str]] = {
     "submit": {
+        *SHARING,
         *("submit", "cancel", "retry"),
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
         "settings",
@@ -237,8 +242,11 @@ MAY: dict[Role, set[str]] = {
         *("lanes", "next_due_in", "schedules", "schedule", "queues", "jobs", "payloads"),
         *("relatives", "attempts", "depths", "history", "totals", "stats", "check"),
         *("news_mark", "new_jobs", "ended_jobs", "ended_attempts"),
+        "primitives",
     },
     "work": {
+        *SHARING,
+        "prune_primitives",
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
         "settings",
         *("register", "renew", "is_draining", "sign_off", "release_others", "publish_tasks"),

@@ -65,6 +65,19 @@ def test_a_ctrl_c_ends_the_wait(start: StartProgram, open_host: OpenHost, store:
     assert store.primitives()[0].waiting == 0
 
 
+def test_who_holds_a_lock_of_a_server_that_stays_away_learns_that_it_has_lost(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as (url, server), closing(Program(url, 2.0)) as holder:
+        assert holder.do(ACQUIRE) == (1, False)
+        server.kill()
+        server.wait(30)
+
+        assert holder.do(RELEASE)[0] == "LockLost"
+        # Nothing can be had where nobody answers.
+        assert holder.do(ACQUIRE)[0] == "StoreUnavailable"
+
+
 def test_a_server_that_is_killed_and_started_again_costs_nobody_a_lock(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, server), closing(open_store(url)) as store:
         port = port_of(url)
