@@ -48,19 +48,27 @@ class Signed:
     def __init__(self, place: Place, authkey: bytes) -> None:
         # msgspec: only for what is in a store.
         from lightwork.codec.payload import Codec  # noqa: PLC0415 - see above
-        from lightwork.codec.signing import Subject  # noqa: PLC0415 - see above
+        from lightwork.codec.plain import NotPlain  # noqa: PLC0415 - see above
+        from lightwork.codec.signing import Subject, missing_key  # noqa: PLC0415 - see above
 
         self._place = place
         named = f"{place.kind} {place.name}"
         self._subject = Subject(UUID(bytes=hashlib.sha256(named.encode()).digest()[:16]), named)
-        self._codec = Codec(authkey=authkey)
+        self._codec, self._not_plain = Codec(authkey=authkey), NotPlain
+        self._missing = missing_key(authkey)
 
     def dump(self, value: object) -> bytes:
         """Return plain data or a signed pickle."""
         try:
             return self._codec.encode_result(self._subject, value)
         except PayloadError as error:
-            raise PayloadError(f"{self._shown}: {error}") from error
+            if not isinstance(error.__cause__, self._not_plain):
+                raise PayloadError(f"{self._shown}: {error}") from error
+            raise PayloadError(
+                f"{self._shown}: {type(value).__qualname__} cannot be stored, or something in it: it is not plain "
+                "data. Pass plain data (numbers, texts, dates, lists, dicts and so on), or set an authkey, with "
+                f"which values travel as signed pickles ({self._missing})"
+            ) from error
 
     def load(self, data: bytes) -> Any:
         """Return the value."""
