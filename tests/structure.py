@@ -102,6 +102,7 @@ LATE_IMPORTS: Final = {
     ("pool/open_pool.py", "_class_of"): "each kind of pool: only the one that is asked for",
     ("executors.py", "_open_dask"): "Dask: an extra",
     ("sync/values.py", "__init__"): "msgspec: only for what is in a store",
+    ("sync/opening.py", "_open"): "each kind of host: only the one that is asked for",
     ("sync/opening.py", "authkey_of"): "keys: only for what is in a store",
     ("sync/opening.py", "_with_password"): "SQLAlchemy: only for the URL of a store",
     ("net/opening.py", "open_store"): "HTTP, TLS and keys: only for the URL of a server",

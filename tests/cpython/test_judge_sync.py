@@ -24,7 +24,9 @@ def find_judge(version: tuple[int, int]) -> str:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("where", "version"), [("threads", THIS), ("threads", NEW)])
+@pytest.mark.parametrize(
+    ("where", "version"), [("threads", THIS), ("threads", NEW), ("processes", THIS)]
+)
 def test_the_standard_library_finds_no_fault_in_locks_and_queues(
     where: str, version: tuple[int, int]
 ) -> None:

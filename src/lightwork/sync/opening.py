@@ -2,8 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
-from importlib import import_module
 from typing import Final
 
 from lightwork.errors import UsageError
@@ -59,15 +57,18 @@ def authkey_of(host: Host) -> bytes:
 def _open(where: str, authkey: bytes | None) -> Host:
     if where == "processes":
         # Sockets and a process: only for who shares with other processes.
-        return _by_name("lightwork.sync.broker.client", "open_broker")()
+        from lightwork.sync.broker.client import open_broker  # noqa: PLC0415 - see above
+
+        return open_broker()
     if "://" not in where:
         raise UsageError(
             f"where={where!r} is no place for locks and queues; expected 'threads', 'processes', the URL "
             "of a store (sqlite:///path/to/file.db) or of a server (http://HOST:PORT)"
         )
     # SQLAlchemy, or HTTP: only for the URL of a store.
-    url = _with_password(where) if _HIDDEN in where else where
-    return _by_name("lightwork.sync.stored.host", "open_stored")(url, authkey=authkey)
+    from lightwork.sync.stored.host import open_stored  # noqa: PLC0415 - see above
+
+    return open_stored(_with_password(where) if _HIDDEN in where else where, authkey=authkey)
 
 
 def _with_password(where: str) -> str:
@@ -82,8 +83,3 @@ def _with_password(where: str) -> str:
         f"{where} came without its password, which is never pickled; open it in this process first (any lock "
         "or queue with where=URL does), or set LIGHTWORK_URL to the whole URL"
     )
-
-
-def _by_name(module: str, function: str) -> Callable[..., Host]:
-    found: Callable[..., Host] = getattr(import_module(module), function)
-    return found
