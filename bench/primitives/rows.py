@@ -113,6 +113,11 @@ def _take_and_keep(line: Connection, lock: Any) -> None:
     time.sleep(_PATIENCE)
 
 
+def start(side: Any, work: Work) -> float:
+    """Return milliseconds from nothing to the first answer of a broker, in the median."""
+    return statistics.median(float(side.start()) for _ in range(work.kills)) * 1e3
+
+
 def stream(side: Side, work: Work) -> float:
     """Put one by one in one process, get one by one in another; items a second."""
     queue = side.queue()
@@ -191,6 +196,7 @@ ROWS: Final[Sequence[Row]] = (
     Row("free", Figure("Lock, free: acquire, release", "us", more_is_better=False), free),
     Row("hand-off", Figure("Lock, hand-off", "us", more_is_better=False), hand_off),
     Row("killed", Figure("Lock, after kill -9 of its holder", "ms", more_is_better=False), killed),
+    Row("start", Figure("Broker, started and asked", "ms", more_is_better=False), start),
     Row("slot", Figure("Semaphore: acquire, release", "us", more_is_better=False), slot),
     Row("stream", Figure("Queue, one by one", "items/s"), stream),
     Row("back", Figure("Queue, there and back", "us", more_is_better=False), back),

@@ -2,12 +2,20 @@
 
 import importlib.util
 import multiprocessing
+import os
+import signal
+import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from multiprocessing.managers import SyncManager
+from pathlib import Path
 from queue import Empty
 from typing import Any, Final
 
 import lightwork as lw
+from lightwork.sync.broker.protocol import LOCK
+from lightwork.sync.broker.shortcuts import ArenaBroker
+from lightwork.sync.host import Place
 
 # Forked where it is measured: what is shared is inherited, and no start is part of a figure.
 CONTEXT: Final = multiprocessing.get_context("fork")
@@ -56,10 +64,22 @@ class Lightwork(Side):
     """The broker, and the arena for locks."""
 
     library = "lightwork"
-    does = LOCKS | QUEUES | {"killed", "slot"}
+    does = LOCKS | QUEUES | {"killed", "start", "slot"}
 
     def lock(self) -> Any:
         return lw.Lock()
+
+    def start(self) -> float:
+        """Return how long a broker takes to start and to answer; seconds."""
+        with tempfile.TemporaryDirectory() as folder:
+            broker = ArenaBroker(f"{folder}/run")
+            began = time.monotonic()
+            broker.ask(Place("event", "any", ()), "is_set")
+            took = time.monotonic() - began
+            broker.close()
+            os.close(broker._folder)
+            os.kill(int(Path(folder, "run", LOCK).read_text()), signal.SIGKILL)
+        return took
 
     def semaphore(self) -> Any:
         """Return what is always asked of the broker."""

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -271,3 +273,24 @@ def test_what_a_process_holds_is_let_go_when_it_says_so(
     program.do("host.close()")
 
     assert host.ask(LOCK, "acquire", timeout=30) == (2, True)
+
+
+def test_the_broker_imports_little_so_that_it_starts_at_once() -> None:
+    heavy = (
+        "sqlalchemy",
+        "asyncio",
+        "concurrent",
+        "logging",
+        "multiprocessing",
+        "pathlib",
+        "pickle",
+    )
+    code = (
+        f"import sys, lightwork.sync.broker.main; print([n for n in {heavy} if n in sys.modules])"
+    )
+    # Without `site`, as it is started: what that imports is not the broker's.
+    program = f"import sys; sys.path[:] = {sys.path!r}; {code}"
+
+    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, check=True)
+
+    assert done.stdout == b"[]\n"
