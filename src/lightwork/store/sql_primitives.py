@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from lightwork.store.contracts.primitives import PrimitiveView, Reply, Request, SessionInfo
 from lightwork.store.primitives import asking, keeping, sessions
 from lightwork.store.primitives.asking import Done
-from lightwork.store.primitives.kinds import READING_VERBS, primitive_id
+from lightwork.store.primitives.kinds import READING_VERBS, check_size, primitive_id
 from lightwork.store.sql_transactions import SqlTransactions
 
 P = ParamSpec("P")
@@ -41,6 +41,7 @@ class SqlPrimitives(SqlTransactions):
     ) -> uuid.UUID:
         """Make a primitive where there is none; return its id."""
         if not self._read(keeping.is_there, kind, name, spec):
+            check_size(spec, self.database.largest_value, "was given")
             self._write_quietly(keeping.make, self._spelling, kind, name, spec, is_named=is_named)
         return primitive_id(kind, name)
 
@@ -49,7 +50,15 @@ class SqlPrimitives(SqlTransactions):
         seen = self._read(asking.look, request, verb, args) if verb in READING_VERBS else None
         if seen is not None:
             return seen
-        return self._told(self._write_quietly(asking.ask, self._spelling, request, verb, args))
+        return self._told(
+            self._write_quietly(
+                asking.ask,
+                self._spelling,
+                request,
+                (verb, args),
+                largest=self.database.largest_value,
+            )
+        )
 
     def collect_reply(self, request: Request) -> Reply:
         """Return what has become of a request."""

@@ -118,6 +118,7 @@ class PrimitiveStore(Protocol):
 
         Raises:
             UsageError: There is no such kind, or it was made with another spec.
+            PayloadError: The spec is larger than the store's `largest_value`.
         """
 
     def ask_primitive(self, request: Request, verb: str, args: bytes) -> Reply:
@@ -130,6 +131,7 @@ class PrimitiveStore(Protocol):
 
         Raises:
             UsageError: The machine knows no such verb.
+            PayloadError: The arguments or the answer are larger than the store's `largest_value`.
         """
 
     def collect_reply(self, request: Request) -> Reply:

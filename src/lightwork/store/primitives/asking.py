@@ -13,7 +13,7 @@ from lightwork.errors import UsageError
 from lightwork.machines.shapes import Answer, Ask, Caller, Withdraw
 from lightwork.store.contracts.primitives import Reply, Request
 from lightwork.store.primitives import statements as sql
-from lightwork.store.primitives.kinds import READING, arguments_of, packed
+from lightwork.store.primitives.kinds import READING, arguments_of, check_size, packed
 from lightwork.store.primitives.stepping import Stepping, locked
 from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql.spelling import Spelling
@@ -47,9 +47,21 @@ def look(connection: Connection, request: Request, verb: str, args: bytes) -> Re
 
 
 def ask(
-    connection: Connection, spelling: Spelling, request: Request, verb: str, args: bytes
+    connection: Connection,
+    spelling: Spelling,
+    request: Request,
+    question: tuple[str, bytes],
+    *,
+    largest: int,
 ) -> Done:
-    """Hand a question in, unless it was handed in before."""
+    """Hand a question in, unless it was handed in before; no value may have more than `largest` bytes.
+
+    Raises:
+        PayloadError: One has; nothing was changed.
+        UsageError: The machine knows no such verb, or the thread waits for another answer.
+    """
+    verb, args = question
+    check_size(args, largest, "was given")
     asked = locked(connection, request.primitive)
     if asked is None:
         return Done(GONE)
@@ -68,6 +80,7 @@ def ask(
     asked.step(Ask(caller, verb, arguments_of(args)))
     answer = asked.take_answer(caller)
     reply = WAITING if answer is None else _answered(answer)
+    check_size(reply.value, largest, "is answered")
     if asked.is_changed and not row.is_member:
         connection.execute(sql.JOIN, _values(request))
     _note(connection, request, row, reply)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lightwork.errors import StoreError, UsageError
+from lightwork.errors import PayloadError, StoreError, UsageError
 from lightwork.machines.kinds import MACHINES
 from lightwork.machines.shapes import Machine, Plain
 
@@ -79,6 +79,21 @@ def primitive_id(kind: str, name: str) -> uuid.UUID:
     """Return the id of the primitive of that kind and name, there or not."""
     text = f"{kind}\0{name}".encode("utf-8", "surrogatepass")
     return uuid.UUID(bytes=digest(text))
+
+
+def check_size(value: bytes, largest: int, what: str) -> None:
+    """Raise unless a database keeps it as one value.
+
+    It may end the connection instead of saying so, and whoever asks would ask again and again.
+
+    Raises:
+        PayloadError: It has more bytes than `largest`.
+    """
+    if len(value) > largest:
+        raise PayloadError(
+            f"{len(value):,} bytes are more than this store keeps as one value ({largest:,}), and so much "
+            f"{what} at once; put and get fewer items at a time, or keep large values elsewhere"
+        )
 
 
 def digest(text: bytes) -> bytes:
