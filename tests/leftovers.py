@@ -7,12 +7,13 @@ has gone on, so what is left is looked at again until it has gone or the time is
 test that leaves nothing is looked at twice and waits for nothing: 0.5 ms.
 
 Shared by the whole run, and therefore no test's: lightwork's fork server with the
-line to it, and the resource tracker that multiprocessing starts once, with its own; and
+line to it, the fork server and the resource tracker that multiprocessing starts once, with theirs; and
 files named `shared`, of executors of a whole folder, which open more of them when they need them.
 """
 
 import contextlib
 import gc
+import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
 import re
@@ -126,13 +127,17 @@ def _shared_descriptors() -> set[int]:
     ours = set() if server is None else {server.control.fileno()}
     sessions = [broker._session for broker in client._brokers.values() if broker._session]
     lines = {line.socket.fileno() for session in sessions for line in session.lines}
-    return ours | lines | {_tracker()._fd}
+    return ours | lines | {_tracker()._fd, _standard_server()._forkserver_alive_fd}
 
 
 def _shared_children() -> set[int]:
     server = launch._server
     ours = set() if server is None else {server.pid}
-    return ours | {_tracker()._pid}
+    return ours | {_tracker()._pid, _standard_server()._forkserver_pid}
+
+
+def _standard_server() -> Any:
+    return multiprocessing.forkserver._forkserver
 
 
 def _tracker() -> Any:

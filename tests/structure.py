@@ -95,6 +95,8 @@ LATE_IMPORTS: Final = {
     ): "the standard library's: only for an error",
     ("pool/wire/spawn_args.py", "dump_inheritance"): "multiprocessing: only for initializers",
     ("pool/wire/spawn_args.py", "_dump"): "multiprocessing: only for initializers",
+    ("multiprocessing/contexts.py", "Pool"): "pools: not for every child that is a process",
+    ("multiprocessing/contexts.py", "Pipe"): "pipes between threads: only for who has any",
     ("pool/link/launch.py", "_interpreter_flags"): "subprocess: only for a Python with options",
     ("pool/open_pool.py", "_open_interpreters"): "only for interpreters",
     ("pool/open_pool.py", "count_slots"): "only for workers",

@@ -62,9 +62,11 @@ def _dump(
     reducers: Mapping[type, Callable[[Any], Any]] | None = None,
 ) -> bytes:
     file = io.BytesIO()
-    pickler = kind(file, 5, buffer_callback=is_part)
+    pickler: Any = kind.__new__(kind)  # type: ignore[call-overload]
     if reducers:
+        # Before it is made: the pickler looks at it then, and never again.
         pickler.dispatch_table = ChainMap(dict(reducers), _Pickler.dispatch_table)
+    pickler.__init__(file, 5, buffer_callback=is_part)
     pickler.dump(value)
     return file.getvalue()
 

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -178,3 +179,17 @@ def test_a_lambda_can_be_a_finalizer(tmp_path: Path) -> None:
 
     assert feature_calls.read(ended) == [ran]
     assert not ran.startswith(f"{os.getpid()}-")
+
+
+def test_a_local_initializer_may_have_captured_a_pipe() -> None:
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+
+    def tell() -> None:
+        theirs.send("begun")
+
+    with ProcessExecutor(1, initializer=tell) as pool:
+        pool.submit(abs, -1).result(WAIT)
+        has_come = ours.poll(WAIT)
+
+    assert has_come
+    assert ours.recv() == "begun"

@@ -79,6 +79,29 @@ def map_calls(
         UsageError: A chunk size above 1 for a coroutine function or for a task with a
             time-out, memory cap or retries; an async generator function; `fn` cannot be called.
     """
+    running = _Map(open_feed(start_call, fn, inputs, options, maps), options, maps)
+    try:
+        running.start()
+        batches = running.batches()
+        # Up to the first yield; a generator that never started could not say that it is dropped.
+        next(batches)
+        # Not one by one through a generator: that took a third of what a tiny item costs.
+        opened = chain.from_iterable(batches)
+        return Results(opened, lambda: running.close(batches), running.open_async, name_of(fn))
+    except BaseException:
+        # Nobody has it: perhaps a Ctrl-C.
+        running.abandon()
+        raise
+
+
+def open_feed(
+    start_call: StartCall,
+    fn: Callable[..., Any],
+    inputs: Inputs,
+    options: MapOptions,
+    maps: OpenMaps,
+) -> Feed:
+    """Return what starts the calls of a map, before it has started any; raises as map_calls does."""
     policy, is_async = call_options(fn, "map"), is_coroutine_function(fn)
     if policy.after:
         raise UsageError(
@@ -93,19 +116,7 @@ def map_calls(
         options = replace(options, bundles=False)
     kwargs = dict(options.kwargs or {})
     batcher = Batcher(start_call, fn, policy, is_star=inputs.is_star, kwargs=kwargs)
-    running = _Map(Feed(batcher, inputs, chunksize, options, maps), options, maps)
-    try:
-        running.start()
-        batches = running.batches()
-        # Up to the first yield; a generator that never started could not say that it is dropped.
-        next(batches)
-        # Not one by one through a generator: that took a third of what a tiny item costs.
-        opened = chain.from_iterable(batches)
-        return Results(opened, lambda: running.close(batches), running.open_async, name_of(fn))
-    except BaseException:
-        # Nobody has it: perhaps a Ctrl-C.
-        running.abandon()
-        raise
+    return Feed(batcher, inputs, chunksize, options, maps)
 
 
 class _Map:
