@@ -8,12 +8,22 @@ from local.report import OURS, Line, Report
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound on one figure: on its value, or (`against`) on how many times better it is."""
+    """A bound on one figure of a side: on its value, or (`against`) on how many times better it is."""
 
     figure: str
     bound: float
     against: str = ""
+    side: str = OURS
 
+
+# What a program gains, or at least does not lose, that changes one import.
+OUR_POOL = "lw.Pool"
+_ROWS_OF_POOLS = (
+    *("submit and result", "round trip, median", "map of tiny items", "map, chunk size 1"),
+    *("map, chunk size 1, of __main__", "100 MiB array in", "100 MiB array in and out"),
+    *("100 MiB of bytes in", "100 MiB of bytes out"),
+    *("mixed durations, submit", "mixed durations, map"),
+)
 
 # By the names of figures as a run with default sizes has them: with others it is not judged.
 GOALS: Sequence[Goal] = (
@@ -29,6 +39,7 @@ GOALS: Sequence[Goal] = (
     Goal("pool made to first result", 60),
     Goal("private memory of an idle child", 6),
     Goal("system calls per call, loaded", 2),
+    *(Goal(name, 1.0, "Pool", OUR_POOL) for name in _ROWS_OF_POOLS),
 )
 
 
@@ -52,14 +63,15 @@ def judge(report: Report, goals: Sequence[Goal] = GOALS) -> Iterator[Judgement]:
 
 def _judge(goal: Goal, line: Line) -> Judgement | None:
     if goal.against:
-        ratio = line.ratio(OURS, goal.against)
+        ratio = line.ratio(goal.side, goal.against)
         if ratio is None:
             return None
-        text = f"{line.figure.name}, times {goal.against}"
+        whose = "" if goal.side == OURS else f"{goal.side}, "
+        text = f"{whose}{line.figure.name}, times {goal.against}"
         return Judgement(text, f">= {goal.bound:.2f}", f"{ratio:.2f}", ratio >= goal.bound)
-    if OURS not in line.cells:
+    if goal.side not in line.cells:
         return None
-    seen = line.cells[OURS].median
+    seen = line.cells[goal.side].median
     more = line.figure.more_is_better
     return Judgement(
         f"{line.figure.name}, {line.figure.unit}",

@@ -147,6 +147,23 @@ class Pool(Side):
         self.pool.join()
 
 
+class OurPool(Pool):
+    name = "lw.Pool"
+    library = "lightwork"
+    setting = "lightwork.multiprocessing.Pool, defaults"
+    mixed_chunk = None
+
+    @classmethod
+    def load(cls) -> None:
+        import_module("lightwork.multiprocessing.pool")
+
+    def __init__(self, children: int) -> None:
+        from lightwork import multiprocessing
+
+        self.children = children
+        self.pool = multiprocessing.Pool(children)
+
+
 class PPE(_Futures):
     name = "PPE"
     library = "concurrent.futures.process"
@@ -337,5 +354,5 @@ class Dask(Side):
 
 
 SIDES: dict[str, type[Side]] = {
-    side.name: side for side in (Lightwork, Pool, PPE, Loky, Joblib, Mpire, Pebble, Dask)
+    side.name: side for side in (Lightwork, Pool, PPE, OurPool, Loky, Joblib, Mpire, Pebble, Dask)
 }
