@@ -117,6 +117,8 @@ class Lightwork(_Futures):
 
 
 class Pool(Side):
+    # The standard library's, or one with its face.
+    pool: Any
     name = "Pool"
     library = "multiprocessing"
     setting = "multiprocessing.Pool, forkserver"
@@ -140,7 +142,8 @@ class Pool(Side):
         return [call.get() for call in [self.pool.apply_async(fn, (item,)) for item in items]]
 
     def map(self, fn: Callable[[Any], Any], items: range, chunk: int | None) -> Iterable[Any]:
-        return self.pool.map(fn, items, chunksize=chunk)
+        results: Iterable[Any] = self.pool.map(fn, items, chunksize=chunk)
+        return results
 
     def close(self) -> None:
         self.pool.terminate()

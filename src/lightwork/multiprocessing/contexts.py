@@ -9,6 +9,7 @@ A context is one program's choice, said once: a program that takes its names fro
 reach with that one word changed.
 """
 
+import functools
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterable
@@ -162,7 +163,7 @@ def get_context(method: str | None = None, *, authkey: bytes = b"") -> Context:
         UsageError: There is no such context.
     """
     if method is not None and "://" in method:
-        raise NotImplementedError
+        return _of_store(method, authkey)
     if authkey:
         raise UsageError("authkey belongs to the URL of a store or server")
     found = _CONTEXTS.get(method or "processes")
@@ -170,6 +171,14 @@ def get_context(method: str | None = None, *, authkey: bytes = b"") -> Context:
         expected = ", ".join(map(repr, _CONTEXTS))
         raise UsageError(f"expected {expected} or the URL of a store; seen: {method!r}")
     return found
+
+
+@functools.cache
+def _of_store(url: str, authkey: bytes) -> Context:
+    # SQLAlchemy takes half a second to import, and a program without a store never needs it.
+    from lightwork.multiprocessing.job_context import JobContext  # noqa: PLC0415 - see above
+
+    return JobContext(url, authkey=authkey)
 
 
 def _standard(method: str | None) -> Any:

@@ -9,6 +9,7 @@ A pool that is still open when the program ends is terminated, as there.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -111,7 +112,7 @@ class Pool:
     ) -> Any:
         """Return `func(*args, **kwds)`, run by a child."""
         self._check_running()
-        return self._executor.submit(func, *args, **kwds).result()
+        return self._submit(func, args, kwds).result()
 
     def apply_async(
         self,
@@ -131,8 +132,12 @@ class Pool:
             error_callback: Called there with what was raised.
         """
         self._check_running()
-        future = self._executor.submit(func, *args, **kwds)
-        return ApplyResult(future, callback, error_callback)
+        return ApplyResult(self._submit(func, args, kwds), callback, error_callback)
+
+    def _submit(
+        self, func: Callable[..., Any], args: Iterable[Any], kwds: Mapping[str, Any]
+    ) -> Future[Any]:
+        return self._executor.submit(func, *args, **kwds)
 
     # --- all results in one list
 
@@ -237,7 +242,7 @@ class Pool:
         if results in self._lazy:
             self._lazy.remove(results)
         if not self._lazy and self._state == CLOSE:
-            self._executor.shutdown(wait=False)
+            self._end()
 
     # --- its end
 
@@ -246,7 +251,10 @@ class Pool:
         if self._state == RUN:
             self._state = CLOSE
         if not self._lazy:
-            self._executor.shutdown(wait=False)
+            self._end()
+
+    def _end(self) -> None:
+        self._executor.shutdown(wait=False)
 
     def terminate(self) -> None:
         """Take no more, cancel what waits, kill what runs; idempotent.
@@ -271,6 +279,9 @@ class Pool:
             raise ValueError("Pool is still running")
         for results in list(self._lazy):
             results.run_rest()
+        self._wait()
+
+    def _wait(self) -> None:
         self._executor.shutdown(wait=True)
 
     def _check_running(self) -> None:

@@ -76,7 +76,7 @@ class FeedReading:
         take = take_calls if is_star else take_inputs
         inputs = take((items,), is_lazy=False)
         self.is_whole = inputs.is_whole
-        self._source = _Guarded(inputs.items)
+        self._source = Guarded(inputs.items)
         if not inputs.is_whole:
             inputs = inputs._replace(items=iter(self._source))
         maps = executor._maps()
@@ -143,7 +143,7 @@ class FeedReading:
         look()
 
 
-class _Guarded:
+class Guarded:
     """An input whose own error comes behind the results of the items before it."""
 
     def __init__(self, items: Iterable[Any]) -> None:
