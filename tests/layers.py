@@ -76,9 +76,10 @@ LAYERS: Final = (
     Layer("work", ("work/",), "Workers: claim, run, heartbeat, ack; maintenance; supervisor"),
     Layer(
         "face",
-        ("durable/ executors.py", "multiprocessing/", "testing.py"),
+        ("durable/ executors.py", "testing.py"),
         "What a program that uses lightwork holds in its hands",
     ),
+    Layer("names", ("multiprocessing/",), "The same, by the standard library's names"),
     Layer("terminal", ("terminal/",), "What people type and read, the same at every verb"),
     Layer("programs", ("demo/", "parallel/", "tune/"), "Verbs that are programs of their own"),
     Layer("edges", ("cli/", "dashboard/", "contrib/"), "What a person or another library holds"),

@@ -96,7 +96,6 @@ LATE_IMPORTS: Final = {
     ("pool/wire/spawn_args.py", "dump_inheritance"): "multiprocessing: only for initializers",
     ("pool/wire/spawn_args.py", "_dump"): "multiprocessing: only for initializers",
     ("multiprocessing/contexts.py", "Pool"): "pools: not for every child that is a process",
-    ("multiprocessing/contexts.py", "_of_store"): "SQLAlchemy: only for a store",
     ("multiprocessing/contexts.py", "Pipe"): "pipes between threads: only for who has any",
     ("pool/link/launch.py", "_interpreter_flags"): "subprocess: only for a Python with options",
     ("pool/open_pool.py", "_open_interpreters"): "only for interpreters",

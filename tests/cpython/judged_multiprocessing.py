@@ -84,6 +84,15 @@ class Threads(theirs.ThreadsMixin):  # type: ignore[misc]
     active_children = staticmethod(_THREADS.active_children)
     Pool = JudgedThreadPool
     Pipe = staticmethod(_THREADS.Pipe)
+    Queue = staticmethod(_THREADS.Queue)
+    JoinableQueue = staticmethod(_THREADS.JoinableQueue)
+    Lock = staticmethod(_THREADS.Lock)
+    RLock = staticmethod(_THREADS.RLock)
+    Semaphore = staticmethod(_THREADS.Semaphore)
+    BoundedSemaphore = staticmethod(_THREADS.BoundedSemaphore)
+    Condition = staticmethod(_THREADS.Condition)
+    Event = staticmethod(_THREADS.Event)
+    Barrier = staticmethod(_THREADS.Barrier)
 
 
 KINDS: Final = {
@@ -95,7 +104,14 @@ KINDS: Final = {
             *("_TestConnection", "_TestPoll"),
         ),
     ),
-    "threads": (Threads, ("_TestProcess", "_TestPool", "_TestConnection", "_TestPoll")),
+    "threads": (
+        Threads,
+        (
+            *("_TestProcess", "_TestPool", "_TestConnection", "_TestPoll"),
+            *("_TestQueue", "_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent"),
+            "_TestBarrier",
+        ),
+    ),
 }
 
 

@@ -15,7 +15,13 @@ PARTS = {
         ("_TestPool", "_TestPoolWorkerErrors", "_TestPoolWorkerLifetime"),
         ("_TestConnection", "_TestPoll"),
     ),
-    "threads": ((),),
+    "threads": (
+        ("_TestProcess", "_TestPool", "_TestConnection", "_TestPoll"),
+        (
+            *("_TestQueue", "_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent"),
+            "_TestBarrier",
+        ),
+    ),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import lightwork as lw
 from lightwork import multiprocessing as mp
-from lightwork.multiprocessing.job_context import JobContext
+from lightwork.multiprocessing.jobs.context import JobContext
 from lightwork.net.server.app import App
 from lightwork.store.sqlstore import open_store
 from net.served import served
@@ -23,7 +23,13 @@ from waiting import wait_until
 pytestmark = pytest.mark.process
 
 WAIT = 30
-TASKS = [mp_tasks.square, mp_tasks.odd_fails, mp_tasks.leave, mp_tasks.note_and_wait, mp_tasks.die]
+TASKS: list[lw.Task[..., Any]] = [
+    mp_tasks.square,
+    mp_tasks.odd_fails,
+    mp_tasks.leave,
+    mp_tasks.note_and_wait,
+    mp_tasks.die,
+]
 
 
 @pytest.fixture
@@ -100,7 +106,8 @@ def test_an_exit_code_says_how_a_job_has_ended(
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize(
     # Who is asked and returns has ended well, as a process that handles SIGTERM.
-    ("end", "exitcode"), [("terminate", 0), ("kill", -signal.SIGKILL)]
+    ("end", "exitcode"),
+    [("terminate", 0), ("kill", -signal.SIGKILL)],
 )
 def test_a_job_that_runs_is_ended(context: Any, tmp_path: Path, end: str, exitcode: int) -> None:
     child = started(context, mp_tasks.note_and_wait, str(tmp_path / "runs"))

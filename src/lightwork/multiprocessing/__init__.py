@@ -22,9 +22,23 @@ from lightwork.multiprocessing.timeouts import TimeoutError  # noqa: A004 - as t
 
 _default = ProcessContext()
 
+Array = _default.Array
+Barrier = _default.Barrier
+BoundedSemaphore = _default.BoundedSemaphore
+Condition = _default.Condition
+Event = _default.Event
+JoinableQueue = _default.JoinableQueue
+Lock = _default.Lock
+Manager = _default.Manager
 Pipe = _default.Pipe
 Pool = _default.Pool
+Queue = _default.Queue
+RLock = _default.RLock
+RawArray = _default.RawArray
+RawValue = _default.RawValue
+Semaphore = _default.Semaphore
 SimpleQueue = _default.SimpleQueue
+Value = _default.Value
 cpu_count = _default.cpu_count
 freeze_support = _default.freeze_support
 get_all_start_methods = _default.get_all_start_methods
@@ -32,15 +46,29 @@ get_start_method = _default.get_start_method
 set_start_method = _default.set_start_method
 
 __all__ = [
+    "Array",
     "AuthenticationError",
+    "Barrier",
+    "BoundedSemaphore",
     "BufferTooShort",
+    "Condition",
     "Context",
+    "Event",
+    "JoinableQueue",
+    "Lock",
+    "Manager",
     "Pipe",
     "Pool",
     "Process",
     "ProcessError",
+    "Queue",
+    "RLock",
+    "RawArray",
+    "RawValue",
+    "Semaphore",
     "SimpleQueue",
     "TimeoutError",
+    "Value",
     "active_children",
     "cpu_count",
     "current_process",

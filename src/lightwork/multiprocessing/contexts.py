@@ -9,14 +9,18 @@ A context is one program's choice, said once: a program that takes its names fro
 reach with that one word changed.
 """
 
+import abc
 import functools
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from lightwork.errors import UsageError
 from lightwork.multiprocessing import start_methods, thread_process
+from lightwork.multiprocessing.manager import Manager, ThreadManager
+from lightwork.multiprocessing.primitives import Primitives
 from lightwork.multiprocessing.process import OF_METHOD, Process
 from lightwork.multiprocessing.timeouts import TimeoutError as NotInTime
 from lightwork.pool.executor.cpus import usable_cpus
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from lightwork.multiprocessing.pool import Pool
 
 
-class Context:
+class Context(Primitives, abc.ABC):
     """What every context has; see `multiprocessing.get_context`."""
 
     __module__ = "lightwork.multiprocessing"
@@ -35,8 +39,25 @@ class Context:
     AuthenticationError = multiprocessing.AuthenticationError
     BufferTooShort = multiprocessing.BufferTooShort
 
-    # What opens its primitives: "processes", "threads" or a URL.
-    where: str
+    # The class of its processes, which a program may derive from.
+    Process: type[Any]
+
+    @abc.abstractmethod
+    def Pool(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+    ) -> "Pool":
+        """Return a pool; see Pool, ThreadPool and JobPool."""
+
+    @abc.abstractmethod
+    def Manager(self) -> Any:
+        """Return a manager."""
+
+    def close(self) -> None:
+        """Let go of the store of a URL; other contexts have nothing to let go of. Idempotent."""
 
     @staticmethod
     def cpu_count() -> int:
@@ -44,7 +65,7 @@ class Context:
         return usable_cpus()
 
     @staticmethod
-    def Pipe(duplex: bool = True) -> tuple[Any, Any]:  # noqa: FBT001, FBT002, N802 - as there
+    def Pipe(duplex: bool = True) -> tuple[Any, Any]:
         """Return the two ends of the standard library's pipe."""
         return multiprocessing.Pipe(duplex)
 
@@ -74,12 +95,12 @@ class ProcessContext(Context):
         self._method = method
         self.Process: type[Process] = OF_METHOD[method] if method else Process
 
-    def get_start_method(self, allow_none: bool = False) -> str | None:  # noqa: FBT001, FBT002 - as there
+    def get_start_method(self, allow_none: bool = False) -> str | None:
         """Return how processes are made: "forkserver", "spawn" or "fork"."""
         chosen = self._method or start_methods.chosen()
         return chosen if chosen or allow_none else start_methods.DEFAULT
 
-    def set_start_method(self, method: str | None, force: bool = False) -> None:  # noqa: FBT001, FBT002 - as there
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
         """Say once how processes are made from here on, also by those.
 
         Raises:
@@ -101,7 +122,7 @@ class ProcessContext(Context):
     def freeze_support() -> None:
         """Do nothing: only a frozen program of another system than Linux needs it."""
 
-    def Pool(  # noqa: N802 - as there
+    def Pool(
         self,
         processes: int | None = None,
         initializer: Callable[..., object] | None = None,
@@ -114,9 +135,17 @@ class ProcessContext(Context):
 
         return Pool(processes, initializer, initargs, maxtasksperchild)
 
-    def SimpleQueue(self) -> Any:  # noqa: N802 - as there
-        """Return the standard library's simple queue."""
-        return _standard(self._method).SimpleQueue()
+    def Manager(self) -> Any:
+        """Return the standard library's manager, whose objects live in a process of their own."""
+        return self._standard().Manager()
+
+    RawValue = staticmethod(multiprocessing.RawValue)
+    RawArray = staticmethod(multiprocessing.RawArray)
+
+    def _standard(self) -> Any:
+        # Of a start method whose objects have names: those of `fork` cannot be sent anywhere.
+        is_spawn = self.get_start_method() == "spawn"
+        return multiprocessing.get_context("spawn" if is_spawn else "forkserver")
 
 
 class ThreadContext(Context):
@@ -131,14 +160,14 @@ class ThreadContext(Context):
     active_children = staticmethod(thread_process.active_children)
 
     @staticmethod
-    def Pipe(duplex: bool = True) -> tuple[Any, Any]:  # noqa: FBT001, FBT002, N802 - as there
+    def Pipe(duplex: bool = True) -> tuple[Any, Any]:
         """Return the two ends of the standard library's pipe between threads: nothing is copied."""
         from multiprocessing.dummy import Pipe  # noqa: PLC0415 - most programs have no such pipe
 
         ends: tuple[Any, Any] = Pipe(duplex)
         return ends
 
-    def Pool(  # noqa: N802 - as there
+    def Pool(
         self,
         processes: int | None = None,
         initializer: Callable[..., object] | None = None,
@@ -149,6 +178,10 @@ class ThreadContext(Context):
         from lightwork.multiprocessing.pool import ThreadPool  # noqa: PLC0415 - as above
 
         return ThreadPool(processes, initializer, initargs)
+
+    def Manager(self) -> Manager:
+        """Return what makes plain lists and dicts, which threads share as they are."""
+        return ThreadManager(self)
 
 
 def get_context(method: str | None = None, *, authkey: bytes = b"") -> Context:
@@ -176,14 +209,10 @@ def get_context(method: str | None = None, *, authkey: bytes = b"") -> Context:
 @functools.cache
 def _of_store(url: str, authkey: bytes) -> Context:
     # SQLAlchemy takes half a second to import, and a program without a store never needs it.
-    from lightwork.multiprocessing.job_context import JobContext  # noqa: PLC0415 - see above
-
-    return JobContext(url, authkey=authkey)
-
-
-def _standard(method: str | None) -> Any:
-    # Of a start method whose objects have names: those of `fork` cannot be sent anywhere.
-    return multiprocessing.get_context(method if method == "spawn" else "forkserver")
+    opened: Context = import_module("lightwork.multiprocessing.jobs.context").JobContext(
+        url, authkey=authkey
+    )
+    return opened
 
 
 _CONTEXTS: Final[dict[str, Context]] = {

@@ -28,7 +28,7 @@ class Process(process.BaseProcess):
     _start_method: ClassVar[str | None] = None
 
     @staticmethod
-    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - the standard library's hook
+    def _Popen(process_obj: Any) -> Any:
         method = process_obj._method or start_methods.chosen() or start_methods.DEFAULT
         return start_methods.launch(process_obj, method)
 

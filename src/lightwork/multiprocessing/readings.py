@@ -1,7 +1,7 @@
 """Readings: the results of one map as they come, batch by batch, for whoever has asked a pool for it.
 
 A pool of this machine reads a Feed (pool/map), a pool on workers elsewhere the futures of jobs
-(job_reading.py). Neither has a thread: calls are started by whoever has ended one, or reads.
+(jobs/reading.py). Neither has a thread: calls are started by whoever has ended one, or reads.
 """
 
 import queue

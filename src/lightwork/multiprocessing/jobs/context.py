@@ -5,9 +5,12 @@ from typing import Any
 
 from lightwork.errors import UsageError
 from lightwork.multiprocessing.contexts import Context
-from lightwork.multiprocessing.job_pool import JobPool
-from lightwork.multiprocessing.job_process import JobProcess, Submitter
+from lightwork.multiprocessing.jobs.pool import JobPool
+from lightwork.multiprocessing.jobs.process import JobProcess, Submitter
+from lightwork.multiprocessing.manager import JobManager, Manager
 from lightwork.net.keys.finding import find_authkey
+from lightwork.sync.host import Host
+from lightwork.sync.opening import open_host
 
 
 class JobContext(Context):
@@ -35,7 +38,7 @@ class JobContext(Context):
             one for one in list(self._submitter.started) if not one._is_closed and one.is_alive()
         ]
 
-    def Pool(  # noqa: N802 - as there
+    def Pool(
         self,
         processes: int | None = None,
         initializer: Callable[..., object] | None = None,
@@ -54,6 +57,13 @@ class JobContext(Context):
                 "theirs (`lightwork worker`)"
             )
         return JobPool(self.where, processes, authkey=self._authkey)
+
+    def Manager(self) -> Manager:
+        """Return what makes dicts and queues that are kept in the store."""
+        return JobManager(self)
+
+    def _host(self) -> Host:
+        return open_host(self.where, authkey=self._authkey or None)
 
     def close(self) -> None:
         """Let go of the store; processes that were started go on. Idempotent."""

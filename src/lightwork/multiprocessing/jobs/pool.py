@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobCancelled, UsageError
-from lightwork.multiprocessing.job_reading import JobReading
+from lightwork.multiprocessing.jobs.reading import JobReading
 from lightwork.multiprocessing.pool import Pool
 from lightwork.multiprocessing.readings import Reading
 from lightwork.pool.executor.executor import Executor
