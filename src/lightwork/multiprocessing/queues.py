@@ -1,6 +1,7 @@
 """Queues: those of lightwork, with the few verbs more that the standard library's queues of processes have.
 
 There is no thread behind them that could lose anything: what `put` has returned from is in.
+Their public names are functions of contexts, so that as classes they travel by the names that they have here.
 """
 
 from collections.abc import Iterable
@@ -13,8 +14,6 @@ T = TypeVar("T")
 
 class Queue(queue.JoinableQueue[T]):
     """A queue as `multiprocessing.Queue`, and `lightwork.Queue` in all else."""
-
-    __module__ = "lightwork.multiprocessing"
 
     # Of this object: others go on to use the queue.
     _is_closed = False
@@ -58,9 +57,6 @@ class Queue(queue.JoinableQueue[T]):
 
 class JoinableQueue(Queue[T]):
     """The same, as `multiprocessing.JoinableQueue`."""
-
-    __module__ = "lightwork.multiprocessing"
-
 
 class SimpleQueue(Queue[T]):
     """The same, as `multiprocessing.SimpleQueue`."""
