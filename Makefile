@@ -58,8 +58,9 @@ bench-sync: $(VENV)/.peers-sync ## measure locks and queues between processes be
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 	@$(BIN)/python docs/build.py
 
-judges: $(VENV)/.judges ## let the tests of loky, pebble, dask and others judge lightwork (ARGS="loky")
+judges: $(VENV)/.judges $(VENV)/.test ## let the tests of loky, pebble, dask and others judge lightwork (ARGS="loky")
 	@$(BIN)/python tests/judges/run.py $(ARGS)
+	@$(if $(ARGS),,LIGHTWORK_JUDGES=all $(BIN)/python -m pytest tests/cpython/test_judge_multiprocessing.py)
 
 soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), repeat the chaos tests SOAK_ROUNDS times (20)
 	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/process/test_process_fuzz.py

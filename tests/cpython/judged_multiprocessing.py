@@ -8,48 +8,42 @@ its place.
 import multiprocessing
 import multiprocessing.pool
 import unittest
+from contextlib import suppress
 from typing import Any, Final
 
+from private_names import JudgedPool, JudgedThreadPool
 from test import _test_multiprocessing as theirs  # type: ignore[import-not-found, unused-ignore]
 
 import lightwork.multiprocessing as ours
-from lightwork.multiprocessing.pool import Pool, ThreadPool
+from lightwork.sync.condition import Condition
 
 _THREADS: Any = ours.get_context("threads")
-_STANDARD = multiprocessing.get_context("forkserver")
+# What is compiled of the packages that the broker needs is of one Python; on others the tests of processes
+# and pools have the standard library's queues and events.
+HAS_BROKER = False
+with suppress(ImportError):
+    import lightwork.sync.broker.client  # noqa: F401 - whether it can be
+
+    HAS_BROKER = True
+_FOR_PROCESSES: Any = ours if HAS_BROKER else multiprocessing.get_context("forkserver")
 
 
-class Child:
-    """What the tests ask of a process of a pool."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def is_alive(self) -> bool:
-        """Whether it was there a moment ago."""
-        return True
+def judged_condition(*args: Any) -> Any:
+    """Return a condition that says, in the tests' own way, that it does not count who sleeps."""
+    made: Any = ours.Condition(*args)
+    made.__class__ = JudgedCondition
+    return made
 
 
-class JudgedPool(Pool):
-    """Pool with the private names of the standard library's."""
+class JudgedCondition(Condition):
+    """Condition with a private name of the standard library's, which it has not."""
 
-    @property
-    def _pool(self) -> list[Child]:
-        self._repopulate_pool()
-        executor: Any = self._executor
-        return [Child(child.pid) for child in executor._pool._children]
-
-    def _repopulate_pool(self) -> None:
-        """Start what is missing; ours come with the first calls."""
-        self._executor.start()
-
-
-class JudgedThreadPool(ThreadPool):
-    """The same for threads."""
+    # Its public name is another's.
+    __module__ = __name__
 
     @property
-    def _pool(self) -> list[None]:
-        return [None] * self._processes
+    def _sleeping_count(self) -> None:
+        raise NotImplementedError
 
 
 class OurMultiprocessing:
@@ -72,8 +66,17 @@ class Processes(theirs.ProcessesMixin):  # type: ignore[misc]
     active_children = staticmethod(ours.active_children)
     Pool = JudgedPool
     Pipe = staticmethod(ours.Pipe)
-    Queue = staticmethod(_STANDARD.Queue)
-    Event = staticmethod(_STANDARD.Event)
+    Queue = staticmethod(_FOR_PROCESSES.Queue)
+    Event = staticmethod(_FOR_PROCESSES.Event)
+    JoinableQueue = staticmethod(ours.JoinableQueue)
+    Lock = staticmethod(ours.Lock)
+    RLock = staticmethod(ours.RLock)
+    Semaphore = staticmethod(ours.Semaphore)
+    BoundedSemaphore = staticmethod(ours.BoundedSemaphore)
+    Condition = staticmethod(judged_condition)
+    Barrier = staticmethod(ours.Barrier)
+    Value = staticmethod(ours.Value)
+    Array = staticmethod(ours.Array)
 
 
 class Threads(theirs.ThreadsMixin):  # type: ignore[misc]
@@ -95,6 +98,15 @@ class Threads(theirs.ThreadsMixin):  # type: ignore[misc]
     Barrier = staticmethod(_THREADS.Barrier)
 
 
+class Managers(theirs.ManagerMixin):  # type: ignore[misc]
+    """What tests of managers use: their managers, our processes."""
+
+    Process = ours.Process
+
+
+_PRIMITIVES: Final = (
+    *("_TestQueue", "_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent", "_TestBarrier"),
+)
 KINDS: Final = {
     "processes": (
         Processes,
@@ -102,16 +114,14 @@ KINDS: Final = {
             *("_TestProcess", "_TestSubclassingProcess"),
             *("_TestPool", "_TestPoolWorkerErrors", "_TestPoolWorkerLifetime"),
             *("_TestConnection", "_TestPoll"),
+            *((*_PRIMITIVES, "_TestValue", "_TestArray") if HAS_BROKER else ()),
         ),
     ),
     "threads": (
         Threads,
-        (
-            *("_TestProcess", "_TestPool", "_TestConnection", "_TestPoll"),
-            *("_TestQueue", "_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent"),
-            "_TestBarrier",
-        ),
+        ("_TestProcess", "_TestPool", "_TestConnection", "_TestPoll", *_PRIMITIVES),
     ),
+    "managers": (Managers, ("_TestMyManager", "_TestRemoteManager", "_TestManagerRestart")),
 }
 
 

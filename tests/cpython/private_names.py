@@ -1,9 +1,10 @@
-"""The private names of the standard library's process pool, which tests of others look at."""
+"""The private names of the standard library's pools, which tests of others look at."""
 
 import multiprocessing
 import threading
 from typing import Any
 
+from lightwork.multiprocessing.pool import Pool, ThreadPool
 from lightwork.pool.link.child_state import ChildState
 from lightwork.pool.process.executor import ProcessExecutor
 
@@ -16,6 +17,10 @@ class Child:
 
     def join(self) -> None:
         """Children have ended when shutdown returns, or the dispatcher has ended."""
+
+    def is_alive(self) -> bool:
+        """Whether it was there a moment ago."""
+        return True
 
 
 class NoQueue:
@@ -51,3 +56,25 @@ class JudgedProcessExecutor(ProcessExecutor):
     @property
     def _call_queue(self) -> NoQueue:
         return NoQueue()
+
+
+class JudgedPool(Pool):
+    """Pool with the private names of the standard library's."""
+
+    @property
+    def _pool(self) -> list[Child]:
+        self._repopulate_pool()
+        executor: Any = self._executor
+        return [Child(child.pid) for child in executor._pool._children]
+
+    def _repopulate_pool(self) -> None:
+        """Start what is missing; ours come with the first calls."""
+        self._executor.start()
+
+
+class JudgedThreadPool(ThreadPool):
+    """The same for threads."""
+
+    @property
+    def _pool(self) -> list[None]:
+        return [None] * self._processes

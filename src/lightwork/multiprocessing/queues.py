@@ -58,6 +58,7 @@ class Queue(queue.JoinableQueue[T]):
 class JoinableQueue(Queue[T]):
     """The same, as `multiprocessing.JoinableQueue`."""
 
+
 class SimpleQueue(Queue[T]):
     """The same, as `multiprocessing.SimpleQueue`."""
 
