@@ -1,5 +1,6 @@
 """The primitives of a context: lightwork's own, at its reach."""
 
+import time
 from typing import Any
 
 import pytest
@@ -23,9 +24,9 @@ KINDS = {
 }
 
 
-@pytest.fixture
-def context() -> Any:
-    return mp.get_context("threads")
+@pytest.fixture(params=["threads", "processes"])
+def context(request: pytest.FixtureRequest) -> Any:
+    return mp.get_context(request.param)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +34,7 @@ def test_a_primitive_lives_where_its_context_says(context: Any, kind: str) -> No
     made = getattr(context, kind)(*KINDS[kind])
 
     assert isinstance(made, getattr(lw, kind.replace("SimpleQueue", "Queue")))
-    assert made.where == "threads"
+    assert made.where == context.where
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,7 +59,8 @@ def test_a_queue_that_was_closed_here_is_used_no_more_here(context: Any, kind: s
     assert other.get() == 1
 
 
-def test_a_balance_that_threads_change_is_right_at_the_end(context: Any) -> None:
+@pytest.mark.process
+def test_a_balance_that_many_change_is_right_at_the_end(context: Any) -> None:
     balance, lock = context.Value("i", 0), context.Lock()
 
     def change(amount: int) -> None:
@@ -77,8 +79,8 @@ def test_a_balance_that_threads_change_is_right_at_the_end(context: Any) -> None
     assert balance.value == 0
 
 
-def test_the_manager_of_threads_makes_plain_objects(context: Any) -> None:
-    with context.Manager() as manager:
+def test_the_manager_of_threads_makes_plain_objects() -> None:
+    with mp.get_context("threads").Manager() as manager:
         assert manager.list([1]) == [1]
         assert manager.dict(a=1) == {"a": 1}
         assert manager.Namespace(x=1).x == 1
@@ -98,3 +100,26 @@ def test_the_manager_of_processes_is_the_standard_librarys() -> None:
         child.join()
 
         assert dict(shared) == {"a": 1, "b": 2}
+
+
+@pytest.mark.process
+def test_a_child_that_is_killed_with_a_lock_leaves_it_to_the_next() -> None:
+    lock = mp.Lock()
+    ours, theirs = mp.Pipe()
+
+    def hold() -> None:
+        lock.acquire()
+        theirs.send("held")
+        time.sleep(600)
+
+    child = mp.Process(target=hold)
+    child.start()
+    ours.recv()
+    was_held = lock.locked()
+    child.kill()
+    child.join()
+
+    assert was_held
+    assert lock.acquire(timeout=30)
+    assert lock.inherited
+    lock.release()
