@@ -236,3 +236,35 @@ def test_a_context_of_a_url_is_kept(store_url: str) -> None:
     assert mp.get_context(store_url) is context
     assert context.where == store_url
     context.close()
+
+
+# --- primitives
+
+
+@pytest.fixture
+def shared(context: Any) -> Iterator[Any]:
+    yield context
+    context._host().close()
+
+
+def test_primitives_live_in_the_store(shared: Any) -> None:
+    queue, value, lock = shared.Queue(3, name="q"), shared.Value("i", 7), shared.Lock(name="l")
+    queue.put("first")
+    with lock:
+        value.value += 1
+
+    assert shared.Queue(3, name="q").get() == "first"
+    assert value.value == 8
+    assert lock.where == shared.where
+
+
+def test_the_manager_of_a_store_makes_dicts_there_and_no_lists(shared: Any) -> None:
+    with shared.Manager() as manager:
+        entries = manager.dict({"a": 1}, b=2)
+        with pytest.raises(lw.UsageError, match="no list"):
+            manager.list([1])
+        with pytest.raises(lw.UsageError, match="no namespace"):
+            manager.Namespace(x=1)
+
+    assert isinstance(entries, lw.Dict)
+    assert dict(entries) == {"a": 1, "b": 2}

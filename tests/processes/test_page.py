@@ -67,9 +67,7 @@ def printed_by(path: Path, **environment: str) -> str:
 def test_every_example_has_both_forms() -> None:
     standard = {name for kind, name in SHOWN if kind == "standard"}
 
-    # Of the master and its worker the other form is said line by line, and then with tasks.
-    ours = {name for kind, name in SHOWN if kind == "lightwork"} | {"task_master", "task_worker"}
-    assert standard <= ours
+    assert standard <= {name for kind, name in SHOWN if kind == "lightwork"}
     assert len(standard) == 9
 
 
@@ -144,3 +142,22 @@ def test_our_master_prints_ten_results_though_a_worker_is_killed(tmp_path: Path,
             rest, err = program.communicate(timeout=90)
 
     assert {begun.strip(), *rest.splitlines()} == RESULTS, err
+
+
+def test_our_queues_give_back_what_a_killed_worker_had(tmp_path: Path, key: str) -> None:
+    with serving(tmp_path, "--authkey-file", key) as (url, _):
+        master = save(tmp_path, "lightwork", "task_master", url)
+        worker = save(tmp_path, "lightwork", "task_worker", url)
+        doomed = tmp_path / "doomed.py"
+        hangs = 'print("taken", flush=True); import time; time.sleep(600)'
+        doomed.write_text(re.sub(r"result\.put\(.*\)", hangs, worker.read_text()))
+        with running(master, LIGHTWORK_AUTHKEY_FILE=key) as program:
+            with running(doomed, LIGHTWORK_AUTHKEY_FILE=key) as first:
+                assert first.stdout is not None
+                assert first.stdout.readline() == "taken\n"
+                first.send_signal(signal.SIGKILL)
+            while program.poll() is None:
+                printed_by(worker, LIGHTWORK_AUTHKEY_FILE=key)
+            out, err = program.communicate(timeout=60)
+
+    assert set(out.splitlines()) == RESULTS, err
