@@ -17,6 +17,7 @@ import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
 import re
+import sys
 import threading
 import time
 from collections import Counter
@@ -29,7 +30,6 @@ import pytest
 
 from lightwork.pool.link import launch
 from lightwork.pool.map import open_maps
-from lightwork.sync.broker import client
 
 # How long what was told to end may take on a machine busier than its cores.
 _PATIENCE: Final = 20.0
@@ -84,7 +84,7 @@ def _held() -> Counter[str]:
 
 def _descriptors() -> Iterator[str]:
     shared = _shared_descriptors()
-    folders = tuple(client._brokers)
+    folders = tuple(_brokers())
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - twice a test, and three times as fast
         # Closed meanwhile: that which lists the folder, always.
         with contextlib.suppress(OSError):
@@ -122,10 +122,17 @@ def _command(what: str) -> str:
     return ""
 
 
+def _brokers() -> dict[str, Any]:
+    """Return the brokers of this process by folder; it has none if it has not named their module."""
+    # Not imported: pythons that judge may lack what it needs.
+    client = sys.modules.get("lightwork.sync.broker.client")
+    return getattr(client, "_brokers", {})
+
+
 def _shared_descriptors() -> set[int]:
     server = launch._server
     ours = set() if server is None else {server.control.fileno()}
-    sessions = [broker._session for broker in client._brokers.values() if broker._session]
+    sessions = [broker._session for broker in _brokers().values() if broker._session]
     lines = {line.socket.fileno() for session in sessions for line in session.lines}
     return ours | lines | {_tracker()._fd, _standard_server()._forkserver_alive_fd}
 

@@ -17,6 +17,7 @@ from lightwork.bounds.parsing import (
 )
 from lightwork.errors import UsageError
 from lightwork.model import Limit, NewJob, NewSchedule, Policy, Unique, UniqueKey
+from lightwork.tasks.names import LONGEST_NAME
 from lightwork.tasks.task import check_policy
 
 KEY_BYTES = 16
@@ -28,6 +29,7 @@ def check_job(new: NewJob) -> None:
     Raises:
         UsageError: A value of its policy, or of its keys, makes no sense.
     """
+    check_task_name(new.task)
     _check_policy(new.policy)
     _check_keys(new.unique, new.limits)
 
@@ -38,8 +40,22 @@ def check_schedule(new: NewSchedule) -> None:
     Raises:
         UsageError: A value of its policy, or of its keys, makes no sense.
     """
+    check_task_name(new.task)
     _check_policy(new.policy)
     _check_keys(new.unique, new.limits)
+
+
+def check_task_name(name: str) -> None:
+    """Refuse what can be the name of no task.
+
+    Raises:
+        UsageError: It is empty, too long for a store, or has a NUL, which PostgreSQL keeps in no text.
+    """
+    if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
+        raise UsageError(
+            f"the name of a task is text of 1 to {LONGEST_NAME} characters, module:function; "
+            f"seen: {len(name)} characters, {name!r:.100}"
+        )
 
 
 # Of a thousand jobs nearly all have one policy; to look at all of it takes 8 us.

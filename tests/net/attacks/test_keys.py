@@ -18,6 +18,8 @@ from lightwork.net.client.client import ServerStore
 from lightwork.net.keys.unauthorized import TEXT
 from lightwork.net.wire.about import ABOUT, CHANGES, HELLO, PROOF
 from lightwork.net.wire.methods import METHODS
+from lightwork.store.contracts.primitives import Request, SessionInfo
+from lightwork.store.primitives.kinds import packed, primitive_id, unpacked
 from net.attacks.conftest import Attacked
 from net.attacks.raw import request, said_to, session_of, signed
 from net.processes.serving import serving
@@ -151,6 +153,23 @@ def test_a_key_of_one_role_does_nothing_of_another(attacked: Attacked) -> None:
                 act()
             # It is refused this, and not unknown from then on.
             assert store.states([job.id]) == {}
+
+
+def test_only_an_admin_takes_a_lock_from_its_holder(attacked: Attacked) -> None:
+    lock = primitive_id("lock", "till")
+    holder, other = (
+        Request(session=uuid.uuid4(), thread=1, number=1, primitive=lock) for _ in "ab"
+    )
+    with attacked.store("work") as working, attacked.store("admin") as admin:
+        working.open_primitive("lock", "till", packed((False,)), is_named=True)
+        for one in (holder, other):
+            working.open_session(SessionInfo(id=one.session, host="here", pid=1), lease=60.0)
+        assert working.ask_primitive(holder, "try", packed(())).outcome == "answered"
+
+        with pytest.raises(AuthError, match="role work may not take a lock"):
+            working.ask_primitive(other, "break", packed(()))
+
+        assert unpacked(admin.ask_primitive(other, "break", packed(())).value) is True
 
 
 def _claim(store: ServerStore) -> object:

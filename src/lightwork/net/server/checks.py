@@ -9,6 +9,7 @@ from typing import Any
 from lightwork.bounds.submitted import check_job, check_schedule
 from lightwork.errors import UsageError
 from lightwork.net.server.request import Caller
+from lightwork.net.wire.failures import Refused
 
 
 def check_asked(name: str, given: Any, caller: Caller) -> None:
@@ -21,8 +22,11 @@ def check_asked(name: str, given: Any, caller: Caller) -> None:
 
     Raises:
         UsageError: One of the jobs, or schedules, makes no sense.
+        Refused: It would take a lock from somebody, and the key is not for that.
     """
-    if name == "submit":
+    if name == "ask_primitive":
+        _check_verb(given.verb, caller)
+    elif name == "submit":
         for job in given.jobs:
             try:
                 check_job(job)
@@ -34,6 +38,13 @@ def check_asked(name: str, given: Any, caller: Caller) -> None:
                 check_schedule(new)
             except UsageError as error:
                 raise _refused(f"schedule {new.name!r:.100}", new.task, caller, error) from error
+
+
+def _check_verb(verb: str, caller: Caller) -> None:
+    """Refuse what uses nothing, but takes from others what they hold."""
+    if verb == "break" and caller.role != "admin":
+        text = f"a key of role {caller.role} may not take a lock from whoever holds it"
+        raise Refused(403, "AuthError", text)
 
 
 def _refused(what: str, task: str, caller: Caller, error: UsageError) -> UsageError:

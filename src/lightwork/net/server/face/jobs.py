@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from lightwork.bounds.submitted import check_task_name
 from lightwork.codec import Codec, Subject
 from lightwork.errors import JobNotFound, UsageError
 from lightwork.model import NewJob, Policy, Progress, State
@@ -195,6 +196,7 @@ def _changed(calls: Calls, perform: Perform) -> Answerer:
 
 def _submit(store: Store, request: Request, _: Mapping[str, str]) -> SubmittedJob:
     said: Submission = decoded(request, Submission)
+    check_task_name(said.task)
     options = {name: value for name in _OPTIONS if (value := getattr(said, name)) is not None}
     # One of version 7 would be cheaper to index: whoever submits many makes their own.
     subject = Subject(said.id or uuid.uuid4(), said.task)
@@ -214,6 +216,11 @@ def _list(store: Store, request: Request, _: Mapping[str, str]) -> Jobs:
         said = msgspec.convert(dict(parse_qsl(request.query)), Listing, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"{request.path}: {error}") from error
+    for text in (said.task, said.queue, said.tag):
+        if text is not None and not text.isprintable():
+            raise UsageError(
+                f"{request.path}: {text!r:.100} is no printable text, so nothing has it"
+            )
     limit = min(max(said.limit, 1), _MOST_LISTED)
     views = store.jobs(
         state=said.state,
