@@ -7,6 +7,7 @@ import pytest
 
 from lightwork.errors import UsageError
 from lightwork.store.contract import Store
+from lightwork.store.contracts.primitives import SessionInfo
 from store.primitive_steps import Session, ask, end_lease, lock, made, value
 from store.steps import execute, scalar
 
@@ -142,6 +143,8 @@ def test_a_session_whose_lease_ran_out_is_granted_nothing(store: Store) -> None:
 
     assert session.ask(it, "acquire").outcome == "lost"
     assert store.renew_session(session.id, lease=60) is False
+    with pytest.raises(UsageError, match="never returns"):
+        store.open_session(SessionInfo(id=session.id, host="here", pid=1), lease=60)
 
 
 def test_the_next_one_who_asks_gets_what_a_lost_session_held(store: Store) -> None:

@@ -97,7 +97,11 @@ class PrimitiveStore(Protocol):
     """Primitives of one store. Now is always the database's."""
 
     def open_session(self, session: SessionInfo, *, lease: float) -> None:
-        """Begin a session with a lease of so many seconds."""
+        """Begin a session with a lease of so many seconds.
+
+        Raises:
+            UsageError: This id was used before, and is over.
+        """
 
     def renew_session(self, session_id: uuid.UUID, *, lease: float) -> bool:
         """Extend a lease that has not run out; False: it has, and the session is lost for ever."""

@@ -4,6 +4,7 @@ import uuid
 
 from sqlalchemy import Connection
 
+from lightwork.errors import UsageError
 from lightwork.store.contracts.primitives import SessionInfo
 from lightwork.store.primitives import statements as sql
 from lightwork.store.primitives.stepping import locked
@@ -12,9 +13,15 @@ from lightwork.store.sql.spelling import Spelling
 
 
 def begin(connection: Connection, session: SessionInfo, lease: float) -> None:
-    """Give a session its lease; one that has it already, because its answer was lost, another."""
+    """Give a session its lease; one that has it already, because its answer was lost, another.
+
+    Raises:
+        UsageError: Its lease ran out before.
+    """
     if renew(connection, session.id, lease):
         return
+    if connection.scalar(sql.SESSION, {"b_session": session.id.bytes}) is not None:
+        raise UsageError(f"session {session.id} is over and never returns; begin one with a new id")
     values = {
         "b_session": session.id.bytes,
         "b_host": storable(session.host, 255),
