@@ -130,6 +130,14 @@ def test_orders_and_jobs_are_committed_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_nobody_loses_a_change_of_the_balance(tmp_path: Path) -> None:
+    [till] = [block for block in blocks("python") if "balance" in block]
+    (tmp_path / "till.py").write_text(till)
+
+    assert run(tmp_path, sys.executable, "till.py") == "0\n"
+
+
+@pytest.mark.process
 def test_schedules_are_declared_and_shown(folder: Path) -> None:
     [declares] = [block for block in blocks("python") if "schedule=" in block]
     (folder / "nightly.py").write_text(declares)
