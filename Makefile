@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CANDIDATES = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 SOAK_ROUNDS ?= 20
 SOAK_CALLS ?= 100000
+SOAK_FAULTS ?= 100
 JOBS ?= 20000
 TESTERS ?= 2
 
@@ -62,8 +63,9 @@ judges: $(VENV)/.judges $(VENV)/.test ## let the tests of loky, pebble, dask and
 	@$(BIN)/python tests/judges/run.py $(ARGS)
 	@$(if $(ARGS),,LIGHTWORK_JUDGES=all $(BIN)/python -m pytest tests/cpython/test_judge_multiprocessing.py)
 
-soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), repeat the chaos tests SOAK_ROUNDS times (20)
+soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), check histories with SOAK_FAULTS faults (100), repeat the chaos tests SOAK_ROUNDS times (20)
 	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/process/test_process_fuzz.py
+	@LIGHTWORK_HISTORY_FAULTS=$(SOAK_FAULTS) $(BIN)/python -m pytest -s tests/sync/histories
 	@set -e; round=0; while [ $$round -lt $(SOAK_ROUNDS) ]; do round=$$((round + 1)); \
 	    echo "soak: round $$round of $(SOAK_ROUNDS)"; \
 	    $(BIN)/python -m pytest -m chaos $(ARGS); done
