@@ -58,22 +58,29 @@ _COLUMNS = (
 class ListByDefault(click.Group):
     """A group whose verb `list` need not be written."""
 
+    # Words that mean a place as a URL does.
+    places: frozenset[str] = frozenset()
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the verb behind a URL, or insert `list`."""
         if ctx.resilient_parsing:
             # Completion: the word that decides is still being typed.
             return super().parse_args(ctx, args)
         words = list(args)
-        if len(words) > 1 and is_url(words[0]) and words[1] in self.commands:
+        if len(words) > 1 and self._is_place(words[0]) and words[1] in self.commands:
             words[:2] = [words[1], words[0]]
         elif not words or (words[0] not in self.commands and words[0] not in ctx.help_option_names):
-            if words and not words[0].startswith("-") and not is_url(words[0]):
+            if words and not words[0].startswith("-") and not self._is_place(words[0]):
+                known = ", ".join((*sorted(self.places), *self.commands))
                 raise click.UsageError(
-                    f"{shown_word(words[0])!r} is neither a URL nor one of {', '.join(self.commands)}",
+                    f"{shown_word(words[0])!r} is neither a URL nor one of {known}",
                     ctx,
                 )
             words.insert(0, _LIST)
         return super().parse_args(ctx, words)
+
+    def _is_place(self, word: str) -> bool:
+        return is_url(word) or word in self.places
 
 
 @click.group(cls=ListByDefault, subcommand_metavar="[list] | VERB ...", no_args_is_help=False)

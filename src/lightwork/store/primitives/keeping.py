@@ -2,12 +2,12 @@
 
 import itertools
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lightwork.errors import StoreError, UsageError
+from lightwork.machines.holding import holders_of, token_of, waiting_of
 from lightwork.machines.shapes import Ask, Caller
 from lightwork.store.contracts.primitives import HolderView, PrimitiveView
 from lightwork.store.primitives import statements as sql
@@ -24,9 +24,6 @@ from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.primitives import primitive
 
 _LONGEST_NAME = 200
-# What states call those who hold something, and those who wait.
-_HOLDING = ("holder", "held", "given", "acting")
-_WAITING = ("waiting", "getters", "putters", "joiners", "line")
 # Whoever takes a lock from its holder from outside; no session has this id.
 _NOBODY = Caller(bytes(16), 0)
 
@@ -88,15 +85,15 @@ def views(
         listed = listed.where(primitive.c.name == name)
     rows = connection.execute(listed).all()
     states = [_shown(row) for row in rows]
-    holders = [_holders(state) for state in states]
+    holders = [holders_of(state) for state in states]
     sessions = _sessions(connection, set(itertools.chain.from_iterable(holders)))
     return [
         PrimitiveView(
             kind=row.kind,
             name=row.name,
             holders=tuple(_holder(session, sessions) for session in some),
-            token=int(getattr(state, "token", 0)),
-            waiting=sum(len(getattr(state, name, ())) for name in _WAITING),
+            token=token_of(state),
+            waiting=waiting_of(state),
             since=None if row.granted_at is None else instant(row.granted_at),
             changed_at=instant(row.changed_at),
         )
@@ -145,22 +142,6 @@ def _shown(row: AnyRow) -> Any:
         return kind_of(row.kind).state_of(row.state)
     except (StoreError, UsageError):
         return None
-
-
-def _holders(state: Any) -> list[bytes]:
-    """Return the sessions that a state says hold something."""
-    found = (_sessions_in(getattr(state, name, None)) for name in _HOLDING)
-    return list(dict.fromkeys(itertools.chain.from_iterable(found)))
-
-
-def _sessions_in(value: Any) -> Iterator[bytes]:
-    if isinstance(value, Caller):
-        yield value.session
-    elif isinstance(value, bytes):
-        yield value
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _sessions_in(one)
 
 
 def _sessions(connection: Connection, sessions: set[bytes]) -> dict[bytes, AnyRow]:

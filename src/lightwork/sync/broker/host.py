@@ -9,12 +9,13 @@ When the broker dies the session is lost with all that it held there: whoever wa
 """
 
 import contextlib
+import itertools
 import os
 import threading
 import weakref
 from _thread import get_ident
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from lightwork.errors import LockLost, StoreUnavailable, UsageError
@@ -22,7 +23,8 @@ from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.machines.shapes import Plain
 from lightwork.sync.broker import protocol
 from lightwork.sync.broker.line import Line
-from lightwork.sync.broker.starting import connect
+from lightwork.sync.broker.listing import FIRST, Listed, Row, view_of
+from lightwork.sync.broker.starting import connect, connect_running
 from lightwork.sync.host import Place, Refusal
 from lightwork.sync.runtime_folder import open_runtime_folder
 
@@ -207,6 +209,42 @@ class Broker:
         with contextlib.suppress(IndexError):
             while True:
                 session.idle.pop().close()
+
+    def primitives(self, *, limit: int = 1000) -> list[Listed]:
+        """Return what the broker has, by kind and name, without a name too; nothing if none is running: none is started."""
+        return [view_of(row) for row in itertools.islice(self._rows(), limit)]
+
+    def break_lock(self, name: str) -> bool:
+        """Take a lock from its holder and hand it to the next; False: nobody held it.
+
+        Raises:
+            UsageError: There is none of this name, or it is the kernel's and another process holds it.
+        """
+        for kind, found, spec, is_in_arena, *_ in self._rows():
+            if (kind, found) == ("lock", name):
+                return self._break(Place(kind, name, spec), is_in_arena=is_in_arena)
+        raise UsageError(
+            f"there is no lock {name!r} between the processes of this machine; `lightwork locks processes` "
+            "lists those that there are"
+        )
+
+    def _break(self, place: Place, *, is_in_arena: bool) -> bool:
+        """Take it; what is in the arena is ArenaBroker's."""
+        assert not is_in_arena
+        return bool(self.ask(place, "break"))
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield all that the broker lists, on a line of no session."""
+        found = connect_running(self._folder)
+        if found is None:
+            return
+        line = Line(found)
+        # It ends just now, and all that it had with it.
+        with contextlib.closing(line), contextlib.suppress(EOFError):
+            after = FIRST
+            while rows := line.ask(protocol.LIST, (after,), None)[1]:
+                yield from rows
+                after = rows[-1][:2]
 
     def close(self) -> None:
         """Let go of what this process holds there; the next use begins anew."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lightwork.sync.broker import protocol
 from lightwork.sync.broker.connection import Connection
+from lightwork.sync.broker.listing import page
 from lightwork.sync.broker.primitives import Primitives
 from lightwork.sync.broker.regions import NoRoomError, Regions, SpecDiffersError
 from lightwork.sync.broker.sessions import Session, handle_of, peer_of
@@ -142,6 +143,9 @@ class Loop:
             self._unnamed.keep(connection.session, map(tuple, message[1]))
         elif kind == protocol.DROP and connection.session:
             self._unnamed.drop(connection.session, map(tuple, message[1]), time.monotonic())
+        elif kind == protocol.LIST:
+            # Of no session too: whoever only looks keeps nothing alive.
+            self._list(connection, *message[1:])
         elif kind == protocol.BYE and connection.session:
             self._lose(self._sessions[connection.session])
         else:
@@ -185,6 +189,11 @@ class Loop:
             connection.answer(number, protocol.NO_ROOM, str(error))
         else:
             connection.answer(number, protocol.ANSWERED, (region.offset, region.length))
+
+    def _list(self, connection: Connection, number: int, after: list[str]) -> None:
+        kind, name = after
+        rows = page(self._primitives, self._regions, self._sessions, (kind, name))
+        connection.answer(number, protocol.ANSWERED, rows)
 
     def _end(self, connection: Connection) -> None:
         """A line is gone, and what it waited for; with its last line a session is lost."""

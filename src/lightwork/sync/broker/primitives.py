@@ -3,10 +3,12 @@
 Knows connections only as those who are to be answered; never reads or waits.
 """
 
+import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightwork.machines.holding import token_of
 from lightwork.machines.kinds import MACHINES
 from lightwork.machines.shapes import Answer, Ask, Caller, Event, Lost, Machine, Plain, Withdraw
 from lightwork.sync.broker.connection import Connection
@@ -21,6 +23,7 @@ class Primitive:
     Attributes:
         waiting: By caller: where its answer goes, and the number of the question.
         sessions: Who has asked, and is not lost.
+        granted_at: When its token last grew, seconds since 1970; None: never.
     """
 
     machine: Machine[Any]
@@ -29,10 +32,14 @@ class Primitive:
     cells: MutableMapping[bytes, bytes] = field(default_factory=dict)
     waiting: dict[Caller, tuple[Connection, int]] = field(default_factory=dict)
     sessions: set[bytes] = field(default_factory=set)
+    granted_at: float | None = None
 
     def step(self, event: Event) -> None:
         """Hand in an event, and pass on what is answered."""
+        before = token_of(self.state)
         self.state, answers = self.machine.step(self.state, self.cells, event)
+        if token_of(self.state) > before:
+            self.granted_at = time.time()
         for answer in answers:
             self._pass_on(answer)
 
@@ -45,23 +52,27 @@ class Primitive:
 
 
 class Primitives:
-    """All of them, by kind and name."""
+    """All of them.
+
+    Attributes:
+        by_place: By kind and name; changed here alone.
+    """
 
     def __init__(self) -> None:
-        self._by_place: dict[Name, Primitive] = {}
+        self.by_place: dict[Name, Primitive] = {}
         self._substitutes = 0
 
     def ask(self, connection: Connection, message: tuple[Any, ...]) -> None:
         """Answer a question, now or when there is an answer."""
         _, number, thread, kind, name, spec, verb, args = message
-        primitive = self._by_place.get((kind, name))
+        primitive = self.by_place.get((kind, name))
         if primitive is None:
             if kind not in MACHINES:
                 connection.answer(number, FAILED, f"there is no kind {kind!r} of primitive")
                 return
             machine = MACHINES[kind]
             primitive = Primitive(machine, spec, machine.begin(_tuple(spec)))
-            self._by_place[kind, name] = primitive
+            self.by_place[kind, name] = primitive
         elif primitive.spec != spec:
             connection.answer(number, DIFFERS, primitive.spec)
             return
@@ -96,7 +107,7 @@ class Primitives:
 
     def lose(self, session: bytes) -> None:
         """Let go of all that a session holds, and of where it waits."""
-        for primitive in self._by_place.values():
+        for primitive in self.by_place.values():
             if session in primitive.sessions:
                 primitive.sessions.discard(session)
                 for caller in [c for c in primitive.waiting if c.session == session]:
@@ -105,9 +116,9 @@ class Primitives:
 
     def forget(self, name: Name) -> None:
         """Let go of one that nobody has, with all that is in it."""
-        primitive = self._by_place.get(name)
+        primitive = self.by_place.get(name)
         if primitive is not None and not primitive.waiting:
-            del self._by_place[name]
+            del self.by_place[name]
 
 
 def _tuple(value: Any) -> tuple[Plain, ...]:

@@ -13,6 +13,7 @@ it is. Arrays become tuples again (`plain`), so what arrives equals what was sen
     (FREE, number, ((kind, name), ...))   regions                 (number, ANSWERED, None)
     (KEEP, ((kind, name), ...))    of unnamed ones                none
     (DROP, ((kind, name), ...))    the same                       none
+    (LIST, number, (kind, name))   what comes after these         (number, ANSWERED, rows): see listing.py
     (BYE,)                    the session ends                    none: the line is closed
 """
 
@@ -40,6 +41,7 @@ FREE: Final = 6
 KEEP: Final = 7
 DROP: Final = 8
 BYE: Final = 9
+LIST: Final = 10
 
 ANSWERED: Final = 0
 REFUSED: Final = 1

@@ -19,7 +19,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lightwork.sync.arena import ofd
-from lightwork.sync.arena.layout import ARENA, PAGE, RECORD, REFERENCES, new_record, reference_of
+from lightwork.sync.arena.layout import (
+    ARENA,
+    PAGE,
+    RECORD,
+    REFERENCES,
+    new_record,
+    record,
+    reference_of,
+)
 from lightwork.sync.broker.protocol import HEAD, JOURNAL, frame, length_of, parts_of
 from lightwork.sync.broker.unnamed import Name, Unnamed
 
@@ -62,6 +70,7 @@ class Regions:
     """Gives them out. `folder` is a descriptor of the runtime folder.
 
     Attributes:
+        by_place: By kind and name; changed here alone.
         unnamed: Memory among these is kept while it may be on its way.
     """
 
@@ -70,7 +79,7 @@ class Regions:
         self._arena = os.open(ARENA, _MODE, 0o600, dir_fd=folder)
         self._journal = os.open(JOURNAL, _MODE | os.O_APPEND, 0o600, dir_fd=folder)
         self._noted = 0
-        self._by_place: dict[Name, Region] = {}
+        self.by_place: dict[Name, Region] = {}
         self._free: dict[int, list[int]] = {}
         self._end = PAGE
         self._lingering: set[bytes] = set()
@@ -86,17 +95,30 @@ class Regions:
             NoRoomError: There is no room for it.
         """
         initial = spec[0] if kind == "value" else b""
-        check = zlib.crc32(frame(spec))
-        region = self._by_place.get((kind, name))
+        check = _check_of(spec)
+        region = self.by_place.get((kind, name))
         if region is None:
             region = self._make(len(initial), check)
             os.pwrite(self._arena, new_record(time.time_ns() // 1000) + initial, region.offset)
             self._note((kind, name, region.offset, region.size, region.length, check))
-            self._by_place[kind, name] = region
+            self.by_place[kind, name] = region
         elif (region.length, region.check) != (len(initial), check):
             raise SpecDiffersError(f"{region.length} bytes")
         region.users.add(session)
         return region
+
+    def look(self, name: Name) -> tuple[int, int, bool]:
+        """Return what the record of a lock says, token and pid, and whether it is locked.
+
+        A pid of what is not locked is that of one who died with it. Of what is taken or let go just now the pid may be 0.
+        """
+        region = self.by_place[name]
+        token, pid, _, _ = record.unpack(os.pread(self._arena, record.size, region.offset))
+        return token, pid, ofd.is_locked(self._arena, region.offset)
+
+    def lock_spec(self, name: Name) -> tuple[bool]:
+        """Return what a lock was made with, of which only the check is kept."""
+        return (self.by_place[name].check == _check_of((True,)),)
 
     def _make(self, length: int, check: int) -> Region:
         size = _size_class(RECORD + length)
@@ -122,7 +144,7 @@ class Regions:
     def drop(self, session: bytes, places: list[list[str]]) -> None:
         """Note that a session uses these no longer."""
         for kind, name in places:
-            if region := self._by_place.get((kind, name)):
+            if region := self.by_place.get((kind, name)):
                 self._leave(session, (kind, name), region)
 
     def leave(self, session: bytes) -> None:
@@ -131,7 +153,7 @@ class Regions:
             self._lingering.add(session)
             return
         self._lingering.discard(session)
-        for place, region in [*self._by_place.items()]:
+        for place, region in [*self.by_place.items()]:
             self._leave(session, place, region)
 
     def look_again(self) -> None:
@@ -141,7 +163,7 @@ class Regions:
 
     def forget(self, name: Name) -> None:
         """Let go of memory that was kept because it might have been on its way."""
-        region = self._by_place.get(name)
+        region = self.by_place.get(name)
         if region is not None and not region.users:
             self._free_again(name, region)
 
@@ -155,7 +177,7 @@ class Regions:
     def _free_again(self, name: Name, region: Region) -> None:
         if not region.is_kept:
             self._note((region.offset,))
-            del self._by_place[name]
+            del self.by_place[name]
             self._free.setdefault(region.size, []).append(region.offset)
 
     def _is_referred(self, session: bytes) -> bool:
@@ -172,20 +194,20 @@ class Regions:
 
     def _note(self, entry: tuple[Any, ...]) -> None:
         self._noted += 1
-        if self._noted > _LONGEST + 2 * len(self._by_place):
+        if self._noted > _LONGEST + 2 * len(self.by_place):
             self._shorten()
         os.write(self._journal, frame(entry))
 
     def _shorten(self) -> None:
         """Write the journal anew: what is given out now, without how it came to that."""
-        self._noted = len(self._by_place)
+        self._noted = len(self.by_place)
         new = os.open(
             f"{JOURNAL}.new", _MODE | os.O_APPEND | os.O_TRUNC, 0o600, dir_fd=self._folder
         )
         with open(os.dup(new), "ab") as file:  # noqa: PTH123 - a descriptor
             file.writelines(
                 frame((*place, one.offset, one.size, one.length, one.check))
-                for place, one in self._by_place.items()
+                for place, one in self.by_place.items()
             )
         os.rename(f"{JOURNAL}.new", JOURNAL, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         os.close(self._journal)
@@ -201,14 +223,18 @@ class Regions:
                 self._forget(entry[0])
             else:
                 kind, name, offset, size, length, check = entry
-                self._by_place[kind, name] = Region(offset, size, length, check, is_kept=True)
+                self.by_place[kind, name] = Region(offset, size, length, check, is_kept=True)
                 self._end = max(self._end, offset + size)
 
     def _forget(self, offset: int) -> None:
-        for place, region in [*self._by_place.items()]:
+        for place, region in [*self.by_place.items()]:
             if region.offset == offset:
-                del self._by_place[place]
+                del self.by_place[place]
                 self._free.setdefault(region.size, []).append(offset)
+
+
+def _check_of(spec: Any) -> int:
+    return zlib.crc32(frame(spec))
 
 
 def _size_class(size: int) -> int:

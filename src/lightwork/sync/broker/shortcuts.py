@@ -53,6 +53,11 @@ class ArenaBroker(Broker):
                 weakref.finalize(memory, self._dropped.append, place).atexit = False
             return memory
 
+    def _break(self, place: Place, *, is_in_arena: bool) -> bool:
+        if is_in_arena:
+            return self.open_lock(place).force_release()
+        return super()._break(place, is_in_arena=False)
+
     def _allot(self, place: Place) -> tuple[int, int]:
         # One at a time: what was dropped before must not be what another thread is given.
         with self._lock:

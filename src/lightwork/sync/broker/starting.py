@@ -42,15 +42,8 @@ def connect(folder: int, path: str) -> socket.socket:
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            line.connect(_address(folder))
-        except (FileNotFoundError, ConnectionRefusedError):
-            line.close()
-        except BaseException:
-            line.close()
-            raise
-        else:
+        line = connect_running(folder)
+        if line is not None:
             return line
         if not _start(folder, path):
             # Somebody else is about to.
@@ -59,6 +52,20 @@ def connect(folder: int, path: str) -> socket.socket:
             raise StoreUnavailable(
                 f"the broker of {path!r} has not come up within {_PATIENCE:g} s; see {path}/{LOG}"
             )
+
+
+def connect_running(folder: int) -> socket.socket | None:
+    """Return a socket to the broker of this folder; None: there is none."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        line.connect(_address(folder))
+    except (FileNotFoundError, ConnectionRefusedError):
+        line.close()
+        return None
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 def _address(folder: int) -> str:
