@@ -1,4 +1,4 @@
-"""docs/primitives.md does what it says: its program runs, and refuses who comes late."""
+"""docs/leases.md does what it says: its program runs, and refuses who comes late."""
 
 import re
 import sqlite3
@@ -9,7 +9,7 @@ import pytest
 import lightwork as lw
 from sync.faces.conftest import close_stored
 
-PAGE = Path(__file__).parents[3] / "docs" / "primitives.md"
+PAGE = Path(__file__).parents[3] / "docs" / "leases.md"
 
 
 def test_the_page_shows_how_a_token_keeps_a_row_safe(
