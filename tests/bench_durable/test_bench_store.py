@@ -70,7 +70,9 @@ def test_a_quick_long_row_gives_its_figures(row: list[str], figure: str) -> None
 
     assert done.returncode == 0, done.stderr
     found = {line["figure"]["name"]: line["cells"] for line in json.loads(done.stdout)["lines"]}
-    assert found[figure]["lw SQLite"]["median"] > 0
+    median = found[figure]["lw SQLite"]["median"]
+    # The system counts CPU in hundredths of a second, and an idle worker takes less.
+    assert median > 0 or (row == ["--idle"] and median == 0)
 
 
 @pytest.mark.parametrize(

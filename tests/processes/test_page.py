@@ -139,9 +139,10 @@ def test_our_master_prints_ten_results_though_a_worker_is_killed(tmp_path: Path,
             assert program.stdout is not None
             begun = program.stdout.readline()
             first.send_signal(signal.SIGKILL)
-            rest, err = program.communicate(timeout=90)
+            # Not `communicate`: it passes by what was read ahead with the first line.
+            rest = program.stdout.read()
 
-    assert {begun.strip(), *rest.splitlines()} == RESULTS, err
+    assert {begun.strip(), *rest.splitlines()} == RESULTS
 
 
 def test_our_queues_give_back_what_a_killed_worker_had(tmp_path: Path, key: str) -> None:
