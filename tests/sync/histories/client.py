@@ -126,24 +126,30 @@ class Client:
             self._call(key, verb, _true(lent[0].ack if verb == "ack" else lent[0].nack), ref)
 
     def _use_dict(self, key: str) -> None:
-        mine, new, old = self._dict, self._next(), self._seen.get(key)
+        mine, new = self._dict, self._next()
         match self._chance.choice(["get", "set", "add", "swap", "swap", "delete", "pop", "clear"]):
             case "get":
-                self._seen[key] = self._call(key, "get", lambda: mine.get(key))[1]
+                self._call(key, "get", lambda: mine.get(key))
             case "set":
                 self._call(key, "set", _true(lambda: mine.__setitem__(key, new)), new)
-                self._seen[key] = new
             case "add":
-                _, self._seen[key] = self._call(key, "add", lambda: mine.setdefault(key, new), new)
-            case "swap" if isinstance(old, int):
-                self._call(key, "swap", lambda: mine.compare_and_set(key, old, new), old, new)
-                self._seen[key] = new
+                self._call(key, "add", lambda: mine.setdefault(key, new), new)
+            case "swap":
+                # Several at once, so that others come between the look and the write.
+                for _ in range(3):
+                    self._swap(key)
             case "delete":
                 self._call(key, "delete", lambda: _is_deleted(mine, key))
             case "pop":
                 self._call(key, "pop", lambda: mine.pop(key, None))
             case "clear" if self._chance.random() < 0.2:
                 self._call("dict", "clear", _true(mine.clear))
+
+    def _swap(self, key: str) -> None:
+        mine, new = self._dict, self._next()
+        _, old = self._call(key, "get", lambda: mine.get(key))
+        if isinstance(old, int):
+            self._call(key, "swap", lambda: mine.compare_and_set(key, old, new), old, new)
 
     def _use_value(self, key: str) -> None:
         mine, new, old = self._values[key], self._next(), self._seen.get(key, 0)
