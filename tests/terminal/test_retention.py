@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lightwork.model import Retention
-from lightwork.terminal.retention import parse_retention
+from lightwork.terminal.retention import parse_retention, retention_text
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,9 @@ from lightwork.terminal.retention import parse_retention
         ("failed=forever", Retention(failed=math.inf)),
     ],
 )
-def test_what_is_typed_is_understood(text: str, kept: Retention) -> None:
+def test_what_is_typed_is_understood_and_can_be_typed_again(text: str, kept: Retention) -> None:
     assert parse_retention(text) == kept
+    assert parse_retention(retention_text(kept)) == kept
 
 
 @pytest.mark.parametrize("text", ["", "a week", "failed=", "lost=7d", "failed=7d,,"])

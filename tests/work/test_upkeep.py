@@ -160,10 +160,10 @@ def test_a_worker_prunes_by_default_and_by_what_it_is_told(tmp_path: Path) -> No
         plain = Worker(store, executor="inline")
         told = Worker(store, executor="inline", keep=3600.0)
 
-    assert plain._loop._upkeep._keep == Retention(
+    assert plain._loop._upkeep._upkeep._keep == Retention(
         succeeded=7 * 86400, failed=30 * 86400, cancelled=7 * 86400
     )
-    assert told._loop._upkeep._keep == Retention.all(3600.0)
+    assert told._loop._upkeep._upkeep._keep == Retention.all(3600.0)
 
 
 @pytest.mark.parametrize("keep", [59.0, -1.0, math.nan, Retention(failed=0.0)])

@@ -58,6 +58,14 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     def largest_value(self) -> int:
         """How many bytes a payload or a result may have here."""
 
+    @property
+    def has_upkeep(self) -> bool:
+        """Whether who offers this store does its upkeep, too: then others need not.
+
+        Raises:
+            StoreUnavailable: It was asked anew, and does not answer.
+        """
+
     # Jobs, as their submitter sees them.
 
     def submit(

@@ -71,6 +71,11 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         """How many bytes a payload or a result may have here."""
         return self.database.largest_value
 
+    @property
+    def has_upkeep(self) -> bool:
+        """Return False: who uses a database itself does what is to be done there."""
+        return False
+
     def submit(
         self,
         jobs_: Sequence[NewJob],

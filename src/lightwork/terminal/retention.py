@@ -29,3 +29,12 @@ def parse_retention(text: str) -> Retention:
 
 def _age(text: str) -> float:
     return math.inf if text.strip() == "forever" else parse_duration(text)
+
+
+def retention_text(keep: Retention) -> str:
+    """Return what `parse_retention` reads as this."""
+    return ",".join(f"{state}={_age_text(getattr(keep, state))}" for state in _FINAL)
+
+
+def _age_text(seconds: float) -> str:
+    return "forever" if seconds == math.inf else f"{seconds:f}s"

@@ -3,10 +3,12 @@
 Promote what is due, make the jobs of schedules, unblock what waits with thousands of others, rescue
 what dead workers held, prune what ended long ago, and locks of the dead, align the database clock. Every
 worker does all of it, at jittered times; the statements are safe in parallel, so no leader is needed.
+Where a server does it (served/), its workers do their own part alone.
 Each part books its next turn before it works: an error cannot end it.
 """
 
 import logging
+import math
 import random
 from typing import Final
 
@@ -63,6 +65,8 @@ class Upkeep:
         self._pruned = 0
         self._rescue_seconds = ttl / 3
         self._promote_at = 0.0
+        # A job that was put off here is due.
+        self._expected_at = math.inf
         self._rescue_at = 0.0
         self._expire_at = 0.0
         self._readmit_at = 0.0
@@ -74,7 +78,11 @@ class Upkeep:
 
     def expect_due(self, delay: float) -> None:
         """A job was scheduled to be due after this delay."""
-        self._promote_at = min(self._promote_at, monotonic() + max(delay, _PROMOTE_SOONEST))
+        due_at = monotonic() + max(delay, _PROMOTE_SOONEST)
+        self._promote_at = min(self._promote_at, due_at)
+        if delay <= _PROMOTE_SECONDS:
+            # Until later ones are due everybody has seen them.
+            self._expected_at = min(self._expected_at, due_at)
 
     def next_at(self) -> float:
         """Return the instant at which something is due next."""
@@ -104,6 +112,23 @@ class Upkeep:
         if now >= self._rescue_at:
             return self._rescue(now)
         return []
+
+    def own_next_at(self) -> float:
+        """Return the instant at which something is due next of what nobody else does."""
+        if self._keep == DEFAULT_RETENTION:
+            return self._expected_at
+        return min(self._expected_at, self._prune_at)
+
+    def do_own(self) -> None:
+        """Do what is due, where somebody else does all that can be done without this worker."""
+        now = monotonic()
+        if now >= self._expected_at:
+            self._promote(now)
+            # What is due sooner than others look may be another one that was put off here.
+            is_soon = self._promote_at < now + _PROMOTE_SECONDS
+            self._expected_at = self._promote_at if is_soon else math.inf
+        if now >= self._prune_at and self._keep != DEFAULT_RETENTION:
+            self._prune(now)
 
     def _promote(self, now: float) -> None:
         self._promote_at = now + _PROMOTE_SECONDS

@@ -59,9 +59,9 @@ from lightwork.work.news.counting import Counting
 from lightwork.work.news.telling import Telling
 from lightwork.work.pace import bundle_size, claim_limit, free_slots, groups_of, next_mean, patience
 from lightwork.work.schedules.keeper import ScheduleKeeper
+from lightwork.work.served.worker_upkeep import WorkerUpkeep
 from lightwork.work.stopping import FOREVER, Stopping
 from lightwork.work.transaction.runner import close_transactions
-from lightwork.work.upkeep import Upkeep
 from lightwork.work.wakeup import StoreWatch
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class WorkerLoop:
         )
         self._wake = threading.Event()
         self._stopping = Stopping()
-        self._upkeep = Upkeep(store, settings.lease, settings.retention)
+        self._upkeep = WorkerUpkeep(store, settings)
         self._watch = StoreWatch(store, self._wake_up)
         self._lanes = KnownLanes(store, settings.queues, catalog, settings.weights)
         self._schedules = ScheduleKeeper(store, catalog)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lightwork.terminal.options import VERSION, output_options, url_argument
+from lightwork.terminal.options import VERSION, output_options, retention, url_argument
 from lightwork.terminal.output import note
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lightwork.cli.worker.log import WorkerLog
+    from lightwork.model import Retention
     from lightwork.net.server.gate import Gate
     from lightwork.net.server.serve import Server
 
@@ -33,6 +34,9 @@ _MOST_WORKERS: Final = 1024
 @click.option("--tls-key", default="", metavar="FILE", help="Its key, PEM; mode 0600.")
 @click.option("--revoke", multiple=True, metavar="NAME",
               help="Refuse keys that were derived for this name; may be repeated.")  # fmt: skip
+@click.option("--keep", type=retention, default="succeeded=7d,failed=30d,cancelled=7d",
+              show_default=True, metavar="TIMES",
+              help="Delete jobs of the store that ended longer ago: 30d, forever, or by state.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(0, _MOST_WORKERS), default=0, metavar="N",
               help="Run jobs here, too, N at a time; with -m.")  # fmt: skip
 @click.option("-m", "--module", multiple=True, metavar="MODULE",
@@ -46,6 +50,7 @@ def serve(
     tls_cert: str,
     tls_key: str,
     revoke: tuple[str, ...],
+    keep: "Retention",
     workers: int,
     module: tuple[str, ...],
     json: bool,
@@ -67,6 +72,7 @@ def serve(
     from lightwork.cli.worker.log import WorkerLog
     from lightwork.net.keys.finding import find_authkey
     from lightwork.net.opening import check_database
+    from lightwork.terminal.retention import retention_text
 
     check_database(url)
     _check_extra()
@@ -78,12 +84,14 @@ def serve(
     log.install()
     worker = [word for name in module for word in ("-m", name)]
     worker += ["-j", str(workers), *["--quiet"] * quiet, *["--json"] * json]
+    worker += ["--keep", retention_text(keep)]
     worker += ["--authkey-file", authkey_file] if authkey_file else []
 
     def greet(store: str, at: str) -> None:
         _greet(log, store, at, needs_file=bool(authkey_file), quiet=quiet)
 
-    _offer(url, (host, port), gate, tls, greet=greet, worker=worker if workers else [])
+    inside = worker if workers else []
+    _offer(url, (host, port), gate, tls, greet=greet, worker=inside, keep=keep)
 
 
 def _offer(
@@ -94,8 +102,9 @@ def _offer(
     *,
     greet: "Callable[[str, str], None]",
     worker: list[str],
+    keep: "Retention",
 ) -> None:
-    """Serve the store until a signal.
+    """Serve the store and keep it in order until a signal.
 
     Args:
         url: Of its database.
@@ -104,21 +113,28 @@ def _offer(
         tls: With which certificate, if any.
         greet: Called with the store and the server's URL once it answers.
         worker: Arguments of the worker inside; none: there is none.
+        keep: How long jobs are kept that have ended.
     """
     import resource
 
     from lightwork.net.server.app import App
     from lightwork.net.server.serve import Server, listen
     from lightwork.store.sqlstore import open_store
+    from lightwork.work.served.server_upkeep import ServerUpkeep
 
     # A client has three connections, and 1024 descriptors are the custom.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with closing(listen(*where)) as listener, closing(open_store(url)) as store:
         at = _shown(where[0], listener.getsockname()[1], is_tls=tls is not None)
-        app = App(store, gate=gate)
+        app = App(store, gate=gate, does_upkeep=True)
         server = Server(app, listener, tls=tls, on_ready=lambda: greet(store.safe_url, at))
-        _run(server, store.url, worker)
+        upkeep = ServerUpkeep(store, keep)
+        upkeep.start()
+        try:
+            _run(server, store.url, worker)
+        finally:
+            upkeep.stop()
 
 
 def _run(server: "Server", url: str, worker: list[str]) -> None:

@@ -53,6 +53,8 @@ class Calls:
         self._heartbeat = Channel(address, tls, seal)
         self._polls = Channel(address, tls, seal)
         self._is_hurried = False
+        # Another server answers than the one that has told about itself.
+        self._is_other = False
         try:
             self.about = self._ask_about()
         except BaseException:
@@ -90,6 +92,23 @@ class Calls:
         """Note which server it is now."""
         if server != self.about.server:
             self.about = msgspec.structs.replace(self.about, server=server)
+            self._is_other = True
+
+    def about_now(self) -> About:
+        """Return what the server says of itself that answers now.
+
+        Raises:
+            StoreUnavailable: It is another one than before, and does not answer.
+        """
+        if self._is_other:
+            # First: it may be yet another one by the time it has answered.
+            self._is_other = False
+            try:
+                self.about = self._ask_about()
+            except BaseException:
+                self._is_other = True
+                raise
+        return self.about
 
     def hurry(self) -> None:
         """Let no call take longer than a second any more, those under way included."""

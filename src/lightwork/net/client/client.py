@@ -98,6 +98,11 @@ class ServerStore:
         """How many bytes a payload or a result may have here."""
         return self.calls.about.largest_value
 
+    @property
+    def has_upkeep(self) -> bool:
+        """Whether the server does the upkeep of its store; asks it, where it is another one now."""
+        return self.calls.about_now().does_upkeep
+
     # Jobs.
 
     submit = called(Store.submit)

@@ -51,6 +51,7 @@ class App:
         store: The store.
         gate: Knows who asks.
         largest_body: Bytes of a request's body at most.
+        does_upkeep: Somebody does the upkeep of the store, as long as this is served.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class App:
         *,
         gate: Gate | None = None,
         largest_body: int = LARGEST_BODY,
+        does_upkeep: bool = False,
     ) -> None:
         # New with each start: who was answered by another one can tell.
         self.server = uuid.uuid4().hex
         self._store = store
         self._gate: Gate = gate or OpenGate()
         self._largest_body = largest_body
+        self._does_upkeep = does_upkeep
         self._calls = Calls(store, self.server)
         self._watch: Watch | None = None
         routes = [*self._own_routes(), *job_routes(self._calls), *self._calls.routes()]
@@ -129,6 +132,7 @@ class App:
                 store=self._store.safe_url,
                 largest_value=min(self._store.largest_value, LARGEST_VALUE),
                 version=version("lightwork"),
+                does_upkeep=self._does_upkeep,
             ),
         )
 

@@ -30,12 +30,15 @@ class About(msgspec.Struct, frozen=True):
         store: The URL of what it offers, as it may be shown.
         largest_value: Bytes that a payload or a result may have.
         version: Of lightwork.
+        does_upkeep: Promotes, rescues and the like are done beside it: its workers leave that. A
+            server of an earlier release does not say so, and does none.
     """
 
     server: str
     store: str
     largest_value: int
     version: str
+    does_upkeep: bool = False
 
 
 class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 Kept in memory and written every five seconds, into rows of this worker's own: a job costs half a
 microsecond for it, and a worker that is killed takes some seconds of counts along. Every
-worker also folds what others have left; see store/admin/rollups.py.
+worker also folds what others have left, unless a server does; see store/admin/rollups.py.
 """
 
 import logging
@@ -81,7 +81,7 @@ class Counting:
         now = monotonic()
         if now >= self._send_at:
             self.send(worker_id)
-        if now >= self._fold_at:
+        if now >= self._fold_at and not self._store.has_upkeep:
             self._fold(now)
 
     def send(self, worker_id: uuid.UUID) -> None:
