@@ -130,7 +130,7 @@ class SqliteDatabase:
 
     def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
         """Return what `write` returns, once that is committed."""
-        check_not_writing(self.file.path)
+        check_not_writing(self.file.path, lambda: self.file.writer.steps)
         return self.file.writer.post(write, is_hurried=lambda: self._is_hurried, is_quiet=is_quiet)
 
     def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:

@@ -34,8 +34,9 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
@@ -121,6 +122,8 @@ class Writer:
         self._is_closed = False
         self._thread: threading.Thread | None = None
         self._posted = threading.Condition()
+        # How often it has begun or ended to have the file for itself; odd: it has it now.
+        self.steps = 0
 
     def post(
         self,
@@ -200,16 +203,24 @@ class Writer:
     def _run(self) -> None:
         while self._wait_for_turns():
             try:
-                with self._lock, self._gate:
+                with self._lock, self._gate, self._at_work():
                     self._write_waiting()
                     self._look_after(self._wal.cut)
-                with self._gate:
+                with self._gate, self._at_work():
                     self._look_after(self._wal.copy)
             except (OSError, ValueError) as error:
                 # The lock file's disk is gone: nobody can write, and everybody must hear of it.
                 _fail(self._take(), self._named(error))
         with self._gate:
             self._disconnect()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self.steps += 1
+        try:
+            yield
+        finally:
+            self.steps += 1
 
     def _wait_for_turns(self) -> bool:
         with self._posted:

@@ -5,7 +5,7 @@ at once, all of one session. A child that was forked closes what it has inherite
 has a session of its own.
 
 When the broker dies the session is lost with all that it held there: whoever waits, or asks next, is told so
-(LockLost), and the use after that starts another broker. Locks and memory of the arena stay.
+(LockLost), once for each primitive, and the use after that starts another broker. Locks and memory of the arena stay.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ class _Session:
         name: 16 random bytes.
         idle: Lines that nobody asks on.
         lines: All of them.
+        places: What it has been asked for.
         has_arena: The arena knows of it.
         is_lost: The broker has ended.
     """
@@ -49,6 +50,7 @@ class _Session:
         self.name = os.urandom(16)
         self.idle: list[Line] = []
         self.lines: set[Line] = set()
+        self.places: set[Place] = set()
         self.has_arena = False
         self.is_lost = False
 
@@ -70,6 +72,8 @@ class Broker:
         # Guards _session, and the tables of what this process has.
         self._lock = threading.RLock()
         self._session: _Session | None = None
+        # What has ended with a broker, and whose users have not been told.
+        self._lost: set[Place] = set()
         self._kept: weakref.WeakValueDictionary[Place, _Kept] = weakref.WeakValueDictionary()
         # What unnamed primitives this process has and has no longer. Filled by finalizers, which must not
         # wait: told before the next question.
@@ -90,8 +94,15 @@ class Broker:
         undo: Undo | None = None,
     ) -> Plain:
         """Ask, and wait for the answer: see Host."""
+        if self._lost and place in self._lost:
+            self._lost.discard(place)
+            raise _lost_error()
         parts = (get_ident(), place.kind, place.name, place.spec, verb, args)
-        outcome, value = self._converse(protocol.ASK, parts, timeout, undo)
+        try:
+            outcome, value = self._converse(protocol.ASK, parts, timeout, undo)
+        except LockLost:
+            self._lost.discard(place)
+            raise
         # Between here and the answer's way out nothing is called: see _converse.
         if outcome == protocol.ANSWERED:
             return value  # type: ignore[no-any-return]  # plain, as it was decoded
@@ -106,13 +117,12 @@ class Broker:
             line = session.idle.pop() if session.idle else self._new_line(session)
             if self._news:
                 self._tell_news(line)
+            if kind == protocol.ASK:
+                session.places.add(Place(*parts[1:4]))
             answer = line.ask(kind, parts, timeout)
         except EOFError as error:
             self._lose(session, line)
-            raise LockLost(
-                "the broker of this machine has ended, and with it whatever this process held there; "
-                "it is started again at the next use"
-            ) from error
+            raise _lost_error() from error
         except ValueError as error:
             raise UsageError(str(error)) from error
         except BaseException:
@@ -195,8 +205,11 @@ class Broker:
             session.idle.append(other)
 
     def _lose(self, session: _Session, line: Line | None) -> None:
-        session.is_lost = True
         with self._lock:
+            if not session.is_lost:
+                # Each is told once: what they find at the next broker is empty, and nobody did it.
+                self._lost |= session.places
+            session.is_lost = True
             if self._session is session:
                 self._session = None
         if line is not None:
@@ -263,7 +276,15 @@ class Broker:
             for line in self._session.lines:
                 line.close()
             self._session = None
+        self._lost.clear()
         self._news.clear()
+
+
+def _lost_error() -> LockLost:
+    return LockLost(
+        "the broker of this machine has ended, and with it whatever it held: locks, items, values; "
+        "it is started again at the next use"
+    )
 
 
 def error_of(place: Place, outcome: int, value: Any) -> Exception:

@@ -7,7 +7,8 @@ a note of each transaction that begins (5 us on a busy machine), once a store in
 
 A connection has written if its count of changed rows has grown since. Who has begun with BEGIN
 IMMEDIATE and changed nothing yet holds the lock too: then this process has it, as the kernel
-says (byte 120 of the WAL's index), and nobody else here has begun anything.
+says (byte 120 of the WAL's index), nobody else here has begun anything, and the store's own writer was not
+at work meanwhile: it has the lock also when it tries to begin the WAL anew.
 """
 
 import functools
@@ -15,7 +16,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -52,8 +53,12 @@ def is_savepoint_bare(connection: Connection) -> bool:
     return connection in _bare and connection.in_nested_transaction()
 
 
-def check_not_writing(path: Path) -> None:
+def check_not_writing(path: Path, steps: Callable[[], int]) -> None:
     """Raise if this thread has an open write on the file.
+
+    Args:
+        path: Of the file.
+        steps: Of the store's own writer, odd while it is at work.
 
     Raises:
         UsageError: To wait for the lock would be to wait for oneself.
@@ -63,7 +68,7 @@ def check_not_writing(path: Path) -> None:
     for which, one in mine:
         driver = _open_on(which, path)
         if driver is not None and (
-            driver.total_changes > one.changes or _holds_the_lock(which, path)
+            driver.total_changes > one.changes or _holds_the_lock(which, path, steps)
         ):
             raise UsageError(
                 f"store {path}: this thread has a transaction of its own open on the file, which has "
@@ -94,10 +99,11 @@ def _note_savepoint(connection: Connection, _name: object) -> None:
             _bare.add(connection)
 
 
-def _holds_the_lock(which: "weakref.ref[Connection]", path: Path) -> bool:
+def _holds_the_lock(which: "weakref.ref[Connection]", path: Path, steps: Callable[[], int]) -> bool:
+    before = steps()
     others = (other for other in _begun.copy() if other is not which)
-    is_alone = all(_open_on(other, path) is None for other in others)
-    return is_alone and os.getpid() in _lockers(path)
+    is_alone = before % 2 == 0 and all(_open_on(other, path) is None for other in others)
+    return is_alone and os.getpid() in _lockers(path) and steps() == before
 
 
 def _open_on(which: "weakref.ref[Connection]", path: Path) -> sqlite3.Connection | None:
