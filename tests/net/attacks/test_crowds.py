@@ -12,7 +12,7 @@ import pytest
 from lightwork.net.client.client import ServerStore
 from lightwork.net.server.app import App
 from lightwork.net.server.connection import MOST_BYTES, Connection
-from net.attacks.raw import connected, read_all, statuses
+from net.attacks.raw import connected, read_all, said_to, statuses
 from net.processes.serving import serving
 from net.served import served
 
@@ -111,6 +111,15 @@ def test_a_head_without_end_is_not_kept(url: str, head: bytes) -> None:
     assert set(answered) <= {400, 404}
     with ServerStore(url) as store:
         assert store.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(MOST_BYTES - 100, 200), (MOST_BYTES + 100, 400), (MOST_BYTES + 5000, 400)]
+)
+def test_a_head_that_comes_at_once_has_its_bound_too(url: str, size: int, status: int) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: %s\r\n\r\n"
+
+    assert said_to(url, head % (b"a" * (size - len(head) + 2))) == [status]
 
 
 @pytest.mark.process

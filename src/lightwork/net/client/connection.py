@@ -71,6 +71,10 @@ class Connection:
         self._http.request(method, target, body, dict(headers))
         self._timed.send()
         with self._http.getresponse() as response:
+            # http.client takes the end of a connection for the end of a head, and what it has by then
+            # for an answer. Of a whole head the end has come before anybody looked beyond it.
+            if self._timed.is_ended:
+                raise ConnectionResetError("the answer was cut within its head")
             answer = Answer(response.status, dict(response.getheaders()), response.read())
             is_last = response.will_close
         self.used_at, self.is_used = monotonic(), True
@@ -120,6 +124,8 @@ class _Timed:
         self._raw = raw
         self._unsent: list[bytes] = []
         self.deadline = 0.0
+        # Whether the other side has said its last.
+        self.is_ended = False
 
     def sendall(self, data: bytes) -> None:
         # Header and body come one after the other, and go out together.
@@ -140,7 +146,9 @@ class _Timed:
 
     def receive_into(self, buffer: memoryview) -> int:
         self._raw.settimeout(self._left())
-        return self._raw.recv_into(buffer)
+        size = self._raw.recv_into(buffer)
+        self.is_ended = not size
+        return size
 
     def _left(self) -> float:
         left = self.deadline - monotonic()

@@ -21,6 +21,8 @@ HEAD_SECONDS: Final = 10.0
 # As long as a client of ours waits for the answer to a call.
 REQUEST_SECONDS: Final = 60.0
 MOST_BYTES: Final = 64 << 10
+# What stands in the line of a header beside its name and its value.
+_LINE: Final = 4
 
 
 class Connection(HttpToolsProtocol):
@@ -59,7 +61,9 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("The head of this request is too large.")
 
     def on_headers_complete(self) -> None:
-        """Wait for the body."""
+        """Wait for the body, unless the head was too large although it came at once."""
+        if len(self.url) + sum(len(n) + len(v) + _LINE for n, v in self.headers) > MOST_BYTES:
+            raise ValueError("the head of this request is too large")
         super().on_headers_complete()
         self._end_after(self.request_seconds)
 
