@@ -2,9 +2,14 @@
 
 What changes something has an id, so that the channel may send it twice; see wire/methods.py. The
 server that it was sent to first is named when it is sent again: another one (it was restarted)
-cannot know whether it was done, and says so rather than do it perhaps twice.
+cannot know whether it was done, and says so rather than do it perhaps twice. Jobs have ids of their own: a
+submit or a cancel that another server is asked anew finds what was done, as the contract says.
+
+What a program asks waits for a server that is away, as in a restart. A worker's calls do not: its loop has other
+things to do meanwhile, and asks again by itself.
 """
 
+import asyncio
 import contextlib
 import ssl
 import threading
@@ -17,6 +22,7 @@ from lightwork.errors import AuthError, StoreError, StoreUnavailable, UsageError
 from lightwork.net.client.address import Address
 from lightwork.net.client.channel import UNKNOWN, Channel
 from lightwork.net.client.connection import Answer
+from lightwork.net.client.patience import LOOP_SECONDS, RESTART_SECONDS
 from lightwork.net.client.seal import Seal
 from lightwork.net.wire import media
 from lightwork.net.wire.about import (
@@ -30,7 +36,7 @@ from lightwork.net.wire.about import (
     Polled,
 )
 from lightwork.net.wire.failures import Failure, error_of
-from lightwork.net.wire.methods import METHODS
+from lightwork.net.wire.methods import METHODS, Method
 from lightwork.net.wire.shapes import shape_of
 
 # What a database may take for a long transaction; a broken connection is noticed before.
@@ -68,17 +74,14 @@ class Calls:
             StoreUnavailable: No answer came; what changes something may have been done.
             Error: What the server's store has raised.
         """
-        method, shape = METHODS[name], shape_of(name)
-        body = self._encoded(name, shape.request_of(given))
-        query = "" if method.is_safe else f"{CALL}={uuid.uuid4().hex}"
-        answer = self._exchange(
-            self._heartbeat if method.is_urgent else self._calls,
-            method.path,
-            query,
-            body,
-            HEARTBEAT_SECONDS if method.is_urgent else CALL_SECONDS,
-        )
-        return shape.result_of(self._decoded(answer, shape.result), given)
+        method = METHODS[name]
+        try:
+            return self._call_once(method, given)
+        except StoreUnavailable as error:
+            # Of a server that was started anew while it was asked. The ids in it say what was done.
+            if not (method.is_known_by_ids and "server" in vars(error)):
+                raise
+        return self._call_once(method, given)
 
     def poll(self, poll: Poll) -> Polled:
         """Ask for the store's number; returns when it is news, or the time is up."""
@@ -118,6 +121,7 @@ class Calls:
 
         def cut() -> None:
             for channel, connections in busy:
+                channel.hurry()
                 channel.cut(connections)
 
         timer = threading.Timer(_HURRY_SECONDS, cut)
@@ -134,13 +138,34 @@ class Calls:
         self._calls.close()
         self._heartbeat.close()
 
+    def _call_once(self, method: Method, given: dict[str, Any]) -> Any:
+        shape = shape_of(method.name)
+        body = self._encoded(method.name, shape.request_of(given))
+        query = "" if method.is_safe else f"{CALL}={uuid.uuid4().hex}"
+        answer = self._exchange(
+            self._heartbeat if method.is_urgent else self._calls,
+            method.path,
+            query,
+            body,
+            HEARTBEAT_SECONDS if method.is_urgent else CALL_SECONDS,
+            patience=_patience() if method.is_patient else 0.0,
+        )
+        return shape.result_of(self._decoded(answer, shape.result), given)
+
     def _ask_about(self) -> About:
         answer = self._exchange(self._calls, ABOUT, "", b"", _ANSWER_SECONDS)
         about: About = self._decoded(answer, About)
         return about
 
     def _exchange(
-        self, channel: Channel, path: str, query: str, body: bytes, seconds: float
+        self,
+        channel: Channel,
+        path: str,
+        query: str,
+        body: bytes,
+        seconds: float,
+        *,
+        patience: float = 0.0,
     ) -> Answer:
         def again(query: str) -> str:
             if self._is_hurried:
@@ -149,7 +174,9 @@ class Calls:
 
         if self._is_hurried:
             seconds = min(seconds, _HURRY_SECONDS)
-        return channel.exchange(path, query, _HEADERS, body, seconds=seconds, on_repeat=again)
+        return channel.exchange(
+            *(path, query, _HEADERS, body), seconds=seconds, patience=patience, on_repeat=again
+        )
 
     def _encoded(self, name: str, request: msgspec.Struct) -> bytes:
         try:
@@ -187,3 +214,8 @@ class Calls:
         if server := failure.fields.get("server"):
             self.note_server(str(server))
         raise error_of(failure)
+
+
+def _patience() -> float:
+    """Return how long the thread that asks may wait for a server that is away."""
+    return RESTART_SECONDS if asyncio._get_running_loop() is None else LOOP_SECONDS

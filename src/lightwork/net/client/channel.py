@@ -5,12 +5,16 @@ heartbeats have a channel each, so that none of them waits behind another.
 
 What goes wrong, and what becomes of it:
 
-    nobody listens, or the host cannot be found      StoreUnavailable: nothing was done
+    nobody listens, or the host cannot be found      looked for again, for as long as the call waits
+                                                     (patience.py); then StoreUnavailable: nothing was done
     the connection breaks before the answer is here  sent once more, over a new connection, under the
                                                      same call id: the server does it once (server/answers.py)
-    the server knows our session no more (it was      another session is opened, and it is sent again
-    restarted, or we were silent for an hour)
+    the server knows our session no more (it was      another session is opened, and it is sent again, a
+    restarted, or we were silent for an hour)        few times: there may be several servers at one address
     ... again, or no answer comes in time            StoreUnavailable: it may have been done
+
+That a session is not known is said by 401, or 413: more was sent than is read of a stranger. Nobody can sign
+either. So whoever stands between can say so too, and gets nothing for it but another handshake.
 
 Servers close connections that are idle, and a request may cross that on its way. So what was idle for
 longer than IDLE_SECONDS, well below the server's own bound, is not used again, and the rest is the
@@ -22,6 +26,7 @@ descriptors, and connects anew. `_lock` guards `_free` and `_all`.
 
 import http.client
 import os
+import socket
 import ssl
 import threading
 import weakref
@@ -32,10 +37,17 @@ from lightwork.clock import monotonic
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.net.client.address import Address
 from lightwork.net.client.connection import Answer, Connection
+from lightwork.net.client.patience import Patience
 from lightwork.net.client.seal import Seal
 
 IDLE_SECONDS: Final = 60.0
 UNKNOWN: Final = 401
+_TOO_LARGE: Final = 413
+# For one request of who waits for a server that is restarted: one that is killed cuts what it answers, and again
+# what has connected and was not accepted yet.
+_MOST_BROKEN: Final = 3
+# Handshakes for one request.
+_MOST_FORGOTTEN: Final = 5
 _BROKEN: Final = (OSError, http.client.HTTPException)
 
 _channels: Final["weakref.WeakSet[Channel]"] = weakref.WeakSet()
@@ -63,6 +75,7 @@ class Channel:
         self._lock = threading.Lock()
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
+        self._patience = Patience()
 
     def exchange(
         self,
@@ -72,6 +85,7 @@ class Channel:
         body: bytes,
         *,
         seconds: float,
+        patience: float,
         on_repeat: Callable[[str], str],
     ) -> Answer:
         """POST a body and return the answer.
@@ -82,6 +96,7 @@ class Channel:
             headers: Without those of the seal.
             body: What.
             seconds: For all of it; connecting has its own bound.
+            patience: Seconds from when the server was first found away, in which it is looked for.
             on_repeat: Returns the query of the second attempt, of that of the first.
 
         Raises:
@@ -89,26 +104,38 @@ class Channel:
             StoreError: The channel is closed.
         """
         deadline = monotonic() + seconds
-        try:
-            return self._once(path, query, headers, body, deadline, is_new=False)
-        except _BROKEN as error:
-            if isinstance(error, TimeoutError | _NotThere):
-                raise self._unavailable(error) from error
-            # Else it may have been done, or was on its way when the server closed an idle connection.
-            is_undone = isinstance(error, _Forgotten)
-        query = query if is_undone else on_repeat(query)
-        try:
-            return self._once(path, query, headers, body, deadline, is_new=True)
-        except _BROKEN as error:
-            raise self._unavailable(error) from error
+        forgotten, broken, is_new = 0, 0, False
+        while True:
+            try:
+                return self._once(path, query, headers, body, deadline, is_new=is_new)
+            except _NotThere as error:
+                if not self._patience.wait(error.since, min(patience, deadline - monotonic())):
+                    raise self._unavailable(error) from error
+            except _Forgotten as error:
+                # It was not even looked at.
+                forgotten += 1
+                if forgotten > _MOST_FORGOTTEN:
+                    raise self._refused(error, len(body)) from error
+            except _BROKEN as error:
+                # It may have been done, or was on its way when the server closed an idle connection.
+                broken += 1
+                if isinstance(error, TimeoutError) or broken > (_MOST_BROKEN if patience else 1):
+                    raise self._unavailable(error) from error
+                query = on_repeat(query) if broken == 1 else query
+            is_new = True
 
     def close(self) -> None:
         """Let go of all connections that nobody uses, and of the others when they are free; idempotent."""
+        self.hurry()
         with self._lock:
             self._is_closed = True
             free, self._free = self._free, []
         for connection in free:
             self._drop(connection)
+
+    def hurry(self) -> None:
+        """Let nobody wait for a server that is away."""
+        self._patience.end()
 
     def busy(self) -> set[Connection]:
         """Return the connections over which something is asked now."""
@@ -153,10 +180,10 @@ class Channel:
             target = f"{path}?{query}" if query else path
             left = deadline - monotonic()
             answer = connection.exchange("POST", target, {**headers, **proof}, body, seconds=left)
-            if answer.status == UNKNOWN:
+            if answer.status in (UNKNOWN, _TOO_LARGE):
                 # Nobody can sign this: the server knows no such session any more.
                 if self._seal.forget(session):
-                    raise _Forgotten
+                    raise _Forgotten(answer.status)
             else:
                 session.verify(proof, answer.status, answer.headers, answer.body)
         except BaseException:
@@ -180,7 +207,10 @@ class Channel:
         try:
             connection = Connection(self._address, self._tls)
         except OSError as error:
-            raise _NotThere(str(error)) from error
+            is_nameless = isinstance(error, socket.gaierror)
+            since = float("-inf") if is_nameless else self._patience.note_away()
+            raise _NotThere(str(error), since) from error
+        self._patience.note_there()
         with self._lock:
             self._all.add(connection)
         return connection
@@ -197,6 +227,14 @@ class Channel:
             self._all.discard(connection)
         connection.close()
 
+    def _refused(self, error: "_Forgotten", size: int) -> StoreError:
+        if error.status != _TOO_LARGE:
+            return self._unavailable(error)
+        return StoreError(
+            f"server {self._address.url} answers 413 to {size:,} bytes, whoever sends them: something "
+            "before it, such as a proxy, takes no request of that size; raise its bound"
+        )
+
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if self._is_closed:
             raise StoreError(f"store {self._address.url} was closed; open it again") from error
@@ -210,11 +248,27 @@ class Channel:
 
 
 class _Forgotten(ConnectionError):  # noqa: N818 - the same
-    """The server has not even looked at the request: it knows no such session."""
+    """The server has not even looked at the request: it knows no such session.
+
+    Attributes:
+        status: Of its answer.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"it answers {status}, and knows no session of ours")
+        self.status = status
 
 
 class _NotThere(OSError):  # noqa: N818 - it becomes StoreUnavailable
-    """There is no connection: nothing was sent."""
+    """There is no connection: nothing was sent.
+
+    Attributes:
+        since: When it was first so.
+    """
+
+    def __init__(self, text: str, since: float) -> None:
+        super().__init__(text)
+        self.since = since
 
 
 def _be_forked() -> None:

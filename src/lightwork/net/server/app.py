@@ -1,6 +1,7 @@
 """App: one store as an ASGI application; what becomes of a request, from the first byte to the last.
 
-    body    ── announced or sent too large? ──▶ 413
+    body    ── of a session that is not known (any more)? ──▶ all of it is let go by, then 401
+            ── announced or sent too large? ──▶ 413
     gate    ── who asks? ──▶ 401, before anything is decoded
     routes  ── is it there, and for this role? ──▶ 404, 403
     answer  ── decode, call the store, encode (calls.py); or park (watch.py)
@@ -165,8 +166,13 @@ class App:
             gone=gone,
         )
         try:
-            most = self._gate.largest_body(request, self._largest_body)
-            body = await _read(receive, request.headers, most)
+            if self._gate.is_stale(request):
+                # All of it is let go by, and nothing of it kept: an answer that comes before is lost
+                # with the connection, and who asks would not learn why.
+                most, is_kept = self._largest_body, False
+            else:
+                most, is_kept = self._gate.largest_body(request, self._largest_body), True
+            body = await _read(receive, request.headers, most, is_kept=is_kept)
         except Refused as refused:
             # What was not read would be taken for the next request.
             await _send(send, _refusal(request, refused), last=True)
@@ -202,8 +208,10 @@ class App:
         return await route.answer(request, caller, found)
 
 
-async def _read(receive: Receive, headers: Mapping[str, str], most: int) -> bytes | None:
-    """Return the body; None: who sent it is gone.
+async def _read(
+    receive: Receive, headers: Mapping[str, str], most: int, *, is_kept: bool
+) -> bytes | None:
+    """Return the body, or b"" where it is not to be kept; None: who sent it is gone.
 
     Raises:
         Refused: It is too large.
@@ -216,12 +224,14 @@ async def _read(receive: Receive, headers: Mapping[str, str], most: int) -> byte
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        part = message.get("body", b"")
+        size += len(part)
+        if is_kept:
+            parts.append(part)
         if size > most:
             raise _too_large(most)
         if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return b"".join(parts)
 
 
 def _too_large(most: int) -> Refused:

@@ -44,6 +44,9 @@ class Gate(Protocol):
     def largest_body(self, request: Request, most: int) -> int:
         """Return how many bytes of a request are read, of `most`, of which only the head is there."""
 
+    def is_stale(self, request: Request) -> bool:
+        """Whether who asks would do so in another way if he knew what we know not any more."""
+
     def reply_before(self, request: Request) -> Reply | None:
         """Return the answer to a request that belongs to the proof itself; None: it is another."""
 
@@ -65,6 +68,10 @@ class OpenGate:
     def largest_body(self, _request: Request, most: int) -> int:
         """Return what is read of all."""
         return most
+
+    def is_stale(self, _request: Request) -> bool:
+        """There is nothing to know."""
+        return False
 
     def reply_before(self, _request: Request) -> Reply | None:
         """Nothing is to be proved."""
@@ -108,9 +115,14 @@ class KeyGate:
 
     def largest_body(self, request: Request, most: int) -> int:
         """Return `most` of who names a session, which is not proved yet, but cannot be guessed."""
-        named = _SESSION.search(request.headers.get("signature-input", ""))
-        is_known = named is not None and self._sessions.find(named[1]) is not None
+        named = _named(request)
+        is_known = named != "" and self._sessions.find(named) is not None
         return most if is_known else _LARGEST_UNPROVED
+
+    def is_stale(self, request: Request) -> bool:
+        """Whether it names a session that is not known: perhaps it was before a restart."""
+        named = _named(request)
+        return named != "" and self._sessions.find(named) is None
 
     def reply_before(self, request: Request) -> Reply | None:
         """Answer a message of a handshake."""
@@ -139,6 +151,11 @@ class KeyGate:
             return replace(reply, headers={**reply.headers, **proof})
 
         return Admitted(Caller(session.role, session.name), seal)
+
+
+def _named(request: Request) -> str:
+    named = _SESSION.search(request.headers.get("signature-input", ""))
+    return named[1] if named is not None else ""
 
 
 def _decoded(request: Request, kind: type[T]) -> T:

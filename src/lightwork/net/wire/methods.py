@@ -24,12 +24,16 @@ class Method:
         roles: Who may call it, beside "admin".
         is_safe: Whether it may be done twice.
         is_urgent: It keeps a lease: it has connections and threads of its own.
+        is_patient: Programs call it, and wait for a server that is restarted meanwhile.
+        is_known_by_ids: Asked anew of a server that cannot know whether it was done, it finds what was.
     """
 
     name: str
     roles: tuple[Role, ...]
     is_safe: bool = False
     is_urgent: bool = False
+    is_patient: bool = False
+    is_known_by_ids: bool = False
 
     @property
     def path(self) -> str:
@@ -44,13 +48,13 @@ USERS: Final[tuple[Role, ...]] = ("submit", "work")
 
 _LISTED: Final[tuple[Method, ...]] = (
     # Whoever submits sees what becomes of jobs whose ids it knows, and why they wait.
-    Method("submit", ("submit",)),
-    Method("states", READERS, is_safe=True),
+    Method("submit", ("submit",), is_patient=True, is_known_by_ids=True),
+    Method("states", READERS, is_safe=True, is_patient=True),
     Method("outcomes", READERS, is_safe=True),
     Method("results_size", READERS, is_safe=True),
     Method("progress", READERS, is_safe=True),
-    Method("cancel", ("submit",)),
-    Method("retry", ("submit",)),
+    Method("cancel", ("submit",), is_patient=True, is_known_by_ids=True),
+    Method("retry", ("submit",), is_patient=True),
     Method("job", READERS, is_safe=True),
     Method("held_up", READERS, is_safe=True),
     Method("workers", READERS, is_safe=True),
@@ -99,7 +103,7 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("purge", ()),
     Method("repair", ()),
     Method("change_setting", ()),
-    Method("settings", READERS, is_safe=True),
+    Method("settings", READERS, is_safe=True, is_patient=True),
     Method("queues", ("view",), is_safe=True),
     Method("jobs", ("view",), is_safe=True),
     Method("payloads", ("view",), is_safe=True),
