@@ -6,15 +6,17 @@ the app is told first. Idle connections are kept for KEEP_ALIVE seconds, longer 
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
+from lightwork.clock import monotonic
 from lightwork.errors import StoreUnavailable, UsageError
 from lightwork.net.server.app import App
 from lightwork.net.server.connection import Connection
@@ -25,6 +27,9 @@ KEEP_ALIVE: Final = 75
 # What a call that is under way may still take when the server ends.
 _END_SECONDS: Final = 1
 _BACKLOG: Final = 1024
+# No more files, in this process or on this machine, or no memory for one.
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_FULL_SECONDS: Final = 60.0
 
 
 class Server(uvicorn.Server):
@@ -66,6 +71,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._listener = listener
         self._on_ready = on_ready
+        self._tell_full_at = 0.0
 
     def serve_here(self) -> None:
         """Serve until a signal, or `should_exit`; in the main thread, signals end it."""
@@ -74,6 +80,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
+        asyncio.get_running_loop().set_exception_handler(self._note_fault)
         await super().startup(sockets)
         log.info("server_started parser=httptools")
         self._on_ready()
@@ -84,6 +91,19 @@ class Server(uvicorn.Server):
         # They write their answers before their connections are told to end.
         await asyncio.sleep(0)
         await super().shutdown(sockets)
+
+    def _note_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what the loop met; once a minute that there are too many connections.
+
+        The loop tries a thousand times a second then, and would log each with a traceback: anybody
+        who opens connections could fill the disk.
+        """
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in _FULL):
+            loop.default_exception_handler(context)
+        elif monotonic() >= self._tell_full_at:
+            self._tell_full_at = monotonic() + _FULL_SECONDS
+            log.warning("server_full error=%s; more may come when others have gone", error.strerror)
 
 
 def listen(host: str, port: int) -> socket.socket:
