@@ -88,10 +88,9 @@ def migrate(connection: Connection, to: str = REVISIONS[-1]) -> None:
 
 
 def _check_names_are_free(connection: Connection) -> None:
-    if _word(connection) == _MAKING:
-        return
     taken = sorted(metadata.tables.keys() & set(inspect(connection).get_table_names()))
-    if taken:
+    # In this order: whoever makes them says so first.
+    if taken and not _word(connection):
         raise SchemaMismatch(
             f"the database has tables named {', '.join(taken)} that are not lightwork's; "
             "use another database"
