@@ -41,6 +41,11 @@ def executor(url: str) -> Iterator[DurableExecutor]:
         yield opened
 
 
+def _count_jobs() -> int:
+    gc.collect()
+    return sum(type(one) is NewJob for one in gc.get_objects())
+
+
 class Watched:
     """Items that are made when they are taken, and how many of what there is then."""
 
@@ -48,6 +53,8 @@ class Watched:
         self.most_items = 0
         self.most_jobs = 0
         self.taken = 0
+        # Those of other tests, of which some may be kept.
+        self.jobs_before = _count_jobs()
 
     def calls(self, count: int) -> Iterator[tuple[Item]]:
         alive: weakref.WeakSet[Item] = weakref.WeakSet()
@@ -58,8 +65,7 @@ class Watched:
             self.most_items = max(self.most_items, len(alive))
             # Not at the borders of batches. To look at all objects takes long.
             if number % 12_345 == 777:
-                jobs = sum(type(one) is NewJob for one in gc.get_objects())
-                self.most_jobs = max(self.most_jobs, jobs)
+                self.most_jobs = max(self.most_jobs, _count_jobs() - self.jobs_before)
             yield (item,)
 
 

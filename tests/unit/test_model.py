@@ -28,7 +28,7 @@ from lightwork.model import (
 
 ID = uuid.UUID(int=1)
 NOUNS = [
-    model.Setting("max_payload", 1, 1),
+    model.Setting(name="max_payload", value=1, default=1),
     Backoff(),
     Policy(retry_on=("OSError",)),
     NewJob(id=ID, task="m:f", payload=b""),
