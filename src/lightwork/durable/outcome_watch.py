@@ -52,6 +52,8 @@ _WAIT_SECONDS: Final = 1.0
 # How late the thread notices that it is asked to look or to end while it waits
 # for the store, which looks for changes of other processes as often anyway.
 _NOTICE_SECONDS: Final = 0.1
+# When all are just being submitted: whoever ends a submit wakes, unless a Ctrl-C has come before.
+_LEFT_OUT_SECONDS: Final = 0.5
 _IDLE_SECONDS: Final = 60.0
 # How often in a row the store has to say that it is of no use any more.
 _REFUSALS: Final = 3
@@ -120,8 +122,9 @@ class OutcomeWatch:
                 if ids in self._submitting:
                     self._submitting.remove(ids)
                 if self._has_left_out:
-                    self._has_left_out = False
+                    # In this order: a Ctrl-C may come between.
                     self._wake()
+                    self._has_left_out = False
 
     def mark(self) -> int:
         """Return a mark of now: outcomes recorded or read after it concern all who wait already."""
@@ -260,7 +263,8 @@ class OutcomeWatch:
             try:
                 for mark, outcomes in told:
                     self.deliver(outcomes, mark=mark)
-                pause = self._look(job_ids) if job_ids else _IDLE_SECONDS
+                idle = _LEFT_OUT_SECONDS if self._waiting else _IDLE_SECONDS
+                pause = self._look(job_ids) if job_ids else idle
                 if not self._new.wait(pause) and job_ids:
                     seen = self._wait_for_change(seen)
                 self._new.clear()
