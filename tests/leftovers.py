@@ -37,6 +37,20 @@ _PAUSE: Final = 0.01
 # Numbers in what a descriptor leads to say which one of its kind it is.
 _WHICH: Final = re.compile(r"\[\d+\]")
 _SHARED: Final = "/shared."
+# What a pool opens for a child that it starts, which it may do at any time.
+_OF_CHILDREN: Final = ("descriptor pipe:", "descriptor /memfd:lightwork", "child ")
+_outliving: list[object] = []
+
+
+@contextmanager
+def outliving() -> Iterator[None]:
+    """In the block an executor lives that is no test's: it may replace a child during any of them."""
+    one = object()
+    _outliving.append(one)
+    try:
+        yield
+    finally:
+        _outliving.remove(one)
 
 
 @contextmanager
@@ -74,6 +88,8 @@ def _new(before: Counter[str], threads: set[threading.Thread]) -> list[str]:
     started = {thread for thread in started if not isinstance(thread, threading._DummyThread)}
     found = [f"thread {thread.name}" for thread in started]
     new = (_held() - before).items()
+    if _outliving:
+        new = {what: count for what, count in new if not what.startswith(_OF_CHILDREN)}.items()
     return found + [f"{count} x {what}{_command(what)}" for what, count in new]
 
 

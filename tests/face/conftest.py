@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leftovers import nothing_left_by
+from leftovers import nothing_left_by, outliving
 from lightwork.durable.executor import DurableExecutor
 
 
@@ -19,7 +19,7 @@ def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DurableExecutor]:
     """Two children, for tests that leave nothing running."""
     path = tmp_path_factory.mktemp("face") / "shared.db"
-    with DurableExecutor(f"sqlite:///{path}", workers=2) as executor:
+    with outliving(), DurableExecutor(f"sqlite:///{path}", workers=2) as executor:
         yield executor
 
 

@@ -30,9 +30,11 @@ def executor(url: str) -> Iterator[DurableExecutor]:
 def engine(url: str) -> Iterator[Engine]:
     """The user's own engine, with a table of theirs."""
     made = create_engine(url)
+    # First: in a transaction that has looked, CREATE is refused at once if anybody wrote meanwhile.
+    Row.metadata.create_all(made)
+    made.dispose()
     if made.dialect.name == "sqlite":
         begin_like_others(made)
-    Row.metadata.create_all(made)
     yield made
     made.dispose()
 

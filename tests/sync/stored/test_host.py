@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -244,6 +245,8 @@ def test_a_forked_child_has_a_session_of_its_own(open_host: OpenHost) -> None:
             except Refusal as error:
                 refused = error.reason
             os._exit(0 if refused == "held by another" else 1)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(2)
 
