@@ -158,7 +158,7 @@ def test_a_signal_function_asks_what_its_own_thread_waits_for(
 
 
 def test_many_threads_of_one_process_wait_each_for_its_own(host: ArenaBroker) -> None:
-    count = 200
+    count, before = 200, set(threading.enumerate())
     with ThreadPoolExecutor(count) as threads:
         getting = [threads.submit(host.ask, QUEUE, "get", (1, True)) for _ in range(count)]
 
@@ -166,4 +166,4 @@ def test_many_threads_of_one_process_wait_each_for_its_own(host: ArenaBroker) ->
 
         got = {repr(one.result()) for one in getting}
     assert got == {repr(((number, str(number).encode()),)) for number in range(count)}
-    assert threading.active_count() < 5
+    assert set(threading.enumerate()) <= before
