@@ -9,14 +9,22 @@ import pytest
 from leftovers import nothing_left_by
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
+from lightwork.tasks.task import Task, task
 from lightwork.work.service import Worker
 from work.jobs import TASKS, entered, leave, others, ran
+from work.ticks import tick
 
 
 @pytest.fixture(autouse=True)
 def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
     with nothing_left_by(request):
         yield
+
+
+@pytest.fixture
+def ticking() -> Task[[], None]:
+    # Never a name of a module: every worker inside of this process would declare it.
+    return task(schedule="every 1s", catch_up="all", priority=3)(tick)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import sys
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from lightwork.codec import Codec
 from lightwork.durable.jobs import new_job
 from lightwork.model import CatchUp, Limit, NewSchedule, State, WorkerInfo
-from lightwork.pool.call.current import current
 from lightwork.store.contract import Store
 from lightwork.tasks.task import Task, task
 from lightwork.work.catalog import Catalog
@@ -25,22 +23,9 @@ from lightwork.work.upkeep import Upkeep
 from store.steps import execute
 from waiting import wait_until
 from work.jobs import ran
+from work.ticks import told
 
 SOMEBODY = uuid.UUID(int=1)
-
-
-told: list[datetime | None] = []
-
-
-def tick() -> None:
-    ran.append(1)
-    told.append(current().due_at)
-
-
-@pytest.fixture
-def ticking() -> Task[[], None]:
-    # Never a name of a module: every worker inside of this process would declare it.
-    return task(schedule="every 1s", catch_up="all", priority=3)(tick)
 
 
 @pytest.fixture

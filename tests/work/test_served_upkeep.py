@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import lightwork as lw
 from lightwork.errors import StoreError
 from lightwork.model import DEFAULT_RETENTION, NewSchedule, State
 from lightwork.net.client.client import ServerStore
@@ -30,11 +29,6 @@ UPKEEP = (
     *("rescue", "recount_limits", "fold", "align_clock", "prune", "prune_primitives"),
     "fold_rollups",
 )
-
-
-@lw.task(schedule="every 1s")
-def tick() -> None:
-    ran.append(1)
 
 
 class CountingApp(App):
@@ -112,11 +106,13 @@ def test_the_server_meets_what_is_due_of_schedules(store: Store) -> None:
         wait_until(lambda: store.summary().states[State.READY], "it has become a job")
 
 
-def test_a_schedule_of_a_workers_own_task_is_declared_by_it_and_run(store: Store) -> None:
+def test_a_schedule_of_a_workers_own_task_is_declared_by_it_and_run(
+    store: Store, ticking: Task[[], None]
+) -> None:
     with (
         served(App(store, does_upkeep=True)) as url,
         keeping_up(store),
-        working(url, tasks=[tick]),
+        working(url, tasks=[ticking]),
     ):
         wait_until(lambda: ran, "it has run")
 
