@@ -12,6 +12,7 @@ files named `shared`, of executors of a whole folder, which open more of them wh
 """
 
 import contextlib
+import importlib
 import gc
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
@@ -40,6 +41,10 @@ _SHARED: Final = "/shared."
 # What a pool opens for a child that it starts, which it may do at any time.
 _OF_CHILDREN: Final = ("descriptor pipe:", "descriptor /memfd:lightwork", "child ")
 _outliving: list[object] = []
+
+# Where uvloop is there, uvicorn takes it; the first of its loops opens two pipes that live as long as the process.
+with contextlib.suppress(ImportError):
+    importlib.import_module("uvloop").new_event_loop().close()
 
 
 @contextmanager

@@ -215,7 +215,7 @@ def test_delay_counts_from_the_submit(store: Store) -> None:
     end_next(store)
 
     assert state_of(store, child) == State.SCHEDULED
-    assert 0 < (store.next_due_in() or 0) <= 60
+    assert 0 < (store.chores().due_in or 0) <= 60
 
 
 def test_priority_and_queue_hold_for_what_was_blocked(store: Store) -> None:

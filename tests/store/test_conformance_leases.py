@@ -200,14 +200,14 @@ def test_next_due_time_is_that_of_the_earliest_job(store: Store) -> None:
     submitted(store, delay=7200)
     submitted(store, delay=3600)
 
-    left = store.next_due_in()
+    left = store.chores().due_in
 
     assert left is not None
     assert 3500 < left <= 3600.001
 
 
 def test_nothing_is_due_in_an_empty_store(store: Store) -> None:
-    assert store.next_due_in() is None
+    assert store.chores().due_in is None
 
 
 # Drain.

@@ -421,15 +421,15 @@ def test_schedule_that_cannot_be_read_keeps_no_other_from_its_turn(
 
 
 def test_earliest_schedule_is_told_with_scheduled_jobs(store: Store) -> None:
-    assert store.next_due_in() is None
+    assert store.chores().due_in is None
 
     declared(store, spec="every 100s")
-    left = store.next_due_in()
+    left = store.chores().due_in
     assert left is not None
     assert 40 < left <= 100
 
     make_due(store)
-    assert store.next_due_in() == 0.0
+    assert store.chores().due_in == 0.0
 
 
 def test_store_with_schedules_is_healthy(store: Store) -> None:

@@ -18,7 +18,7 @@ def test_paused_schedule_makes_no_jobs(store: Store) -> None:
     assert store.pause_schedule("nightly")
     assert store.pause_schedule("nightly")
 
-    assert (store.run_due_schedules(), store.next_due_in()) == ([], None)
+    assert (store.run_due_schedules(), store.chores().due_in) == ([], None)
     view = kept(store)
     assert (view.next_at, view.paused_at is None) == (None, False)
 

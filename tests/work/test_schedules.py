@@ -216,7 +216,7 @@ def test_upkeep_meets_what_is_due_and_looks_again_when_the_next_is(store: Store)
     upkeep.do_due()
 
     assert store.summary().states[State.READY] == 1
-    assert store.next_due_in() not in (None, 0.0)
+    assert store.chores().due_in not in (None, 0.0)
 
 
 def test_what_nobody_here_can_read_is_told_once_and_does_not_keep_the_worker_busy(

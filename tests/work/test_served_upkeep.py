@@ -25,7 +25,7 @@ from waiting import wait_until
 from work.jobs import TASKS, note, ran, snooze_once, submit, wait_for
 
 UPKEEP = (
-    *("promote", "next_due_in", "run_due_schedules", "unblock", "expire", "readmit"),
+    *("promote", "chores", "run_due_schedules", "unblock", "expire", "readmit"),
     *("rescue", "recount_limits", "fold", "align_clock", "prune", "prune_primitives"),
     "fold_rollups",
 )
@@ -82,8 +82,8 @@ def test_a_worker_of_a_server_that_does_not_say_so_does_the_upkeep(store: Store)
     app = CountingApp(store, does_upkeep=False)
 
     with served(app) as url, working(url):
-        wait_until(lambda: app.count("next_due_in") > 1, "it looks whether anything is due")
-        wait_until(lambda: app.count("rescue", "expire") > 1, "it looks for the dead")
+        wait_until(lambda: app.count("chores") > 1, "it looks whether anything is due")
+        wait_until(lambda: app.count("rescue") > 1, "it looks for the dead")
 
 
 def test_the_server_promotes_what_was_put_off(store: Store) -> None:
@@ -146,7 +146,7 @@ def test_a_worker_in_burst_mode_does_what_is_due_itself(store: Store) -> None:
     with served(app) as url, ServerStore(url) as client:
         WorkerUpkeep(client, WorkerSettings(burst=True)).do_due()
 
-    assert app.count("next_due_in", "rescue") == 2
+    assert app.count("chores", "rescue") == 2
 
 
 def test_workers_heed_what_the_server_says_that_is_started_next(store: Store) -> None:

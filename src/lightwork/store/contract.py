@@ -34,6 +34,7 @@ from lightwork.store.contracts.admin import AdminStore
 from lightwork.store.contracts.primitives import PrimitiveStore
 from lightwork.store.views import (
     ChangedJob,
+    Chores,
     Hindrance,
     JobFilter,
     KnownCall,
@@ -342,8 +343,8 @@ class Store(AdminStore, PrimitiveStore, Protocol):
         Where only one program writes at a time there are none.
         """
 
-    def next_due_in(self) -> float | None:
-        """Return seconds until the earliest scheduled job or schedule is due; None: none is."""
+    def chores(self) -> Chores:
+        """Return what of promote, unblock, expire and readmit there is to do, in one look."""
 
     def prune(self, *, older_than: float | Retention, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago; return how many.

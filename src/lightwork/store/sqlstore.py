@@ -41,6 +41,7 @@ from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.sql_primitives import SqlPrimitives
 from lightwork.store.views import (
     ChangedJob,
+    Chores,
     Hindrance,
     JobFilter,
     KnownCall,
@@ -346,9 +347,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
             return 0
         return self._write_quietly(counters.fold, self._spelling, limit)
 
-    def next_due_in(self) -> float | None:
-        """Return seconds until the earliest scheduled job is due."""
-        return self._look(upkeep.next_due_in)
+    def chores(self) -> Chores:
+        """Return what there is to do for the whole store."""
+        return self._look(upkeep.chores)
 
     def prune(self, *, older_than: float | Retention, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago."""

@@ -21,7 +21,8 @@ from lightwork.work.pace import next_batch
 
 log = logging.getLogger(__name__)
 
-# How late a job may become ready that another process scheduled.
+# How late a job may become ready that another process scheduled, and one end that has not begun in time, where
+# no worker would have claimed it.
 _PROMOTE_SECONDS: Final = 0.5
 _PROMOTE_SOONEST: Final = 0.005
 # How long one turn may promote, while the worker's loop waits.
@@ -31,9 +32,6 @@ _RUN_BATCH: Final = 100
 # A due time that nobody meets is met by looking at the next one only, unless a clock was put
 # back: then that may be years ahead.
 _RUN_SECONDS: Final = 60.0
-# How late a job ends that has not begun in time, where no worker would have claimed it.
-_EXPIRE_SECONDS: Final = 1.0
-_EXPIRE_BATCH: Final = 500
 # How late a job goes on that waits for a limit which nobody's end has opened, and for a token.
 _READMIT_SECONDS: Final = 1.0
 _READMIT_SOONEST: Final = 0.02
@@ -68,8 +66,8 @@ class Upkeep:
         # A job that was put off here is due.
         self._expected_at = math.inf
         self._rescue_at = 0.0
-        self._expire_at = 0.0
-        self._readmit_at = 0.0
+        # While no job waits for a limit: never.
+        self._readmit_at = math.inf
         self._run_at = 0.0
         # Schedules of which was told that they cannot be read here.
         self._told: set[str] = set()
@@ -87,7 +85,7 @@ class Upkeep:
     def next_at(self) -> float:
         """Return the instant at which something is due next."""
         return min(
-            *(self._promote_at, self._run_at, self._expire_at, self._readmit_at),
+            *(self._promote_at, self._run_at, self._readmit_at),
             *(self._rescue_at, self._look_at, self._prune_at),
         )
 
@@ -99,8 +97,6 @@ class Upkeep:
         if now >= self._run_at:
             self._run_at = now + _RUN_SECONDS * random.uniform(0.7, 1.0)
             self._run_schedules()
-        if now >= self._expire_at:
-            self._expire(now)
         if now >= self._readmit_at:
             self._readmit(now)
         if now >= self._look_at:
@@ -131,17 +127,25 @@ class Upkeep:
             self._prune(now)
 
     def _promote(self, now: float) -> None:
-        self._promote_at = now + _PROMOTE_SECONDS
+        # Apart from those of others: two who look at the same moment find the same.
+        self._promote_at = now + _PROMOTE_SECONDS * random.uniform(0.7, 1.0)
         # A look first: two hundred idle workers would else write four hundred times a second.
-        due_in, has_moved = self._store.next_due_in(), True
+        chores = self._store.chores()
+        due_in, has_moved = chores.due_in, True
         if due_in is not None and due_in <= 0:
             has_moved = self._promote_all() + self._run_schedules() > 0
-            due_in = self._store.next_due_in()
-        is_all_told = self._unblock_all()
+            due_in = self._store.chores().due_in
+        is_all_done = not chores.has_untold or self._unblock_all()
+        if chores.has_over:
+            is_all_done &= self._store.expire(limit=_PROMOTE_BATCH) < _PROMOTE_BATCH
+        if not chores.has_waiting:
+            self._readmit_at = math.inf
+        elif self._readmit_at == math.inf:
+            self._readmit_at = now
         if due_in == 0 and not has_moved:
             # What cannot be moved here is looked at no more often than anything else.
             self._tell_unreadable()
-        elif not is_all_told:
+        elif not is_all_done:
             self._promote_at = now
         elif due_in is not None:
             self._promote_at = now + min(max(due_in, _PROMOTE_SOONEST), _PROMOTE_SECONDS)
@@ -179,12 +183,6 @@ class Upkeep:
             if monotonic() >= until:
                 return False
         return True
-
-    def _expire(self, now: float) -> None:
-        # Apart from those of others: two who look at the same moment find the same.
-        self._expire_at = now + _EXPIRE_SECONDS * random.uniform(0.7, 1.0)
-        if self._store.expire(limit=_EXPIRE_BATCH) == _EXPIRE_BATCH:
-            self._expire_at = now
 
     def _readmit(self, now: float) -> None:
         self._readmit_at = now + _READMIT_SECONDS * random.uniform(0.7, 1.0)

@@ -239,7 +239,7 @@ MAY: dict[Role, set[str]] = {
     "view": {
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
         "settings",
-        *("lanes", "next_due_in", "schedules", "schedule", "queues", "jobs", "payloads"),
+        *("lanes", "chores", "schedules", "schedule", "queues", "jobs", "payloads"),
         *("relatives", "attempts", "depths", "history", "totals", "stats", "check"),
         *("news_mark", "new_jobs", "ended_jobs", "ended_attempts"),
         "primitives",
@@ -252,7 +252,7 @@ MAY: dict[Role, set[str]] = {
         *("register", "renew", "is_draining", "sign_off", "release_others", "publish_tasks"),
         *("lanes", "claim", "ack", "report_progress", "cancel_requests"),
         *("promote", "expire", "unblock", "readmit", "recount_limits", "rescue", "fold"),
-        *("next_due_in", "prune", "align_clock", "add_rollups", "fold_rollups"),
+        *("chores", "prune", "align_clock", "add_rollups", "fold_rollups"),
         *("declare_schedules", "schedules", "schedule", "remove_schedules", "run_due_schedules"),
     },
     "admin": set(METHODS),

@@ -83,7 +83,7 @@ def work(store: SqlStore) -> None:
     """Do what a worker does, from its start to its end, once for each kind of step."""
     worker = registered(store)
     store.promote()
-    store.next_due_in()
+    store.chores()
     store.rescue()
     store.cancel_requests(worker)
     attempts = store.claim(worker, lanes=store.lanes(["default"]), limit=10)
@@ -151,7 +151,7 @@ def test_damaged_due_time_makes_nobody_look_without_end(
     submitted(store, delay=60)
     damage(path, f"UPDATE scheduled SET {change}")
 
-    assert store.next_due_in() is None
+    assert store.chores().due_in is None
 
 
 @pytest.mark.parametrize("value", [TEXT, BYTES, "1 << 62"])

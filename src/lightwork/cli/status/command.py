@@ -61,7 +61,7 @@ def look(store: "Store") -> StatusView:
         # Of the dead only those that still hold jobs matter; the others have signed off.
         workers=[worker for worker in workers if worker.is_live or worker.running],
         problems=[
-            *problems(summary, workers, next_due_in=store.next_due_in(), url=store.safe_url),
+            *problems(summary, workers, next_due_in=store.chores().due_in, url=store.safe_url),
             *schedule_problems(store.schedules()),
         ],
     )

@@ -204,7 +204,7 @@ class ServerStore:
     recount_limits = called(Store.recount_limits)
     rescue = called(Store.rescue)
     fold = called(Store.fold)
-    next_due_in = called(Store.next_due_in)
+    chores = called(Store.chores)
     prune = called(Store.prune)
     align_clock = called(Store.align_clock)
     add_rollups = called(Store.add_rollups)

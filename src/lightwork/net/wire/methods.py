@@ -79,7 +79,7 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("recount_limits", ("work",)),
     Method("rescue", ("work",)),
     Method("fold", ("work",)),
-    Method("next_due_in", ("work", "view"), is_safe=True),
+    Method("chores", ("work", "view"), is_safe=True),
     Method("prune", ("work",)),
     Method("align_clock", ("work",), is_safe=True),
     Method("add_rollups", ("work",)),

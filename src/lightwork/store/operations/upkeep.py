@@ -6,16 +6,19 @@ selected is either changed or was changed by somebody else.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select, select
 
 from lightwork.lifecycle import AttemptEnd, Quarantined
 from lightwork.model import ErrorInfo, Retention, State
 from lightwork.retry import after_loss
 from lightwork.store.operations import counters, dependencies, ties
 from lightwork.store.operations.attempts import Ending, end_attempts
+from lightwork.store.operations.bounds import expiry, unique, waiting
 from lightwork.store.operations.workers import IsLive, any_ended, end_leases
 from lightwork.store.sql import upkeep as sql
+from lightwork.store.sql.dependencies import IS_ONE_LEFT
 from lightwork.store.sql.ends import ABANDONED, SEEN_ABANDONED
 from lightwork.store.sql.in_lists import padded_chunks
 from lightwork.store.sql.jobs import STATES_BY_SEQ
@@ -31,14 +34,28 @@ from lightwork.store.sql.rows import (
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import FINALS
 from lightwork.store.tables.types import id_of
-from lightwork.store.views import Rescued
+from lightwork.store.views import Chores, Rescued
+
+_CHORES: Final[Select[Any]] = select(
+    sql.NEXT_DUE_IN.scalar_subquery().label("due_in"),
+    sql.NEXT_RUN_IN.scalar_subquery().label("run_in"),
+    IS_ONE_LEFT.exists().label("has_untold"),
+    expiry.IS_DUE.scalar_subquery().label("has_over"),
+    unique.IS_ONE_OVER.scalar_subquery().label("has_old_key"),
+    waiting.IS_ANY_WAITING.scalar_subquery().label("has_waiting"),
+)
 
 
-def next_due_in(connection: Connection) -> float | None:
-    """Return seconds until the earliest scheduled job or schedule is due, 0 if one is overdue."""
-    found = [connection.scalar(left) for left in (sql.NEXT_DUE_IN, sql.NEXT_RUN_IN)]
-    left = min((left for left in found if left is not None), default=None)
-    return None if left is None else max(left / 1000, 0.0)
+def chores(connection: Connection) -> Chores:
+    """Return what there is to do for the whole store: one statement, since every idle worker asks it."""
+    row = connection.execute(_CHORES).one()
+    left = min((left for left in (row.due_in, row.run_in) if left is not None), default=None)
+    return Chores(
+        due_in=None if left is None else max(left / 1000, 0.0),
+        has_untold=bool(row.has_untold),
+        has_over=bool(row.has_over or row.has_old_key),
+        has_waiting=bool(row.has_waiting),
+    )
 
 
 def promote(connection: Connection, spelling: Spelling, limit: int) -> int:

@@ -28,7 +28,7 @@ EXPIRED: Final = ErrorInfo(
 _AGAIN_MS: Final = 10_000
 
 _IS_OVER: Final = expiry.c.expires_at <= NOW
-_IS_DUE: Final = select(exists().where(_IS_OVER))
+IS_DUE: Final = select(exists().where(_IS_OVER))
 _OVER: Final = (
     select(expiry.c.seq)
     .where(_IS_OVER)
@@ -56,7 +56,7 @@ _POSTPONE: Final = update(expiry).where(expiry.c.seq.in_(AMONG)).values(expires_
 
 def is_expire_due(connection: Connection) -> bool:
     """Return whether the time of any job is over."""
-    return bool(connection.scalar(_IS_DUE))
+    return bool(connection.scalar(IS_DUE))
 
 
 def expire(connection: Connection, spelling: Spelling, limit: int) -> int:

@@ -75,7 +75,7 @@ _OVER: Final = (
     .limit(bindparam("b_limit"))
     .with_for_update(skip_locked=True)
 )
-_IS_ONE_OVER: Final = select(exists().where(_IS_OVER))
+IS_ONE_OVER: Final = select(exists().where(_IS_OVER))
 
 
 class KeptKey(NamedTuple):
@@ -175,7 +175,7 @@ def give_up(connection: Connection, kept: Iterable[KeptKey]) -> None:
 
 def is_one_over(connection: Connection) -> bool:
     """Return whether the period of any key is over."""
-    return bool(connection.scalar(_IS_ONE_OVER))
+    return bool(connection.scalar(IS_ONE_OVER))
 
 
 def forget_over(connection: Connection, limit: int) -> None:

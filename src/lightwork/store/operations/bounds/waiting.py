@@ -74,7 +74,7 @@ SET_STAGE: Final = (
     )
     .values(stage=bindparam("b_stage"))
 )
-_IS_ANY_WAITING: Final = select(exists().where(limit_use.c.stage == WAITS))
+IS_ANY_WAITING: Final = select(exists().where(limit_use.c.stage == WAITS))
 # In an order that an index has. EXISTS, or one of them in any order, MariaDB or PostgreSQL finds by walking
 # over all that waits.
 _ONE_THAT_WAITS: Final = (
@@ -157,7 +157,7 @@ def tokens_of(row: AnyRow) -> float:
 
 def is_any_waiting(connection: Connection) -> bool:
     """Return whether any job waits for room."""
-    return bool(connection.scalar(_IS_ANY_WAITING))
+    return bool(connection.scalar(IS_ANY_WAITING))
 
 
 def next_room_in(
