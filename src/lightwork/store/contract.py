@@ -363,7 +363,10 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     # Waking.
 
     def changes(self) -> int:
-        """Return a number that differs after any commit by anybody; cheap, takes no lock."""
+        """Return a number that differs after any commit by anybody; cheap, takes no lock.
+
+        Not after those of this process of which nobody need hear, such as claims and heartbeats.
+        """
 
     def wait_for_change(self, seen: int, timeout: float) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,39 @@ def test_claims_and_heartbeats_wake_nobody_where_the_bell_is_heard(
 
     assert (len(claimed), before) == (1, [])
     assert woken[0] != seen
+
+
+def test_own_claims_and_heartbeats_are_no_news_to_whoever_looks(file_store: SqlStore) -> None:
+    worker = registered(file_store)
+    submitted(file_store)
+    seen = file_store.changes()
+
+    claimed = file_store.claim(worker, lanes=[Lane("default", "jobs:work")], limit=1)
+    file_store.renew(worker, lease=60.0)
+
+    assert (len(claimed), file_store.changes()) == (1, seen)
+
+
+@pytest.mark.parametrize("has_looked", [False, True])
+def test_a_commit_of_another_program_is_found_whatever_heartbeats_are_around_it(
+    file_store: SqlStore, path: Path, has_looked: bool
+) -> None:
+    worker = registered(file_store)
+    other = sqlite3.connect(path, isolation_level=None)
+    file_store.renew(worker, lease=60.0)
+    seen = file_store.changes()
+
+    with closing(other):
+        other.execute("CREATE TABLE users_own (id INTEGER)")
+        if has_looked:
+            first = file_store.changes()
+            assert first != seen
+            other.execute("INSERT INTO users_own VALUES (1)")
+            seen = first
+        for _ in range(3):
+            file_store.renew(worker, lease=60.0)
+
+        assert file_store.changes() != seen
 
 
 FORK = """

@@ -1,25 +1,31 @@
 """Watch: notices that a SQLite file was changed, by us or by another process.
 
 `PRAGMA data_version` on a connection that never writes differs after every commit
-of any other connection, takes no lock and costs a few microseconds; so it is the
-counter. A commit of this process wakes those who wait at once. One of another process rings a
-bell (bell/bell.py), if lightwork made it and the system has inotify. Where the bell is heard, looking only
-finds what rings none: other programs' commits, and those that nobody waits for (claims, heartbeats), which
-are to wake nobody; twice a second is enough. Elsewhere all are found by looking: after t seconds without a change the
-next look comes t/50 later, between 1 ms and 20 ms. A job thus waits for at most a fiftieth of the
-time in which nothing happened, and an idle process looks 2 or 50 times a second, however
-many wait: one of them looks for all, and wakes them when there is something.
+of any other connection, takes no lock and costs a few microseconds. A commit of this process wakes those
+who wait at once. One of another process rings a bell (bell/bell.py), if lightwork made it and the system has
+inotify. Where the bell is heard, looking only finds what rings none: other programs' commits, and
+quiet ones (claims, heartbeats), which are to wake nobody; twice a second is enough. Elsewhere all are
+found by looking: after t seconds without a change the next look comes t/50 later, between 1 ms and 20 ms. A job
+thus waits for at most a fiftieth of the time in which nothing happened, and an idle process looks 2 or 50
+times a second, however many wait: one of them looks for all, and wakes them when there is something.
+
+Own quiet commits are not even found by looking. The writer says of each commit of its own whether it was alone: the
+data_version of its own connection tells others' commits only. What a look finds after one that was alone is then
+known to be ours. After one that was not, and until the next look, it may be anybody's, and is news.
+
+What is told is a number of our own, which grows with all news; who has seen the newest asks the file nothing.
 
 The connection has read once before it is given here: since then this process holds
 SQLite's shared lock, so nobody else takes itself for the last user and removes the WAL.
 
-`_lock` guards the connection and `_changed_at`; `_woken` guards `_commits`
+`_lock` guards the connection, `_seen` and `_has_others`; `_woken` guards `_number`, `_changed_at`, `_look_at`
 and `_is_watched`.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from lightwork.clock import monotonic
@@ -32,7 +38,7 @@ SHORTEST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.020
 # Where whoever writes with lightwork is heard: others may be found later.
 HEARD_PAUSE: Final = 0.500
-# How late whoever waits hears that the file is gone.
+# How late whoever asks hears that the file is gone; who waits, at the next look.
 _SAME_SECONDS: Final = 0.1
 _PART_OF_IDLE_TIME: Final = 1 / 50
 
@@ -63,26 +69,40 @@ class Watch:
         self._is_heard = False
         self._lock = threading.Lock()
         self._seen = version_of(connection)
-        self._changed_at = monotonic()
-        self._commits = 0
+        # Others may have committed, besides us, since the last look.
+        self._has_others = False
         # Looked at so seldom, because it costs as much as all else here.
         self._same_until = 0.0
         self._woken = threading.Condition()
+        self._number = 0
+        self._changed_at = monotonic()
+        self._look_at = 0.0
         # Whether one of those who wait looks for them all.
         self._is_watched = False
 
     def changes(self) -> int:
-        """Return a number that differs after every commit."""
+        """Look; return a number that differs after every commit but our own quiet ones."""
         with self._gate, self._lock:
-            if self._connection is None:
-                raise StoreError(f"store {self._where} was closed; open it again")
-            version = self._version(self._connection)
+            version = self._version(self._open())
             is_news = version != self._seen
-            if is_news:
-                self._seen, self._changed_at = version, monotonic()
+            self._seen, self._has_others = version, False
         if is_news:
             self.notify()
-        return version
+        with self._woken:
+            self._look_at = monotonic() + self._next_pause()
+            return self._number
+
+    def note_own(self, *, is_alone: bool) -> None:
+        """Note a commit of this process; called by who has committed, from inside of the gate.
+
+        Args:
+            is_alone: Nobody else has committed since this was called last.
+        """
+        with self._lock, suppress(sqlite3.Error, StoreError):
+            if not is_alone:
+                self._has_others = True
+            if not self._has_others:
+                self._seen = version_of(self._open())
 
     def _version(self, connection: sqlite3.Connection) -> int:
         now = monotonic()
@@ -100,22 +120,28 @@ class Watch:
     def notify(self) -> None:
         """Wake those who wait: somebody has committed."""
         with self._woken:
-            self._commits += 1
+            self._number += 1
+            self._changed_at = monotonic()
+            if not self._is_heard:
+                # More may come soon.
+                self._look_at = self._changed_at + SHORTEST_PAUSE
             self._woken.notify_all()
 
     def wait(self, seen: int, timeout: float) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
-        self._is_heard = self._listen()
+        if self._listen() != self._is_heard:
+            # What came before it was heard is found by looking.
+            self._is_heard = not self._is_heard
+            self._look_at = 0.0
         deadline = monotonic() + timeout
         has_looked = False
         try:
             while True:
-                commits = self._commits
-                changes = self.changes()
+                number = self._newest()
                 left = deadline - monotonic()
-                if changes != seen or left <= 0:
-                    return changes
-                has_looked = self._pause(commits, left)
+                if number != seen or left <= 0:
+                    return number
+                has_looked = self._pause(number, left)
         finally:
             if has_looked:
                 # Whoever waits on is to look now.
@@ -136,17 +162,29 @@ class Watch:
             self._connection.close()
             self._connection = None
 
-    def _pause(self, commits: int, left: float) -> bool:
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"store {self._where} was closed; open it again")
+        return self._connection
+
+    def _newest(self) -> int:
+        """Return the number, after a look if it is time for one."""
+        if monotonic() >= self._look_at:
+            return self.changes()
+        self._open()
+        return self._number
+
+    def _pause(self, number: int, left: float) -> bool:
         """Wait for the next look, or for word of another's; return whether it was the first."""
         with self._woken:
-            if self._commits != commits:
+            if self._number != number:
                 return False
             if self._is_watched:
                 self._woken.wait(left)
                 return False
             self._is_watched = True
             try:
-                self._woken.wait(min(self._next_pause(), left))
+                self._woken.wait(min(max(self._look_at - monotonic(), 0.0), left))
             finally:
                 self._is_watched = False
             return True

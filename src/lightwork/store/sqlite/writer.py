@@ -50,6 +50,7 @@ from lightwork.store.sqlite.errors import driver_errors, store_error
 from lightwork.store.sqlite.filelock import FileLock
 from lightwork.store.sqlite.fork_gate import ForkGate
 from lightwork.store.sqlite.wal import Wal
+from lightwork.store.sqlite.watch import version_of
 
 T = TypeVar("T")
 
@@ -95,6 +96,8 @@ class Writer:
     """Runs posted closures in transactions, many in one commit.
 
     Args:
+        on_commit: Called after each commit; whether nobody else has committed since the last.
+        on_news: Called after each that somebody may wait for.
         check: Raises if what is committed does not last.
         wal: Looked after once callers have their results.
     """
@@ -105,7 +108,8 @@ class Writer:
         lock: FileLock,
         where: str,
         *,
-        on_commit: Callable[[], None],
+        on_commit: Callable[[bool], None],
+        on_news: Callable[[], None],
         gate: ForkGate,
         check: Callable[[], None],
         wal: Wal,
@@ -114,10 +118,13 @@ class Writer:
         self._lock = lock
         self._where = where
         self._on_commit = on_commit
+        self._on_news = on_news
         self._gate = gate
         self._check = check
         self._wal = wal
         self._connection: Connection | None = None
+        # What tells commits of others apart from ours, after the last of these.
+        self._version = -1
         self._waiting: deque[_Turn] = deque()
         self._is_closed = False
         self._thread: threading.Thread | None = None
@@ -275,14 +282,23 @@ class Writer:
             self._disconnect()
             _fail(turns, self._named(error))
             return
-        is_news = any(failure is None and not turn.is_quiet for turn, _result, failure in ends)
-        if is_news and _changes(connection) != before:
-            self._on_commit()
+        if _changes(connection) != before:
+            self._tell(
+                connection,
+                is_news=any(failure is None and not turn.is_quiet for turn, _, failure in ends),
+            )
         for turn, result, failure in ends:
             if failure is None:
                 turn.promise.set_result(result)
             else:
                 turn.promise.set_exception(failure)
+
+    def _tell(self, connection: Connection, *, is_news: bool) -> None:
+        version = _others(connection)
+        self._on_commit(version == self._version != -1)
+        self._version = version
+        if is_news:
+            self._on_news()
 
     def _run_turn(
         self, connection: Connection, turn: _Turn, *, has_neighbours: bool
@@ -314,6 +330,7 @@ class Writer:
         if self._connection is None:
             with driver_errors(self._where):
                 self._connection = self._engine.connect()
+            self._version = -1
         return self._connection
 
     def _disconnect(self) -> None:
@@ -357,6 +374,17 @@ def _changes(connection: Connection) -> int:
     driver = connection.connection.driver_connection
     assert driver is not None
     return int(driver.total_changes)
+
+
+def _others(connection: Connection) -> int:
+    """Return what differs after each commit by another connection than this one."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        return version_of(driver)
+    except sqlite3.Error:
+        # What was committed is; whoever looks finds out.
+        return -1
 
 
 def _fail(turns: Sequence[_Turn], error: BaseException) -> None:
