@@ -12,8 +12,8 @@ files named `shared`, of executors of a whole folder, which open more of them wh
 """
 
 import contextlib
-import importlib
 import gc
+import importlib
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from lightwork.clock import monotonic
 from lightwork.durable.ids import new_job_id
 from lightwork.errors import UsageError
-from lightwork.model import NewJob, Retention, WorkerInfo
+from lightwork.model import NewJob, Policy, Retention, WorkerInfo
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from lightwork.work.service import Worker
@@ -172,3 +173,44 @@ def test_jobs_are_not_deleted_before_anybody_could_read_them(
 ) -> None:
     with pytest.raises(UsageError, match="keep must be 60 seconds or more"):
         Worker(f"sqlite:///{tmp_path}/new.db", executor="inline", keep=keep)
+
+
+def next_look_in(store: Store, *, changes: int = 0) -> float:
+    """Seconds until what did its part when 0 changes were known is to do so again."""
+    numbers = iter([0, 0])
+    upkeep = Upkeep(store, 3600.0, changes=lambda: next(numbers, changes))
+    upkeep.do_due()
+    upkeep.do_due()
+    return upkeep.next_at() - monotonic()
+
+
+def without_deaths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightwork.work.upkeep._DEATH_SECONDS", 3600.0)
+
+
+def test_while_nothing_changes_a_store_is_looked_at_when_time_brings_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_deaths(monkeypatch)
+    with closing(open_store(f"sqlite:///{tmp_path}/work.db")) as store:
+        bare = next_look_in(store)
+        store.submit(
+            [NewJob(id=new_job_id(), task="m:f", payload=b"\x01", policy=Policy(expires=3.0))]
+        )
+        expiring = next_look_in(store)
+        store.submit(
+            [NewJob(id=new_job_id(), task="m:f", payload=b"\x01", policy=Policy(delay=2.0))]
+        )
+        scheduled = next_look_in(store)
+
+    assert 3.0 < bare <= 5.0
+    assert 2.0 < expiring <= 3.0
+    assert 1.0 < scheduled <= 2.0
+
+
+def test_after_a_change_it_is_looked_at_within_half_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_deaths(monkeypatch)
+    with closing(open_store(f"sqlite:///{tmp_path}/work.db")) as store:
+        assert next_look_in(store, changes=1) <= 0.5

@@ -429,12 +429,12 @@ class Rescued:
 class Chores:
     """What there is to do for the whole store."""
 
-    # Seconds until the earliest scheduled job or schedule is due; None: none is.
     due_in: float | None
+    """Seconds until the earliest scheduled job or schedule is due; None: none is."""
+    over_in: float | None
+    """Seconds until the time of a job or of a unique key is over; None: none is to be."""
     has_untold: bool
     """Whether what waits for jobs that have ended has yet to be told."""
-    has_over: bool
-    """Whether the time of a job or of a unique key is over."""
     has_waiting: bool
     """Whether a job waits for a limit."""
 

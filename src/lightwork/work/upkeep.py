@@ -10,6 +10,7 @@ Each part books its next turn before it works: an error cannot end it.
 import logging
 import math
 import random
+from collections.abc import Callable
 from typing import Final
 
 from lightwork.clock import monotonic
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 # no worker would have claimed it.
 _PROMOTE_SECONDS: Final = 0.5
 _PROMOTE_SOONEST: Final = 0.005
+# How late it is found that nobody has told of: while nothing changes only time brings anything, and of what it
+# will bring is known when.
+_QUIET_SECONDS: Final = 5.0
 # How long one turn may promote, while the worker's loop waits.
 _PROMOTE_LONGEST: Final = 0.1
 _PROMOTE_BATCH: Final = 500
@@ -51,10 +55,24 @@ _JUMP_SECONDS: Final = 1.0
 
 
 class Upkeep:
-    """When to do what for one worker; used by its loop only."""
+    """When to do what for one worker; used by its loop only.
 
-    def __init__(self, store: Store, ttl: float, keep: Retention = DEFAULT_RETENTION) -> None:
+    Args:
+        store: The store.
+        ttl: Seconds that the lease of a worker lasts.
+        keep: How long jobs are kept that have ended.
+        changes: Returns a number that differs after changes of the store; None: nobody knows.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ttl: float,
+        keep: Retention = DEFAULT_RETENTION,
+        changes: Callable[[], int] | None = None,
+    ) -> None:
         self._store = store
+        self._changes = changes
         self._keep = keep
         # Not at once: a worker of a short program has better things to do.
         self._prune_at = monotonic() + _PRUNE_SECONDS * random.random()
@@ -63,6 +81,9 @@ class Upkeep:
         self._pruned = 0
         self._rescue_seconds = ttl / 3
         self._promote_at = 0.0
+        # What there was to do, and how many changes ago, at the last look.
+        self._looked_at = 0.0
+        self._seen: int | None = None
         # A job that was put off here is due.
         self._expected_at = math.inf
         self._rescue_at = 0.0
@@ -92,6 +113,9 @@ class Upkeep:
     def do_due(self) -> list[Rescued]:
         """Do what is due; return the attempts that were rescued."""
         now = monotonic()
+        if self._is_changed():
+            # No more often than twice a second, whatever happens.
+            self._promote_at = min(self._promote_at, self._looked_at + _PROMOTE_SECONDS)
         if now >= self._promote_at:
             self._promote(now)
         if now >= self._run_at:
@@ -128,7 +152,9 @@ class Upkeep:
 
     def _promote(self, now: float) -> None:
         # Apart from those of others: two who look at the same moment find the same.
-        self._promote_at = now + _PROMOTE_SECONDS * random.uniform(0.7, 1.0)
+        self._looked_at = now - _PROMOTE_SECONDS * random.uniform(0.0, 0.3)
+        self._promote_at = self._looked_at + _PROMOTE_SECONDS
+        self._seen = self._changes() if self._changes else None
         # A look first: two hundred idle workers would else write four hundred times a second.
         chores = self._store.chores()
         due_in, has_moved = chores.due_in, True
@@ -136,7 +162,7 @@ class Upkeep:
             has_moved = self._promote_all() + self._run_schedules() > 0
             due_in = self._store.chores().due_in
         is_all_done = not chores.has_untold or self._unblock_all()
-        if chores.has_over:
+        if chores.over_in == 0:
             is_all_done &= self._store.expire(limit=_PROMOTE_BATCH) < _PROMOTE_BATCH
         if not chores.has_waiting:
             self._readmit_at = math.inf
@@ -147,8 +173,17 @@ class Upkeep:
             self._tell_unreadable()
         elif not is_all_done:
             self._promote_at = now
-        elif due_in is not None:
-            self._promote_at = now + min(max(due_in, _PROMOTE_SOONEST), _PROMOTE_SECONDS)
+        else:
+            self._promote_at = now + self._rest(due_in, chores.over_in or None)
+
+    def _rest(self, *due_in: float | None) -> float:
+        """Return seconds until it is to be looked again, if nothing changes until then."""
+        longest = _PROMOTE_SECONDS if self._changes is None else _QUIET_SECONDS
+        soonest = min((one for one in due_in if one is not None), default=longest)
+        return max(min(soonest, longest * random.uniform(0.7, 1.0)), _PROMOTE_SOONEST)
+
+    def _is_changed(self) -> bool:
+        return self._changes is not None and self._changes() != self._seen
 
     def _promote_all(self) -> int:
         """Batch by batch, each its own transaction, so that others write in between."""

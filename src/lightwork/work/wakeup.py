@@ -26,12 +26,22 @@ class StoreWatch:
         self._store = store
         self._wake = wake
         self._has_changed = threading.Event()
+        self._seen = -1
+        self._own = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="lightwork-watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()
+
+    def number(self) -> int:
+        """Return a number that differs after changes, and after what is noted here."""
+        return self._seen + self._own
+
+    def note_own(self) -> None:
+        """Note a change of our own, which a store need not tell: a claim."""
+        self._own += 1
 
     def take_changed(self) -> bool:
         """Whether the store changed since this was asked last."""
@@ -47,15 +57,14 @@ class StoreWatch:
             self._thread.join()
 
     def _watch(self) -> None:
-        seen = -1
         while not self._stop.is_set():
             try:
-                now = self._store.wait_for_change(seen, _WAIT_SECONDS)
+                now = self._store.wait_for_change(self._seen, _WAIT_SECONDS)
             except StoreError as error:
                 log.warning("store_not_watched error=%s", error)
                 self._stop.wait(_RETRY_SECONDS)
                 continue
-            if now != seen:
-                seen = now
+            if now != self._seen:
+                self._seen = now
                 self._has_changed.set()
                 self._wake()

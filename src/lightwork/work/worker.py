@@ -141,8 +141,8 @@ class WorkerLoop:
         )
         self._wake = threading.Event()
         self._stopping = Stopping()
-        self._upkeep = WorkerUpkeep(store, settings)
         self._watch = StoreWatch(store, self._wake_up)
+        self._upkeep = WorkerUpkeep(store, settings, self._watch.number)
         self._lanes = KnownLanes(store, settings.queues, catalog, settings.weights)
         self._schedules = ScheduleKeeper(store, catalog)
 
@@ -271,11 +271,12 @@ class WorkerLoop:
         lanes = self._lanes.current()
         free = free_slots(self._slots_now, len(self._in_flight), limit)
         # Where nothing waits for us the lock for writing is left to others.
-        attempts = (
-            self._store.claim(self.worker_id, lanes=lanes, limit=free, ahead=limit - free)
-            if lanes
-            else []
-        )
+        attempts: list[Attempt] = []
+        if lanes:
+            self._watch.note_own()
+            attempts = self._store.claim(
+                self.worker_id, lanes=lanes, limit=free, ahead=limit - free
+            )
         self._lanes.note_claimed(attempts)
         self._is_bare = len(attempts) < free
         if len(attempts) < limit:

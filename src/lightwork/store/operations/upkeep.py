@@ -6,9 +6,9 @@ selected is either changed or was changed by somebody else.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from lightwork.lifecycle import AttemptEnd, Quarantined
 from lightwork.model import ErrorInfo, Retention, State
@@ -36,12 +36,12 @@ from lightwork.store.sql.states import FINALS
 from lightwork.store.tables.types import id_of
 from lightwork.store.views import Chores, Rescued
 
-_CHORES: Final[Select[Any]] = select(
+_CHORES: Final = select(
     sql.NEXT_DUE_IN.scalar_subquery().label("due_in"),
     sql.NEXT_RUN_IN.scalar_subquery().label("run_in"),
     IS_ONE_LEFT.exists().label("has_untold"),
-    expiry.IS_DUE.scalar_subquery().label("has_over"),
-    unique.IS_ONE_OVER.scalar_subquery().label("has_old_key"),
+    expiry.NEXT_OVER_IN.scalar_subquery().label("over_in"),
+    unique.NEXT_OVER_IN.scalar_subquery().label("key_over_in"),
     waiting.IS_ANY_WAITING.scalar_subquery().label("has_waiting"),
 )
 
@@ -49,13 +49,18 @@ _CHORES: Final[Select[Any]] = select(
 def chores(connection: Connection) -> Chores:
     """Return what there is to do for the whole store: one statement, since every idle worker asks it."""
     row = connection.execute(_CHORES).one()
-    left = min((left for left in (row.due_in, row.run_in) if left is not None), default=None)
     return Chores(
-        due_in=None if left is None else max(left / 1000, 0.0),
+        due_in=_soonest(row.due_in, row.run_in),
+        over_in=_soonest(row.over_in, row.key_over_in),
         has_untold=bool(row.has_untold),
-        has_over=bool(row.has_over or row.has_old_key),
         has_waiting=bool(row.has_waiting),
     )
+
+
+def _soonest(*milliseconds: int | None) -> float | None:
+    """Return seconds, 0 if it is past."""
+    left = min((one for one in milliseconds if one is not None), default=None)
+    return None if left is None else max(left / 1000, 0.0)
 
 
 def promote(connection: Connection, spelling: Spelling, limit: int) -> int:

@@ -4,6 +4,8 @@ That is when a job is due which it has put off itself, for milliseconds perhaps,
 keep jobs. A worker in burst mode does all of it: it must not end before what is due is ready.
 """
 
+from collections.abc import Callable
+
 from lightwork.store.contract import Store
 from lightwork.store.views import Rescued
 from lightwork.work.incarnation import WorkerSettings
@@ -13,9 +15,14 @@ from lightwork.work.upkeep import Upkeep
 class WorkerUpkeep:
     """When one worker does what for the store; used by its loop only."""
 
-    def __init__(self, store: Store, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: WorkerSettings,
+        changes: Callable[[], int] | None = None,
+    ) -> None:
         self._store = store
-        self._upkeep = Upkeep(store, settings.lease, settings.retention)
+        self._upkeep = Upkeep(store, settings.lease, settings.retention, changes)
         self._does_all = settings.burst
         self._is_left = False
 

@@ -8,7 +8,7 @@ has failed or crashed has begun; what was handed back unfinished has not.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, exists, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, select, update
 
 from lightwork.model import ErrorInfo, State
 from lightwork.store.operations import ties
@@ -18,6 +18,7 @@ from lightwork.store.sql.jobs import STATES_BY_SEQ, WAITING
 from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import AMONG
+from lightwork.store.sql.upkeep import FAR
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import TABLE_OF, expiry, job
 
@@ -28,7 +29,10 @@ EXPIRED: Final = ErrorInfo(
 _AGAIN_MS: Final = 10_000
 
 _IS_OVER: Final = expiry.c.expires_at <= NOW
-IS_DUE: Final = select(exists().where(_IS_OVER))
+_IS_DUE: Final = select(exists().where(_IS_OVER))
+NEXT_OVER_IN: Final = select(func.min(expiry.c.expires_at) - NOW).where(
+    expiry.c.expires_at < NOW + FAR
+)
 _OVER: Final = (
     select(expiry.c.seq)
     .where(_IS_OVER)
@@ -56,7 +60,7 @@ _POSTPONE: Final = update(expiry).where(expiry.c.seq.in_(AMONG)).values(expires_
 
 def is_expire_due(connection: Connection) -> bool:
     """Return whether the time of any job is over."""
-    return bool(connection.scalar(IS_DUE))
+    return bool(connection.scalar(_IS_DUE))
 
 
 def expire(connection: Connection, spelling: Spelling, limit: int) -> int:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
 from lightwork.errors import DuplicateJob, StoreUnavailable
 from lightwork.model import ErrorInfo, NewJob, State
@@ -21,6 +21,7 @@ from lightwork.store.sql.jobs import STATES, WAITING
 from lightwork.store.sql.rows import AnyRow, milliseconds
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import AMONG, STATE, WHOLE
+from lightwork.store.sql.upkeep import FAR
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import TIE_UNTIL_BEGIN, job
 from lightwork.store.tables.queues import unique_key
@@ -68,6 +69,9 @@ _KEPT: Final = select(job.c.seq, job.c.id, job.c.unique_key, job.c.ties).where(
     job.c.seq.in_(AMONG), job.c.unique_key.is_not(None)
 )
 _FREE: Final = delete(unique_key).where(_KEYS)
+NEXT_OVER_IN: Final = select(func.min(unique_key.c.expires_at) - NOW).where(
+    unique_key.c.expires_at < NOW + FAR
+)
 _OVER: Final = (
     select(unique_key.c.key)
     .where(_IS_OVER)
@@ -75,7 +79,7 @@ _OVER: Final = (
     .limit(bindparam("b_limit"))
     .with_for_update(skip_locked=True)
 )
-IS_ONE_OVER: Final = select(exists().where(_IS_OVER))
+_IS_ONE_OVER: Final = select(exists().where(_IS_OVER))
 
 
 class KeptKey(NamedTuple):
@@ -175,7 +179,7 @@ def give_up(connection: Connection, kept: Iterable[KeptKey]) -> None:
 
 def is_one_over(connection: Connection) -> bool:
     """Return whether the period of any key is over."""
-    return bool(connection.scalar(IS_ONE_OVER))
+    return bool(connection.scalar(_IS_ONE_OVER))
 
 
 def forget_over(connection: Connection, limit: int) -> None:
