@@ -44,7 +44,7 @@ def lose_next_commit(between: Proxy) -> None:
 
 
 def test_jobs_whose_acknowledgement_was_lost_are_kept_once(store: SqlStore, between: Proxy) -> None:
-    jobs = [new_job() for _ in range(3)]
+    jobs = [new_job(tags=("no plain job",)) for _ in range(3)]
     lose_next_commit(between)
 
     with pytest.raises(StoreUnavailable, match="submit again with the same ids"):
@@ -137,7 +137,7 @@ def test_a_connection_that_is_cut_before_the_commit_is_tried_again(
 
     left = [True]
     between.loses_answer_to = lambda sent: bool(b"INSERT" in sent and left and left.pop())
-    other = new_job()
+    other = new_job(tags=("no plain job",))
     assert store.submit([other]) == [True]
     assert state_of(store, other.id) == State.READY
 

@@ -78,6 +78,8 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     ) -> list[bool]:
         """Keep jobs, all or none; False for each whose id the store knew already.
 
+        Also where it knew it by this very call, if that had lost an answer and asked once more.
+
         One that waits for others (`after`) is blocked until all of these have ended. If it needs
         their success, it fails as soon as one of them fails, and is cancelled with it.
 

@@ -59,15 +59,19 @@ class Database(Protocol):
     def look(self, look: Callable[[Connection], T]) -> T:
         """Return what `look` returns, each of whose statements sees a snapshot of its own."""
 
-    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+    def write(
+        self, write: Callable[[Connection], T], *, is_quiet: bool = False, is_alone: bool = False
+    ) -> T:
         """Return what `write` returns once its transaction is committed.
 
         Args:
             write: Speaks to its connection and does nothing else: it may run twice.
             is_quiet: Nobody waits for what it changes: who waits may hear of it late.
+            is_alone: Only one of its statements writes, and does no harm if it is executed and
+                committed twice: it can do without a transaction around it.
         """
 
-    def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+    def write_soon(self, write: Callable[[Connection], T], *, is_alone: bool = False) -> Future[T]:
         """Do the same without waiting; a future that can be cancelled has written nothing."""
 
     def join(self, connection: Connection) -> None:

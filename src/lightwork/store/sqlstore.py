@@ -6,7 +6,7 @@ writes; how, is said in operations/. A read or a write is one transaction.
 
 import functools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from sqlalchemy import Connection
@@ -37,6 +37,7 @@ from lightwork.store.operations import (
     workers,
 )
 from lightwork.store.operations.bounds import expiry, queue_limits, slots, unique, waiting
+from lightwork.store.sql.many import plain_jobs
 from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.sql_primitives import SqlPrimitives
 from lightwork.store.views import (
@@ -85,7 +86,8 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> list[bool]:
         """Keep jobs, all or none; False for each whose id was known, or whose key is held."""
-        return self._write(self._submit, jobs_, taken, known, jobs.submit)
+        write, is_alone = self._submitting(jobs_, taken, known)
+        return self.database.write(write, is_alone=is_alone)
 
     def submit_nowait(
         self,
@@ -95,7 +97,8 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> Future[list[bool]]:
         """Do the same without waiting."""
-        return self._write_soon(self._submit, jobs_, taken, known, jobs.submit)
+        write, is_alone = self._submitting(jobs_, taken, known)
+        return self.database.write_soon(write, is_alone=is_alone)
 
     def submit_on(
         self,
@@ -115,16 +118,21 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         self._spelling.prepare(connection)
         return self._keep(connection, jobs_, taken, known, jobs.submit_among_others)
 
-    def _submit(
+    def _submitting(
         self,
-        connection: Connection,
         jobs_: Sequence[NewJob],
         taken: dict[uuid.UUID, uuid.UUID] | None,
         known: dict[uuid.UUID, KnownCall] | None,
-        insert: unique.Insert,
-    ) -> list[bool]:
-        self._payloads.check(connection, jobs_)
-        return self._keep(connection, jobs_, taken, known, insert)
+    ) -> tuple[Callable[[Connection], list[bool]], bool]:
+        """Return what keeps the jobs, and whether that is a single statement."""
+        plain = plain_jobs(jobs_) if self._spelling.keeps_plain else None
+        insert = jobs.submit if plain is None else jobs.submit_plain(plain)
+
+        def write(connection: Connection) -> list[bool]:
+            self._payloads.check(connection, jobs_)
+            return self._keep(connection, jobs_, taken, known, insert)
+
+        return write, plain is not None
 
     def _keep(
         self,

@@ -61,6 +61,23 @@ def test_what_is_moved_by_one_statement_is_known_to_be_a_change(store: SqlStore)
     assert state_of(store, job_id) is State.CANCELLED
 
 
+@pytest.mark.parametrize("count", [1, 1000])
+def test_plain_jobs_are_kept_by_one_statement(store: SqlStore, count: int) -> None:
+    jobs = [new_job() for _ in range(count)]
+    submitted(store)
+
+    assert len(sent_while(store, lambda: store.submit(jobs))) == 1
+
+
+def test_plain_jobs_of_which_some_are_known_are_told_apart(store: SqlStore) -> None:
+    jobs = [new_job() for _ in range(3)]
+    store.submit(jobs[1:2])
+
+    assert store.submit(jobs) == [True, False, True]
+    assert store.submit([jobs[0], jobs[0]]) == [False, False]
+    assert store.summary().states[State.READY] == 3
+
+
 def acking(store: SqlStore, size: int) -> list[str]:
     """Return the statements that record the ends of so many jobs."""
     worker = registered(store)

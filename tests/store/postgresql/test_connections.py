@@ -71,9 +71,48 @@ def test_a_connection_that_dies_in_the_middle_of_a_write_costs_nothing(
 
 
 def test_a_lost_commit_says_that_it_may_have_taken_place(url: str, between: Proxy) -> None:
-    job = new_job()
+    job = new_job(tags=("more than one statement",))
     with SqlStore(between.url) as store:
         between.loses_answer_to = is_commit
+
+        with pytest.raises(StoreUnavailable, match="submit again with the same ids"):
+            store.submit([job])
+
+        between.loses_answer_to = lambda _sent: False
+        assert store.submit([job]) == [False]
+        assert state_of(store, job.id) == State.READY
+
+
+def is_submit(sent: bytes) -> bool:
+    return b"INSERT INTO job" in sent
+
+
+def test_a_plain_job_whose_answer_is_lost_is_sent_again_and_kept_once(
+    url: str, between: Proxy
+) -> None:
+    jobs = [new_job(), new_job()]
+    lost: list[bool] = []
+
+    def is_first(sent: bytes) -> bool:
+        if is_submit(sent):
+            lost.append(True)
+        return is_submit(sent) and len(lost) == 1
+
+    with SqlStore(between.url) as store:
+        between.loses_answer_to = is_first
+        store.submit(jobs)
+
+        assert len(lost) == 2
+        assert store.submit(jobs) == [False, False]
+        assert store.summary().states[State.READY] == 2
+
+
+def test_a_plain_job_whose_answers_are_all_lost_says_that_it_may_be_kept(
+    url: str, between: Proxy
+) -> None:
+    job = new_job()
+    with SqlStore(between.url) as store:
+        between.loses_answer_to = is_submit
 
         with pytest.raises(StoreUnavailable, match="submit again with the same ids"):
             store.submit([job])
@@ -137,6 +176,21 @@ def test_an_event_loop_stands_still_for_a_second_at_most(store: SqlStore, url: s
         took = time.monotonic() - began
 
     assert 0.9 < took < 10
+    assert store.summary().states[State.READY] == 0
+
+
+def test_a_plain_job_that_an_event_loop_gave_up_does_not_appear_later(
+    store: SqlStore, url: str
+) -> None:
+    async def submit() -> None:
+        submitted(store)
+
+    with table_locked(url), pytest.raises(StoreUnavailable):
+        asyncio.run(submit())
+    # Whoever waited for the lock before has had it then.
+    with table_locked(url):
+        pass
+
     assert store.summary().states[State.READY] == 0
 
 

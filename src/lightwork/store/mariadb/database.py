@@ -131,7 +131,8 @@ def _check_options(url: URL) -> None:
 def _make_engines(url: URL) -> Engines:
     # To change the isolation of a connection costs two messages: so each has a pool of its own.
     reading = _make_engine(url, "REPEATABLE READ")
-    return Engines(writing=_make_engine(url, "READ COMMITTED"), reading=reading, asking=reading)
+    writing = _make_engine(url, "READ COMMITTED")
+    return Engines(writing=writing, reading=reading, asking=reading, alone=writing)
 
 
 def _make_job_engine(url: URL) -> Engine:

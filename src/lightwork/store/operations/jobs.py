@@ -4,7 +4,7 @@ Functions of a connection, inside a transaction that the caller began.
 """
 
 import uuid
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from lightwork.store.operations.bounds.declared import limits_text
 from lightwork.store.operations.locking import by_id, locked
 from lightwork.store.sql import jobs as sql
 from lightwork.store.sql.in_lists import padded_chunks
+from lightwork.store.sql.many import PlainJobs
 from lightwork.store.sql.rows import (
     AnyRow,
     error_values,
@@ -78,6 +79,18 @@ def submit_among_others(
     # What was skipped has used numbers up: those that are new are not simply the last ones.
     _place(connection, spelling, new_rows, waiting, are_last=len(new_rows) == len(rows))
     return [rows.pop(new.id, None) is not None and new.id in inserted for new in jobs]
+
+
+def submit_plain(
+    plain: PlainJobs,
+) -> Callable[[Connection, Spelling, Sequence[NewJob]], list[bool]]:
+    """Return what inserts these jobs by one statement, and says for each whether it is new."""
+
+    def insert(connection: Connection, spelling: Spelling, _jobs: Sequence[NewJob]) -> list[bool]:
+        known = frozenset(spelling.keep_plain(connection, plain))
+        return [job_id not in known for job_id in plain.ids]
+
+    return insert
 
 
 def states(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:

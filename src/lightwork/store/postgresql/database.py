@@ -102,7 +102,7 @@ def _make_engines(url: URL) -> Engines:
     # psycopg says these in the BEGIN.
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     asking = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Engines(writing=engine, reading=reading, asking=asking)
+    return Engines(writing=engine, reading=reading, asking=asking, alone=asking)
 
 
 def _make_job_engine(url: URL) -> Engine:

@@ -8,12 +8,24 @@ bytes. A column of ours holds one kind of value, or None; joined here it costs 0
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from struct import Struct
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Double, Float, Integer, LargeBinary, Text
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    Float,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
@@ -108,6 +120,19 @@ def kind_of(column: TypeEngine[Any]) -> tuple[type[Packed], ARRAY[Any]]:
             return packed, ARRAY(element)
     # Never VARCHAR(n): a cast to it would cut off what is too long, and say nothing.
     return Texts, ARRAY(Text())
+
+
+def given_table(types: Mapping[str, TypeEngine[Any]]) -> FromClause:
+    """Return a table with a column for each parameter, which comes as an array."""
+    arrays = {name: kind_of(kind)[1] for name, kind in types.items()}
+    values = (cast(bindparam(name), array) for name, array in arrays.items())
+    return (
+        func.unnest(*values)
+        .table_valued(
+            *(column(name, array.item_type) for name, array in arrays.items()), name="given"
+        )
+        .render_derived()
+    )
 
 
 def register(driver: Any) -> None:

@@ -7,7 +7,7 @@ see database.py. So many rows come as arrays, a column each, and `unnest` makes 
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -15,26 +15,23 @@ from sqlalchemy import (
     Column,
     Connection,
     Dialect,
-    FromClause,
     Insert,
     Table,
     any_,
     bindparam,
     cast,
-    column,
-    func,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.dml import UpdateBase
-from sqlalchemy.types import TypeEngine
 
-from lightwork.store.postgresql.packed import Blobs, Integers, kind_of, register
+from lightwork.store.postgresql.packed import Blobs, Integers, given_table, kind_of, register
+from lightwork.store.postgresql.plain import keep_plain
 from lightwork.store.server.together import moving, parameters_of, selected, together
 from lightwork.store.sql import upkeep
 from lightwork.store.sql.jobs import NEW_JOB
-from lightwork.store.sql.many import Row
+from lightwork.store.sql.many import PlainJobs, Row
 from lightwork.store.sql.moves import Move
 from lightwork.store.sql.rollups import adding
 from lightwork.store.sql.spelling import Spelling, Values
@@ -74,6 +71,7 @@ class PostgresSpelling(Spelling):
     )
 
     add_rollup = adding(postgresql.insert(rollup))
+    keeps_plain = True
 
     def prepare(self, connection: Connection) -> None:
         """Let the connection know our arrays."""
@@ -105,6 +103,10 @@ class PostgresSpelling(Spelling):
             for found in many.run(connection, rows)
             for job_id in found.scalars()
         }
+
+    def keep_plain(self, connection: Connection, plain: PlainJobs) -> Collection[bytes]:
+        """Keep plain jobs by one statement; return the ids of those that were known."""
+        return keep_plain(connection, plain)
 
     def insert_into(self, table: Table) -> Insert:
         """Return an INSERT that skips known keys."""
@@ -150,7 +152,7 @@ class _Many:
     def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
         types = parameters_of(statement, dialect)
         self._kinds = {name: kind_of(kind)[0] for name, kind in types.items()}
-        compiled = together(statement, _given(types)).compile(dialect=dialect)
+        compiled = together(statement, given_table(types)).compile(dialect=dialect)
         self._text = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if name not in types}
 
@@ -184,19 +186,6 @@ _INSERT_VALUES: Final = (
     .on_conflict_do_nothing(index_elements=["id"])
     .returning(job.c.id)
 )
-
-
-def _given(types: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """Return a table with a column for each parameter."""
-    arrays = {name: kind_of(kind)[1] for name, kind in types.items()}
-    values = (cast(bindparam(name), array) for name, array in arrays.items())
-    return (
-        func.unnest(*values)
-        .table_valued(
-            *(column(name, array.item_type) for name, array in arrays.items()), name="given"
-        )
-        .render_derived()
-    )
 
 
 @functools.cache

@@ -68,15 +68,19 @@ class ServerDatabase:
         self._check_usable()
         return self._transactions.look(look)
 
-    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+    def write(
+        self, write: Callable[[Connection], T], *, is_quiet: bool = False, is_alone: bool = False
+    ) -> T:
         """Return what `write` returns once its transaction is committed."""
         self._check_usable()
+        if is_alone:
+            return self._transactions.write_alone(write)
         return self._transactions.write(write, is_quiet=is_quiet)
 
-    def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+    def write_soon(self, write: Callable[[Connection], T], *, is_alone: bool = False) -> Future[T]:
         """Do the same without waiting."""
         self._check_usable()
-        return self._soon.post(lambda: self.write(write))
+        return self._soon.post(lambda: self.write(write, is_alone=is_alone))
 
     def join(self, connection: Connection) -> None:
         """Make a connection of the user's own ready for our statements: it needs nothing."""

@@ -59,11 +59,13 @@ class Engines:
         writing: Its transactions are READ COMMITTED.
         reading: Those of this see one snapshot.
         asking: For single statements, each by itself.
+        alone: For single statements that write, each a transaction by itself where that saves a message.
     """
 
     writing: Engine
     reading: Engine
     asking: Engine
+    alone: Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@
     dead connection   the pool's connection was gone before the commit was sent (the server was
                       started anew, an administrator ended it): undone, runs once more on a new one
     lost commit       the connection went while the commit was on its way: nobody here can
-                      tell whether it took place, and the error says so
+                      tell whether it took place, and the error says so; what is written alone does no
+                      harm if it is done twice, and runs once more before that
     no connection     said at once; whoever calls knows better whether to wait
 
 A closure speaks to its connection and does nothing else, so it may run more than once. No
@@ -61,6 +62,10 @@ class _Try:
     is_committing = False
     is_cut = False
 
+    def __init__(self, *, is_alone: bool = False) -> None:
+        # Each statement is a commit, and may be executed again if nobody knows whether it took place.
+        self.is_alone = is_alone
+
 
 class Transactions:
     """Those of one store; any thread may ask for one.
@@ -101,6 +106,16 @@ class Transactions:
         """
         return self._run(self.engines.writing, write, is_quiet=is_quiet)
 
+    def write_alone(self, write: Callable[[Connection], T]) -> T:
+        """Return what `write` returns, of whose statements one writes and commits itself.
+
+        What is cut off would take place all the same, as soon as nobody holds it up any more. So who may
+        wait for a moment only has a transaction, of which nothing stays.
+        """
+        if self._patience() != _NEVER:
+            return self.write(write)
+        return self._run(self.engines.alone, write, is_quiet=False, is_alone=True)
+
     def ask(self, statement: str) -> Any:
         """Execute one statement by itself; return the last value of the first row, if there is one."""
 
@@ -124,11 +139,18 @@ class Transactions:
             event.listen(engine.pool, "checkin", _close_late)
             engine.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T], *, is_quiet: bool = True) -> T:
+    def _run(
+        self,
+        engine: Engine,
+        work: Callable[[Connection], T],
+        *,
+        is_quiet: bool = True,
+        is_alone: bool = False,
+    ) -> T:
         until = monotonic() + self._patience()
         tries = 0
         while True:
-            step = _Try()
+            step = _Try(is_alone=is_alone)
             try:
                 with self._turn(until):
                     result = self._try(engine, work, until, step)
@@ -166,6 +188,7 @@ class Transactions:
                 try:
                     with connection.begin() as transaction:
                         connection.info[_HAS_WRITTEN] = False
+                        step.is_committing = step.is_alone
                         result = work(connection)
                         if connection.info[_HAS_WRITTEN]:
                             step.is_committing = True
@@ -184,7 +207,8 @@ class Transactions:
         if step.is_cut:
             return None
         if error.connection_invalidated:
-            return None if step.is_committing or tries else 0.0
+            may_be_done = step.is_committing and not step.is_alone
+            return None if may_be_done or tries else 0.0
         if self._server.is_conflict(error) and tries < _MOST_TRIES:
             longest = min(_FIRST_PAUSE * (1 << tries), _LONGEST_PAUSE)
             return random.uniform(0.5, 1.0) * longest

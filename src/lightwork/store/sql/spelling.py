@@ -9,7 +9,7 @@ Two things SQLAlchemy spells by itself when it compiles a statement: the clock, 
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Insert, Table, func, select
@@ -18,7 +18,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from lightwork.errors import StoreError
 from lightwork.store.sql import ends, jobs, lanes, upkeep
 from lightwork.store.sql.in_lists import padded_chunks
-from lightwork.store.sql.many import Row, execute_many
+from lightwork.store.sql.many import PlainJobs, Row, execute_many
 from lightwork.store.sql.moves import Move
 from lightwork.store.tables.jobs import job
 from lightwork.store.views import TableSize, TableStats
@@ -32,10 +32,12 @@ class Spelling:
     Attributes:
         insert_new: The INSERT of jobs.NEW_JOB that skips known ids.
         add_rollup: The INSERT of rollups.NEW that adds to a row which is there.
+        keeps_plain: Whether there is a shorter way for plain jobs; see many.py.
     """
 
     insert_new: Insert
     add_rollup: Insert
+    keeps_plain = False
 
     def prepare(self, connection: Connection) -> None:
         """Give a connection of the user's own what our statements need of it."""
@@ -60,6 +62,13 @@ class Spelling:
 
     def insert_into(self, table: Table) -> Insert:
         """Return that INSERT, whose parameters are named b_COLUMN."""
+        raise NotImplementedError
+
+    def keep_plain(self, connection: Connection, plain: PlainJobs) -> Collection[bytes]:
+        """Insert plain jobs and make them ready; return the ids of those that were known.
+
+        By one statement, for which no transaction need have begun.
+        """
         raise NotImplementedError
 
     def make_ready(self, connection: Connection, rows: Sequence[Row]) -> None:

@@ -128,12 +128,23 @@ class SqliteDatabase:
         """Do the same: it costs nothing more."""
         return self.read(look)
 
-    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+    def write(
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_quiet: bool = False,
+        is_alone: bool = False,  # noqa: ARG002 - several share a transaction here
+    ) -> T:
         """Return what `write` returns, once that is committed."""
         check_not_writing(self.file.path, lambda: self.file.writer.steps)
         return self.file.writer.post(write, is_hurried=lambda: self._is_hurried, is_quiet=is_quiet)
 
-    def write_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+    def write_soon(
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_alone: bool = False,  # noqa: ARG002 - as for `write`
+    ) -> Future[T]:
         """Do the same without waiting."""
         return self.file.writer.post_soon(write)
 
