@@ -74,7 +74,11 @@ def swapped(value: Any, kinds: tuple[type, ...], swap: Callable[[Any], Any]) -> 
     Lists, tuples and values of dicts are looked through, NESTED of them inside of each other; those
     in which nothing is replaced stay the same objects.
     """
-    return _swapped(value, kinds, swap, NESTED + 1) if holds(value, kinds) else value
+    items = value.values() if type(value) is dict else value
+    # Mostly there are numbers and texts alone.
+    if NEVER_NESTED.issuperset(map(type, items)) or not holds(value, kinds):
+        return value
+    return _swapped(value, kinds, swap, NESTED + 1)
 
 
 def holds(value: Any, kinds: tuple[type, ...]) -> bool:

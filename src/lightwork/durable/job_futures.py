@@ -7,6 +7,7 @@ the store, the worker in this program, or a cancel), and by nobody else.
 
 import asyncio
 import functools
+import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -203,7 +204,7 @@ class JobFutures:
         with self._watch.submitting(job.id for job in jobs):
             try:
                 # A Ctrl-C is felt at the end of it, when all can be unmade.
-                with Uninterrupted():
+                with Uninterrupted(), _uncollected():
                     made.extend(self.make(Subject(job.id, job.task), task) for job in jobs)
                     self._listening.update(zip(made, listeners, strict=False))
                 yield made
@@ -378,6 +379,22 @@ class JobFutures:
 
     def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
         return self._codec.decode_result(subject, outcome.result, fn=fn)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector of cycles away from objects that are made in great number to stay.
+
+    Among the futures of 20,000 jobs it would look again and again: 10 us a job, where one is made in 4. The
+    block runs no code of the user, for some milliseconds.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _note_kept(
