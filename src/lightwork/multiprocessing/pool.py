@@ -198,7 +198,7 @@ class Pool:
     ) -> Reading:
         self._check_running()
         items = iterable if hasattr(iterable, "__len__") else list(iterable)
-        return self._read(func, items, chunksize=chunksize, is_star=is_star)
+        return self._read(func, items, chunksize=chunksize, is_star=is_star, at_once=True)
 
     # --- results one by one
 
@@ -233,9 +233,16 @@ class Pool:
         chunksize: int | None,
         is_star: bool = False,
         ordered: bool = True,
+        at_once: bool = False,
     ) -> Reading:
         return FeedReading(
-            self._executor, func, items, chunksize=chunksize, is_star=is_star, ordered=ordered
+            self._executor,
+            func,
+            items,
+            chunksize=chunksize,
+            is_star=is_star,
+            ordered=ordered,
+            at_once=at_once,
         )
 
     def _note_taken(self, results: IMapIterator) -> None:

@@ -53,6 +53,7 @@ class FeedReading:
         chunksize: Items per call; None: by their duration.
         is_star: Each item is a tuple of arguments.
         ordered: False: results as they come.
+        at_once: Whoever reads them wants all of them.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class FeedReading:
         chunksize: int | None,
         is_star: bool = False,
         ordered: bool = True,
+        at_once: bool = False,
     ) -> None:
         options = MapOptions(
             chunksize="auto" if chunksize is None else chunksize,
@@ -72,6 +74,7 @@ class FeedReading:
             async_slots=executor._async_slots,
             bundles=executor.has_bundles,
             maps_ahead=executor._maps_ahead,
+            at_once=at_once,
         )
         take = take_calls if is_star else take_inputs
         inputs = take((items,), is_lazy=False)

@@ -43,9 +43,9 @@ def test_long_small_chunks_of_before_undo_growth() -> None:
     assert batch_size.next_size(256, 16, 1.6) == 1
 
 
-def limit(size: int, **changes: int) -> int:
+def limit(size: int, seconds: float = 0.001, **changes: int) -> int:
     values = {"slots": 2, "window": 10**9, "item_bytes": 8, "remaining": sys.maxsize, **changes}
-    return batch_size.limit_size(size, **values)
+    return batch_size.limit_size(size, item_seconds=seconds, **values)
 
 
 def test_a_chunk_is_small_in_bytes() -> None:
@@ -64,6 +64,11 @@ def test_the_last_chunks_are_smaller() -> None:
     assert limit(1000, remaining=10) == 3
 
 
+def test_no_chunk_of_short_items_is_small_for_that() -> None:
+    assert limit(1000, 1e-6, remaining=100) == 100
+    assert limit(1000, 10e-6, remaining=100) == 48
+
+
 def test_an_unlimited_chunk_keeps_its_size() -> None:
     assert limit(1000) == 1000
 
@@ -71,6 +76,17 @@ def test_an_unlimited_chunk_keeps_its_size() -> None:
 @pytest.mark.parametrize("size", [1, 10, 64, 10_000])
 def test_at_least_two_calls_per_slot_are_in_flight(size: int) -> None:
     assert batch_size.calls_in_flight(3, size) >= 6
+
+
+def test_short_calls_of_a_given_size_are_many() -> None:
+    assert batch_size.calls_in_flight(2, 100, 1e-6) == 40
+    assert batch_size.calls_in_flight(2, 100, 1e-9) == 128
+    assert batch_size.calls_in_flight(2, 100, 1.0) == 4
+
+
+@pytest.mark.parametrize(("length", "size"), [(0, 1), (8, 1), (9, 2), (100, 13), (10**6, 32)])
+def test_items_that_were_not_measured_go_in_four_bundles_a_slot(length: int, size: int) -> None:
+    assert batch_size.first_bundle(length, 2) == size
 
 
 def test_take_waits_for_room_while_something_is_under_way() -> None:

@@ -187,19 +187,33 @@ def test_an_item_that_must_travel_alone_ends_the_parcel() -> None:
 # --- with children
 
 
-@pytest.mark.process
-def test_short_items_travel_together(
-    pool: ProcessExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[CallOptions] = []
+@pytest.fixture
+def started(pool: ProcessExecutor, monkeypatch: pytest.MonkeyPatch) -> list[CallOptions]:
+    """The options of each call that the pool is given."""
+    seen: list[CallOptions] = []
     start_call = pool.start_call
 
     def watch(fn: Any, args: Any, kwargs: Any, options: CallOptions) -> Future[Any]:
-        started.append(options)
+        seen.append(options)
         return start_call(fn, args, kwargs, options)
 
     monkeypatch.setattr(pool, "start_call", watch)
+    return seen
 
+
+@pytest.mark.process
+@pytest.mark.parametrize("chunksize", [1, "auto"])
+@pytest.mark.parametrize("count", [10, 100, 1000])
+def test_few_items_travel_in_few_calls(
+    pool: ProcessExecutor, started: list[CallOptions], count: int, chunksize: Any
+) -> None:
+    assert list(pool.map(abs, range(count), chunksize=chunksize)) == list(range(count))
+
+    assert len(started) <= min(count * 0.8, 60)
+
+
+@pytest.mark.process
+def test_short_items_travel_together(pool: ProcessExecutor, started: list[CallOptions]) -> None:
     assert list(pool.map(calls.double, iter(range(MANY)), chunksize=1)) == list(
         range(0, 2 * MANY, 2)
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lightwork.pool.map.chunk import run_chunk
 from lightwork.pool.wire.closure_snapshot import is_same, take_snapshot
 from lightwork.pool.wire.function import FunctionTable
 
@@ -43,6 +44,20 @@ def is_unchanged(fn: Callable[..., Any], change: Callable[[], object]) -> bool:
 )
 def test_a_function_with_constants_stays_the_same(fn: Callable[..., Any]) -> None:
     assert is_unchanged(fn, lambda: None)
+
+
+def test_what_maps_an_importable_function_is_pickled_once() -> None:
+    class Watched(FunctionTable):
+        pickled = 0
+
+        def _remember(self, fn: Any, blob: bytes) -> Any:
+            self.pickled += 1
+            return super()._remember(fn, blob)
+
+    table, fn = Watched(), partial(run_chunk, math.sin)
+
+    assert table.find(fn) is table.find(fn)
+    assert table.pickled == 1
 
 
 class Thing:

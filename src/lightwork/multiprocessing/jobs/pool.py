@@ -59,6 +59,7 @@ class JobPool(Pool):
         chunksize: int | None,
         is_star: bool = False,
         ordered: bool = True,
+        at_once: bool = False,  # noqa: ARG002 - jobs end elsewhere: nobody is woken for each
     ) -> Reading:
         if chunksize is not None and chunksize < 1:
             raise UsageError(f"chunksize must be at least 1; seen: {chunksize}")

@@ -22,6 +22,18 @@ GROWTH: Final = 16
 MAX_CHUNK: Final = 16_384
 # Items that take longer are run in bundles, whose cost for each they hide (1 us).
 BUNDLE_SECONDS: Final = 20e-6
+# What a bundle itself takes for each item, which is measured with it.
+BUNDLED_SECONDS: Final = 1e-6
+# Of items that were never measured so many travel together at first, in bundles: if they turn out to
+# be long, those behind the first are taken back.
+FIRST_BUNDLE: Final = 32
+# Chunks become smaller towards the end of an input so that all slots end together, but none becomes
+# shorter than a few transports for that.
+_WORTH_SENDING: Final = 0.000_5
+# What an item in a chunk costs beside its own time.
+_CARRIED_SECONDS: Final = 250e-9
+# So much work for each slot is in flight, if it can be.
+_AHEAD: Final = 0.002
 # Single items travel together as long as they take no longer than this in all.
 _BUNDLE_AIM: Final = 0.001
 _BUNDLE_GROWTH: Final = 4
@@ -62,7 +74,15 @@ def next_bundle(size: int, ran: int, seconds: float) -> int:
     return max(1, min(fitting, size * _BUNDLE_GROWTH, _BUNDLE_MAX))
 
 
-def limit_size(size: int, *, slots: int, window: int, item_bytes: int, remaining: int) -> int:
+def first_bundle(length: int, slots: int) -> int:
+    """Return how many items of an input of this length travel together before any was measured."""
+    # Four for each slot, as the standard library has it.
+    return max(1, min(-(-length // (4 * slots)), FIRST_BUNDLE))
+
+
+def limit_size(
+    size: int, *, slots: int, window: int, item_bytes: int, item_seconds: float, remaining: int
+) -> int:
     """Return `size`, or less if that many items are too much for one chunk.
 
     Two chunks per slot must fit into the window, and into what remains: the
@@ -74,17 +94,26 @@ def limit_size(size: int, *, slots: int, window: int, item_bytes: int, remaining
             size,
             CHUNK_BYTES // max(item_bytes, 1),
             window // (2 * slots),
-            -(-remaining // (2 * slots)),
+            _share(remaining, slots, item_seconds),
         ),
     )
 
 
-def calls_in_flight(slots: int, size: int) -> int:
+def _share(remaining: int, slots: int, item_seconds: float) -> int:
+    """Return how many of the items that remain one chunk may have; 0.0: they were never measured."""
+    if not item_seconds:
+        return remaining
+    worth = int(_WORTH_SENDING / (item_seconds + _CARRIED_SECONDS))
+    return max(-(-remaining // (2 * slots)), min(remaining, worth))
+
+
+def calls_in_flight(slots: int, size: int, item_seconds: float = 0.0) -> int:
     """Return how many chunks may be submitted and unfinished.
 
-    Small chunks may be short, so that many are needed to hide their transport.
+    Short chunks must be many to hide their transport, and small ones may be short.
     """
-    return slots * max(2, 64 // size)
+    fitting = int(_AHEAD / (item_seconds * size)) if item_seconds else 0
+    return slots * max(2, 64 // size, min(fitting, 64))
 
 
 def async_slots(coroutines: int) -> int:
@@ -95,12 +124,12 @@ def async_slots(coroutines: int) -> int:
     return -(-coroutines // 32)
 
 
-def auto_window(slots: int, size: int, item_bytes: int) -> int:
+def auto_window(slots: int, size: int, item_bytes: int, item_seconds: float = 0.0) -> int:
     """Return how many items may be taken and not yet yielded when nobody said.
 
     Twice what is in flight: finished chunks may wait for a slow one before them.
     """
-    items = 2 * calls_in_flight(slots, size) * size
+    items = 2 * calls_in_flight(slots, size, item_seconds) * size
     return max(slots + 1, min(items, WINDOW_BYTES // max(item_bytes, 1)))
 
 

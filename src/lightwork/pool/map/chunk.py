@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightwork.error_text import leave_out_own_frames
 from lightwork.pool.wire.display_name import runs_first_argument
@@ -35,9 +35,8 @@ class PackedFailure:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkOutcome:
-    """What the items gave.
+class ChunkOutcome(NamedTuple):
+    """What the items gave. No dataclass: to pickle one takes 10 us.
 
     Attributes:
         results: One per item; None in the place of an item that raised.

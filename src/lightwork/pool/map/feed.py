@@ -42,25 +42,29 @@ from lightwork.pool.call.future import CancelMode
 from lightwork.pool.call.options import Split
 from lightwork.pool.map.batch_size import (
     BUNDLE_SECONDS,
+    BUNDLED_SECONDS,
     SAMPLE,
     WINDOW_BYTES,
     approximate_size,
     auto_window,
     calls_in_flight,
+    first_bundle,
     limit_size,
     next_bundle,
     next_size,
     take_count,
 )
 from lightwork.pool.map.batcher import Batcher, Started, sample_of, seconds_of
+from lightwork.pool.map.bundle import Outcome
 from lightwork.pool.map.inputs import Inputs
 from lightwork.pool.map.open_maps import OpenMaps
 from lightwork.pool.map.options import MapOptions
 from lightwork.pool.map.pending_batch import PendingBatch
 from lightwork.pool.map.results import Arrivals
+from lightwork.pool.memory.control_block import PEEKING
 
 # So few items of an input of known length are all submitted at the call, like
-# the standard library does.
+# the standard library does, where items that were not measured cannot travel together.
 EAGER_ITEMS: Final = 1024
 
 
@@ -109,6 +113,9 @@ class Feed:
         self._size = chunksize or 1
         # Otherwise there is nothing to learn from how long items ran.
         self._is_sized_here = not chunksize or (chunksize == 1 and options.bundles)
+        if self._is_sized_here and self.is_whole and options.bundles and PEEKING:
+            # Where nobody could take back what waits behind a long item, the first ones go alone.
+            self._size = first_bundle(self._length, self._slots)
         # With more calls than this under way it is too early to look for room.
         self._enough = 0
         self._item_bytes = 0
@@ -218,7 +225,7 @@ class Feed:
 
     def _note_ended(self, batch: PendingBatch) -> None:
         self._ended += batch.size
-        if self._is_sized_here and batch.error() is None:
+        if batch.error() is None:
             # Only a hint; that it has ended must be noted.
             with suppress(Exception):
                 self._learn(batch)
@@ -227,7 +234,7 @@ class Feed:
             if not self._options.ordered:
                 self.arrived.append(batch.first)
         del self._running[batch.first]
-        if self.is_whole:
+        if self.is_whole and not (self._options.at_once and self.is_under_way()):
             self.news.put(None)
 
     def _apply_split(self, origin: int, split: Split) -> None:
@@ -242,7 +249,10 @@ class Feed:
         seconds = seconds_of(result)
         if not seconds:
             return
-        self._item_seconds = seconds / batch.size
+        carried = BUNDLED_SECONDS if type(result) is Outcome else 0.0
+        self._item_seconds = max(seconds / batch.size - carried, 1e-9)
+        if not self._is_sized_here:
+            return
         if self._chunksize:
             self._size = next_bundle(self._size, batch.size, seconds)
         else:
@@ -283,9 +293,13 @@ class Feed:
                 slots=self._slots,
                 window=window,
                 item_bytes=self._item_bytes,
+                item_seconds=self._item_seconds,
                 remaining=self._length - self.taken,
             )
-        most = calls_in_flight(self._slots, size)
+        most = calls_in_flight(self._slots, size, self._seconds_of_given_size())
+        if size > 1 and not self._item_seconds and self._is_sized_here:
+            # The first of them tell how the others go.
+            most = self._slots
         self._enough = most * 3 // 4
         if len(self._running) >= most and not self._is_eager():
             return 0
@@ -294,13 +308,21 @@ class Feed:
         return take_count(size, room, is_idle=is_idle)
 
     def _auto_window(self) -> int:
-        window = auto_window(self._slots, self._size, self._item_bytes)
+        window = auto_window(
+            self._slots, self._size, self._item_bytes, self._seconds_of_given_size()
+        )
         # One more: only asking for an item that is not there shows that all were taken.
         return max(window, self._length + 1) if self._is_eager() else window
 
+    def _seconds_of_given_size(self) -> float:
+        """Return how long an item takes if chunks cannot grow: then short ones must be many."""
+        return self._item_seconds if self._chunksize else 0.0
+
     def _is_eager(self) -> bool:
         few = self._length <= EAGER_ITEMS and self._options.buffersize is None
-        return few and not self._is_step_by_step and self._length * self._item_bytes <= WINDOW_BYTES
+        if self._is_step_by_step or (self._is_sized_here and self._options.bundles):
+            return False
+        return few and self._length * self._item_bytes <= WINDOW_BYTES
 
     def _start_all(self, items: list[Any]) -> None:
         while items and not self._is_stopped:
@@ -319,14 +341,17 @@ class Feed:
             items = items[started.size :]
 
     def _start(self, items: list[Any]) -> Started:
-        if self._options.bundles and (
-            self._chunksize == 1 or (not self._chunksize and self._item_seconds > BUNDLE_SECONDS)
-        ):
+        if self._travels_in_bundles(len(items)):
             first = self.taken
             return self._batcher.bundle(items, lambda split: self._tell(_Split(first, split)))
         if self._chunksize == 1:
             return self._batcher.single(items, self.taken)
         return self._batcher.chunk(items)
+
+    def _travels_in_bundles(self, count: int) -> bool:
+        if not self._options.bundles or self._chunksize:
+            return self._options.bundles and self._chunksize == 1
+        return self._item_seconds > BUNDLE_SECONDS or (not self._item_seconds and count > 1)
 
     def _watch(self, batch: PendingBatch) -> None:
         first = batch.first

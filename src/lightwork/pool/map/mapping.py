@@ -17,12 +17,14 @@ Three numbers bound what is under way, each decided by a pure function of batch_
   not look like slow items); `limit_size` keeps a chunk small in bytes, within
   the window, and small near the end of an input whose length is known.
   With a chunk size of 1, `next_bundle` decides how many single items travel together.
-- *calls in flight*: `calls_in_flight` keeps every slot busy with at least two.
+  Before any was measured, one bundle for each slot says how the others go.
+- *calls in flight*: `calls_in_flight` keeps every slot busy with at least two, and with more
+  where they are short and the chunk size is the user's.
 - *window*: `buffersize`, or `auto_window` when it is None.
 
 How items travel (batcher.py): with a chunk size of 1 each is a call of its own,
-and short ones travel in bundles; with "auto" likewise from the time an item
-takes that makes it worth it (BUNDLE_SECONDS), below as chunks.
+and short ones travel in bundles; with "auto" likewise, until items are known to take less
+time than makes it worth it (BUNDLE_SECONDS), and from then on as chunks.
 
 Failures. One failing item fails only itself. When a child dies that runs a chunk,
 nobody knows which item did it and the results of its neighbours died with it.

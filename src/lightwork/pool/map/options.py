@@ -34,7 +34,8 @@ class MapOptions:
 
     `slots` is how many calls the executor runs at once; 0 means one per CPU. So many
     calls of a coroutine function are `async_slots`. `bundles` says whether it knows bundles,
-    `maps_ahead` whether it gains by running items before their results are asked for.
+    `maps_ahead` whether it gains by running items before their results are asked for. `at_once`: who
+    reads results wants them when all are there, and is not woken before.
 
     Raises:
         UsageError: An option has a value that makes no sense.
@@ -49,6 +50,7 @@ class MapOptions:
     async_slots: int = 1
     bundles: bool = False
     maps_ahead: bool = True
+    at_once: bool = False
     kwargs: Mapping[str, Any] | None = None
     on_progress: Callable[[Progress], object] | None = None
     key: str | None = None

@@ -14,7 +14,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from types import ModuleType
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lightwork.pool.wire.closure_snapshot import Snapshot
 
 _REMEMBERED_MAX: Final = 1024
+_FUNCTIONS: Final = {FunctionType, BuiltinFunctionType, type}
 _UNKNOWN: Final[tuple[None, "Snapshot"]] = (None, ())
 
 
@@ -125,6 +127,11 @@ def _reference(fn: Callable[..., Any]) -> Callable[[], object] | None:
 def _is_unchanging(fn: Callable[..., Any]) -> bool:
     if getattr(fn, "is_unchanging", False):
         return True
+    if type(fn) is partial:
+        # What runs the items of a map.
+        parts = (fn.func, *fn.args)
+        is_plain = not (fn.keywords or fn.__dict__) and {*map(type, parts)} <= _FUNCTIONS
+        return is_plain and all(find_by_reference(part) is part for part in parts)
     return find_by_reference(fn.fn if isinstance(fn, AnyTask) else fn) is not None
 
 
