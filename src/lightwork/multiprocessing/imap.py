@@ -8,7 +8,9 @@ when its pool is joined is taken then, so that all of it has run.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from contextlib import suppress
+from itertools import repeat
+from typing import Any, NoReturn, Self
 
 from lightwork.multiprocessing.readings import Reading
 from lightwork.multiprocessing.timeouts import TimeoutError as NotInTime
@@ -37,7 +39,12 @@ class IMapIterator(Iterator[Any]):
         return self
 
     def __next__(self) -> Any:
-        return self.next()
+        # What is there needs no lock: whoever takes it takes it in one step.
+        try:
+            value, error = self._items.popleft()
+        except IndexError:
+            return self.next()
+        return value if error is None else _raise(error)
 
     def next(self, timeout: float | None = None) -> Any:
         """Return the next result, or raise what that item raised; then the next one follows.
@@ -49,20 +56,17 @@ class IMapIterator(Iterator[Any]):
         if not self._lock.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
             raise NotInTime
         try:
-            while not self._items:
+            while True:
+                # Asked for in one step: others take what is there without the lock.
+                with suppress(IndexError):
+                    value, error = self._items.popleft()
+                    break
                 if self._is_at_end:
                     raise StopIteration
                 self._receive(timeout)
-            value, error = self._items.popleft()
         finally:
             self._lock.release()
-        if error is None:
-            return value
-        try:
-            raise error
-        finally:
-            # The traceback holds this frame.
-            del error
+        return value if error is None else _raise(error)
 
     def run_rest(self) -> None:
         """Take and run all that is left of the input; the results can be read after that."""
@@ -84,5 +88,13 @@ class IMapIterator(Iterator[Any]):
             self._on_end()
             return
         values, failures = batch
-        for at, value in enumerate(values):
-            self._items.append((value, failures.get(at)))
+        errors = map(failures.get, range(len(values))) if failures else repeat(None)
+        self._items.extend(zip(values, errors, strict=False))
+
+
+def _raise(error: BaseException) -> NoReturn:
+    try:
+        raise error
+    finally:
+        # The traceback holds this frame.
+        del error
