@@ -4,9 +4,10 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,29 @@ def test_what_is_not_begun_can_be_taken_back(page: ControlBlock) -> None:
     assert page.words[LIMIT] == 7 * ITEM_SPAN + 4
 
 
+@pytest.mark.parametrize(("begun", "at"), [(0, 15), (4, 17), (8, 19), (9, 19), (10, 0)])
+def test_half_of_what_is_not_begun_can_be_taken_for_who_is_idle(
+    page: ControlBlock, begun: int, at: int
+) -> None:
+    page.words[ITEM] = 7 * ITEM_SPAN + begun
+
+    assert BundleBoard(page).forbid_half(Part(10, 20)) == at
+
+
+def test_a_bundle_goes_on_up_to_the_half_that_was_taken(page: ControlBlock) -> None:
+    taken: list[int] = []
+
+    def take_half(n: int) -> int:
+        if n == 2:
+            taken.append(BundleBoard(page).forbid_half(Part(0, 10)))
+        return n
+
+    outcome = run_bundle(take_half, parcel(10), first=0, end=10)
+
+    assert taken == [6]
+    assert open_outcome(outcome)[0] == [0, 1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize(
     ("item", "why"), [(6 * ITEM_SPAN + 4, "another call"), (7 * ITEM_SPAN + 10, "all are begun")]
 )
@@ -142,36 +166,46 @@ def test_only_a_bundle_that_stays_at_one_item_has_stalled(page: ControlBlock) ->
     assert board.stalled_call(103.5, 1.0) == 7
 
 
-def test_taking_back_and_beginning_never_both_get_an_item(page: ControlBlock) -> None:
+@pytest.mark.parametrize("forbid", [BundleBoard.forbid_rest, BundleBoard.forbid_half])
+def test_taking_back_and_beginning_never_both_get_an_item(
+    page: ControlBlock, forbid: Callable[[BundleBoard, Part], int]
+) -> None:
     """The pool and the child race for items, without a lock, thousands of times."""
+    races = 0
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for seq in range(8, 60):
+            races += _race(page, seq, forbid)
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert races
+
+
+def _race(page: ControlBlock, seq: int, forbid: Callable[[BundleBoard, Part], int]) -> bool:
+    """Take items back while they run; return whether any were."""
     ran: list[int] = []
-    begin, stop = threading.Event(), threading.Event()
     taken: list[int] = []
+    stop = threading.Event()
+    part = Part(0, BUNDLE_MAX)
+    part.seq = page.words[STARTED] = seq
 
     def take_back() -> None:
-        begin.wait()
         while not stop.is_set():
-            if at := BundleBoard(page).forbid_rest(Part(0, BUNDLE_MAX)):
+            if at := forbid(BundleBoard(page), part):
                 taken.append(at)
                 return
 
-    for seq in range(8, 60):
-        ran.clear()
-        taken.clear()
-        begin.clear()
-        stop.clear()
-        page.words[STARTED] = seq
-        part = Part(0, BUNDLE_MAX)
-        part.seq = seq
-        thread = threading.Thread(target=take_back)
-        thread.start()
-        begin.set()
-        run_bundle(ran.append, parcel(BUNDLE_MAX), first=0, end=BUNDLE_MAX)
-        stop.set()
-        thread.join()
+    thread = threading.Thread(target=take_back)
+    thread.start()
+    run_bundle(ran.append, parcel(BUNDLE_MAX), first=0, end=BUNDLE_MAX)
+    stop.set()
+    thread.join()
 
-        assert ran == list(range(len(ran)))
-        assert not taken or len(ran) == taken[0]
+    assert ran == list(range(len(ran)))
+    assert not taken or len(ran) == taken[0]
+    return bool(taken)
 
 
 # --- what does not travel so

@@ -1,5 +1,6 @@
 """Bundle board: the pool's view of the bundle that a child runs. See map/bundle.py for the theory."""
 
+from math import ceil
 from typing import Protocol
 
 from lightwork.pool.map.bundle import FAILED, Parcel, barrier
@@ -47,14 +48,26 @@ class BundleBoard:
             self._seen, self._seen_at = item, now
         return item // ITEM_SPAN if PEEKING and now - self._seen_at > seconds else 0
 
+    def running_call(self) -> int:
+        """Return the number of the bundle that has begun last, or 0: nobody can know."""
+        return self._block.words[ITEM] // ITEM_SPAN if PEEKING else 0
+
     def forbid_rest(self, call: Bundle) -> int:
         """Let no further item begin; return the first that will not, or 0: that is not certain."""
+        return self._forbid(call, 1.0)
+
+    def forbid_half(self, call: Bundle) -> int:
+        """Do the same for half of those that have not begun."""
+        return self._forbid(call, 0.5)
+
+    def _forbid(self, call: Bundle, part: float) -> int:
         words = self._block.words
         item = words[ITEM]
-        at = call.first + item % ITEM_SPAN
-        if item // ITEM_SPAN != call.seq or at >= call.end:
+        left = call.end - call.first - item % ITEM_SPAN
+        if item // ITEM_SPAN != call.seq or left <= 0:
             return 0
-        words[LIMIT] = item
+        limit = item + left - ceil(left * part)
+        words[LIMIT] = limit
         with barrier:
             pass
-        return at if words[ITEM] == item else 0
+        return call.first + limit % ITEM_SPAN if words[ITEM] <= limit else 0

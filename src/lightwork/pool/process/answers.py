@@ -79,7 +79,7 @@ class Answers:
     def _relieve(self, link: ChildLink, now: float) -> None:
         held = link.held
         if held.bundles:
-            self._split_stalled(link, now)
+            self._split(link, now)
         if len(held.calls) < 2 and not held.begun:
             return
         is_stalled = link.is_at_long_step(STALLED_SECONDS)
@@ -89,8 +89,16 @@ class Answers:
             self._scheduler.take_back(link)
             self._scheduler.note_roomy(link)
 
-    def _split_stalled(self, link: ChildLink, now: float) -> None:
-        """Take back the items behind one that turns out to be long."""
-        call = link.held.calls.get(link.board.stalled_call(now, STALLED_SECONDS))
-        if call is not None and (at := link.board.forbid_rest(call)):
+    def _split(self, link: ChildLink, now: float) -> None:
+        """Take back the items behind one that turns out to be long, and half of them for who is idle."""
+        calls, board = link.held.calls, link.board
+        call = calls.get(board.stalled_call(now, STALLED_SECONDS))
+        if call is not None:
+            at = board.forbid_rest(call)
+        elif self._children.idle and not self._scheduler.are_waiting:
+            call = calls.get(board.running_call())
+            at = board.forbid_half(call) if call is not None else 0
+        else:
+            return
+        if call is not None and at:
             self._scheduler.part(call, at)
