@@ -234,7 +234,11 @@ class Feed:
             if not self._options.ordered:
                 self.arrived.append(batch.first)
         del self._running[batch.first]
-        if self.is_whole and not (self._options.at_once and self.is_under_way()):
+        if self.is_whole:
+            self._tell_reader()
+
+    def _tell_reader(self) -> None:
+        if not (self._options.at_once and self.is_under_way()):
             self.news.put(None)
 
     def _apply_split(self, origin: int, split: Split) -> None:
@@ -378,7 +382,7 @@ class Feed:
             self._batcher.close()
             self._source = iter(())
             self._maps.remove(self)
-            self.news.put(None)
+            self._tell_reader()
         del source
 
     def _stop(self) -> None:
