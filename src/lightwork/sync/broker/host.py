@@ -4,6 +4,11 @@ No thread of its own: who asks waits at a socket of the broker's. A process has 
 at once, all of one session. A child that was forked closes what it has inherited, never writes to it, and
 has a session of its own.
 
+A broker that is stopped or hangs answers nobody. Whoever has set a time hears of it (StoreUnavailable) a few seconds after that at
+the latest, and so does whoever comes anew; who waits without one waits on, and a Ctrl-C ends that as any wait. What was asked and not answered
+is left to a thread, which takes it back, or gives back what was granted to nobody, when the broker goes on; until
+then nothing more is asked of it.
+
 When the broker dies the session is lost with all that it held there: whoever waits, or asks next, is told so
 (LockLost), once for each primitive, and the use after that starts another broker. Locks and memory of the arena stay.
 """
@@ -16,15 +21,17 @@ import weakref
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any, Final
 
 from lightwork.errors import LockLost, StoreUnavailable, UsageError
 from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.machines.shapes import Plain
 from lightwork.sync.broker import protocol
-from lightwork.sync.broker.line import Line
+from lightwork.sync.broker.line import GRACE, Line
 from lightwork.sync.broker.listing import FIRST, Listed, Row, view_of
-from lightwork.sync.broker.starting import connect, connect_running
+from lightwork.sync.broker.protocol import SilentError
+from lightwork.sync.broker.starting import PATIENCE, broker_shown, connect, connect_running
 from lightwork.sync.host import Place, Refusal
 from lightwork.sync.runtime_folder import open_runtime_folder
 
@@ -32,6 +39,8 @@ Undo = Callable[[Plain], tuple[str, tuple[Plain, ...]]]
 
 # Tries to join a broker; each but the last has met one that was about to end.
 _TRIES: Final = 20
+# Seconds that a Ctrl-C waits for what it cuts off to be taken back, and a question for what was left before it.
+_SOON: Final = 1.0
 
 
 class _Session:
@@ -42,6 +51,7 @@ class _Session:
         idle: Lines that nobody asks on.
         lines: All of them.
         places: What it has been asked for.
+        settling: Threads that take back what was asked and left.
         has_arena: The arena knows of it.
         is_lost: The broker has ended.
     """
@@ -51,6 +61,7 @@ class _Session:
         self.idle: list[Line] = []
         self.lines: set[Line] = set()
         self.places: set[Place] = set()
+        self.settling: set[threading.Thread] = set()
         self.has_arena = False
         self.is_lost = False
 
@@ -112,9 +123,11 @@ class Broker:
         self, kind: int, parts: tuple[Any, ...], timeout: float | None, undo: Undo | None
     ) -> tuple[int, Any]:
         session = self._current()
+        if session.settling:
+            timeout = self._after_settling(session, timeout)
         line: Line | None = None
         try:
-            line = session.idle.pop() if session.idle else self._new_line(session)
+            line = self._line(session)
             if self._news:
                 self._tell_news(line)
             if kind == protocol.ASK:
@@ -125,9 +138,12 @@ class Broker:
             raise _lost_error() from error
         except ValueError as error:
             raise UsageError(str(error)) from error
-        except BaseException:
+        except BaseException as error:
+            is_silent = isinstance(error, SilentError)
             if line is not None:
-                self._settle(session, line, parts, undo)
+                self._settle(session, line, parts, undo, patience=0.0 if is_silent else _SOON)
+            if is_silent:
+                raise self._silent_error() from None
             raise
         # No call of `append`: Python looks for a Ctrl-C after calls, and what was granted would be lost.
         session.idle += [line]
@@ -136,10 +152,15 @@ class Broker:
     def _current(self) -> _Session:
         session = self._session
         if session is None:
-            with self._lock:
+            # Whoever has it starts the broker, or waits for one that does not answer.
+            if not self._lock.acquire(timeout=PATIENCE):
+                raise self._silent_error()
+            try:
                 session = self._session
                 if session is None:
                     session = self._session = self._begin()
+            finally:
+                self._lock.release()
         return session
 
     def _begin(self) -> _Session:
@@ -155,11 +176,24 @@ class Broker:
             f"the broker of {self._path!r} ends whenever it is started; see its log there"
         )
 
-    def _new_line(self, session: _Session) -> Line:
-        line = Line(connect(self._folder, self._path))
+    def _line(self, session: _Session, *, is_patient: bool = False) -> Line:
+        try:
+            return session.idle.pop()
+        except IndexError:
+            return self._new_line(session, is_patient=is_patient)
+
+    def _new_line(self, session: _Session, *, is_patient: bool = False) -> Line:
+        try:
+            line = Line(connect(self._folder, self._path))
+        except SilentError:
+            raise self._silent_error() from None
         session.lines.add(line)
         try:
-            line.join(session.name)
+            line.greet(session.name)
+            if is_patient:
+                line.join(None)
+            else:
+                self._join(line)
             if session.is_lost:
                 # By another thread meanwhile: this is another life of the broker.
                 raise EOFError
@@ -168,6 +202,16 @@ class Broker:
             line.close()
             raise
         return line
+
+    def _join(self, line: Line) -> None:
+        end = monotonic() + PATIENCE
+        while True:
+            try:
+                return line.join(GRACE)
+            except TimeoutError:
+                # One that has just been started may take its time; one that is stopped will not begin.
+                if monotonic() > end or broker_shown(self._folder)[1]:
+                    raise self._silent_error() from None
 
     def keep(self, place: Place, *, is_named: bool) -> object:
         """Return what an unnamed primitive lives with: it ends some time after the last of these, in whatever process."""
@@ -190,11 +234,32 @@ class Broker:
                     line.tell((kind, ((place.kind, place.name),)))
 
     def _settle(
+        self,
+        session: _Session,
+        line: Line,
+        parts: tuple[Any, ...],
+        undo: Undo | None,
+        *,
+        patience: float,
+    ) -> None:
+        """Take back a question whose thread goes away, or what it was given: in so many seconds, else when that can be done."""
+        with Uninterrupted(), contextlib.suppress(RuntimeError):  # The interpreter ends.
+            thread = threading.Thread(
+                target=self._take_back,
+                args=(session, line, parts, undo),
+                name="lightwork-settle",
+                daemon=True,
+            )
+            thread.start()
+            session.settling.add(thread)
+            thread.join(patience)
+
+    def _take_back(
         self, session: _Session, line: Line, parts: tuple[Any, ...], undo: Undo | None
     ) -> None:
-        """Take back a question whose thread was interrupted, or what it was given."""
-        with Uninterrupted(), contextlib.suppress(EOFError, StoreUnavailable):
-            other = session.idle.pop() if session.idle else self._new_line(session)
+        # OSError: this host was closed meanwhile, with all its lines.
+        with contextlib.suppress(EOFError, OSError, StoreUnavailable):
+            other = self._line(session, is_patient=True)
             outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
             session.lines.discard(line)
             line.close()
@@ -203,6 +268,25 @@ class Broker:
                 if verb:
                     other.ask(protocol.ASK, (*parts[:4], verb, args), None)
             session.idle.append(other)
+
+    def _after_settling(self, session: _Session, timeout: float | None) -> float | None:
+        """Wait until the broker has heard what was left; return what is left of the time."""
+        end = None if timeout is None else monotonic() + max(timeout, 0.0)
+        for thread in [*session.settling]:
+            thread.join(None if end is None else max(end - monotonic(), 0.0) + _SOON)
+            if thread.is_alive():
+                raise self._silent_error()
+            session.settling.discard(thread)
+        return None if end is None else max(end - monotonic(), 0.0)
+
+    def _silent_error(self) -> StoreUnavailable:
+        broker, is_stopped = broker_shown(self._folder)
+        advice = (
+            "it is stopped, as by SIGSTOP; SIGCONT lets it go on"
+            if is_stopped
+            else f"it is busy, or hangs; see {self._path}/{protocol.LOG}"
+        )
+        return StoreUnavailable(f"{broker} does not answer: {advice}")
 
     def _lose(self, session: _Session, line: Line | None) -> None:
         with self._lock:
@@ -248,16 +332,26 @@ class Broker:
 
     def _rows(self) -> Iterator[Row]:
         """Yield all that the broker lists, on a line of no session."""
-        found = connect_running(self._folder)
+        try:
+            found = connect_running(self._folder)
+        except SilentError:
+            raise self._silent_error() from None
         if found is None:
             return
         line = Line(found)
         # It ends just now, and all that it had with it.
         with contextlib.closing(line), contextlib.suppress(EOFError):
             after = FIRST
-            while rows := line.ask(protocol.LIST, (after,), None)[1]:
+            while rows := self._page(line, after):
                 yield from rows
                 after = rows[-1][:2]
+
+    def _page(self, line: Line, after: tuple[str, str]) -> list[Row]:
+        try:
+            rows: list[Row] = line.ask(protocol.LIST, (after,), 0.0)[1]
+        except SilentError:
+            raise self._silent_error() from None
+        return rows
 
     def close(self) -> None:
         """Let go of what this process holds there; the next use begins anew."""

@@ -68,6 +68,10 @@ _decode_items: Final = msgspec.msgpack.Decoder(
 _MANY: Final = 1 << 10
 
 
+class SilentError(Exception):
+    """The broker has not read, or not answered, in the time that it was given: it is stopped, or hangs."""
+
+
 class FrameError(ValueError):
     """What the other side sent is no frame of this protocol."""
 

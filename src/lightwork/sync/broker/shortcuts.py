@@ -73,9 +73,9 @@ class ArenaBroker(Broker):
             self._arena.refer(session.name)
             session.has_arena = True
         if self._dropped:
-            self._converse(protocol.FREE, (self._take_dropped(),), None, None)
+            self._converse(protocol.FREE, (self._take_dropped(),), 0.0, None)
         parts = (place.kind, place.name, place.spec)
-        outcome, value = self._converse(protocol.ALLOT, parts, None, None)
+        outcome, value = self._converse(protocol.ALLOT, parts, 0.0, None)
         if outcome != protocol.ANSWERED:
             raise error_of(place, outcome, value)
         offset, length = value

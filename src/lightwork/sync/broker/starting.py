@@ -18,10 +18,12 @@ import time
 from typing import Final
 
 from lightwork.errors import StoreUnavailable
-from lightwork.sync.broker.protocol import LOCK, LOG, SOCKET
+from lightwork.sync.broker.protocol import LOCK, LOG, SOCKET, SilentError
 
 # Of a broker that starts on a busy machine; seconds.
-_PATIENCE: Final = 30.0
+PATIENCE: Final = 30.0
+# Of a connection that finds a long line of others before it; seconds.
+_IN_LINE: Final = 1.0
 _PAUSE: Final = 0.001
 _PROGRAM: Final = (
     "import os; os.fork() and os._exit(0); os.setsid(); import sys; sys.path[:] = {path!r}; "
@@ -39,8 +41,9 @@ def connect(folder: int, path: str) -> socket.socket:
 
     Raises:
         StoreUnavailable: It cannot be started, or does not come up.
+        SilentError: It is there, and has not taken a thousand connections before this one.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while True:
         line = connect_running(folder)
         if line is not None:
@@ -50,15 +53,15 @@ def connect(folder: int, path: str) -> socket.socket:
             time.sleep(_PAUSE)
         if time.monotonic() > deadline:
             raise StoreUnavailable(
-                f"the broker of {path!r} has not come up within {_PATIENCE:g} s; see {path}/{LOG}"
+                f"the broker of {path!r} has not come up within {PATIENCE:g} s; see {path}/{LOG}"
             )
 
 
 def connect_running(folder: int) -> socket.socket | None:
-    """Return a socket to the broker of this folder; None: there is none."""
+    """Return a socket to the broker of this folder; None: there is none; SilentError as for `connect`."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        line.connect(_address(folder))
+        _connect(line, _address(folder))
     except (FileNotFoundError, ConnectionRefusedError):
         line.close()
         return None
@@ -66,6 +69,36 @@ def connect_running(folder: int) -> socket.socket | None:
         line.close()
         raise
     return line
+
+
+def _connect(line: socket.socket, address: str) -> None:
+    end = time.monotonic() + _IN_LINE
+    # The kernel would wait without end.
+    line.setblocking(False)
+    while True:
+        try:
+            line.connect(address)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise SilentError from None
+            time.sleep(_PAUSE)
+        else:
+            line.setblocking(True)
+            return
+
+
+def broker_shown(folder: int) -> tuple[str, bool]:
+    """Return which process the broker of this folder is, as a text, and whether it is stopped."""
+    try:
+        lock = os.open(LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        with open(lock, encoding="ascii") as file:  # noqa: PTH123 - a descriptor
+            pid = int(file.read())
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - pathlib: 10 ms to import
+            state = file.read().rpartition(")")[2].split()[0]
+    except (OSError, ValueError, IndexError):
+        # It has just begun, or is gone, or the system does not say.
+        return "the broker of this machine", False
+    return f"the broker of this machine (process {pid})", state in {"T", "t"}
 
 
 def _address(folder: int) -> str:
