@@ -66,14 +66,13 @@ class Condition(Primitive):
             LockLost: This process's session at the host has ended.
         """
         self._check_owned("wait on")
+        limit = time_limit(timeout)
         ticket: Any = self._host.ask(self._place, "enlist", undo=_leave)
         held, is_released = None, False
         try:
             with Uninterrupted():
                 held, is_released = self._release_save(), True
-            self._host.ask(
-                self._place, "wait", (ticket,), timeout=time_limit(timeout), undo=_notify
-            )
+            self._host.ask(self._place, "wait", (ticket,), timeout=limit, undo=_notify)
         except TimeoutError:
             return False
         except BaseException:

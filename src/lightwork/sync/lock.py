@@ -1,6 +1,5 @@
 """Lock and RLock: one holder at a time, at every reach."""
 
-import threading
 from _thread import get_ident
 from types import TracebackType
 
@@ -8,7 +7,7 @@ from lightwork.errors import LockLost
 from lightwork.machines.lock import HELD_BY_ANOTHER
 from lightwork.sync.asked import open_lock
 from lightwork.sync.host import Host, LockWay, Place, Refusal
-from lightwork.sync.primitive import Primitive
+from lightwork.sync.primitive import Primitive, time_limit
 
 
 class Lock(Primitive):
@@ -168,11 +167,10 @@ def _lock_timeout(blocking: bool, timeout: float | None) -> float | None:
         return None if blocking else 0.0
     if not blocking:
         raise ValueError("can't specify a timeout for a non-blocking call")
+    limit = time_limit(timeout)
     if timeout < 0:
         raise ValueError("timeout value must be a non-negative number")
-    if timeout > threading.TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
-    return timeout
+    return limit
 
 
 def _why_not_released(lock: Lock, reason: str) -> str:

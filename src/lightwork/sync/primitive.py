@@ -1,6 +1,8 @@
 """Primitive: what every lock, queue or value of a program is: a place at a host, which pickles as its address."""
 
 import uuid
+from math import isnan
+from threading import TIMEOUT_MAX
 from typing import Any, TypeVar
 
 from lightwork.machines.shapes import Plain
@@ -65,5 +67,19 @@ class Primitive:
 
 
 def time_limit(timeout: float | None) -> float | None:
-    """Return a time-out as hosts know it: what is negative is over."""
-    return None if timeout is None else max(float(timeout), 0.0)
+    """Return a time-out as hosts know it, in seconds: what is negative is over; the one place that looks at it.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is no number either: NaN.
+        OverflowError: It is more than `threading.TIMEOUT_MAX`.
+    """
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)):
+        raise TypeError(f"a timeout is a number of seconds or None, not {type(timeout).__name__}")
+    if isnan(timeout):
+        raise ValueError("timeout value is not a number (NaN)")
+    if timeout > TIMEOUT_MAX:
+        raise OverflowError(f"timeout value is too large; expected at most {TIMEOUT_MAX:g} s")
+    return max(float(timeout), 0.0)

@@ -313,7 +313,7 @@ class JoinableQueue(Queue[T]):
 def _queue_timeout(timeout: float | None) -> float | None:
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
-    return timeout
+    return time_limit(timeout)
 
 
 def _put_back(items: Plain) -> tuple[str, tuple[Plain, ...]]:
