@@ -7,13 +7,20 @@ durations inside one process: how long a call ran, how long a lease may still
 be trusted. It must not stop while the machine sleeps, or a worker on a
 suspended laptop would trust a lease that the database has long ended; hence
 CLOCK_BOOTTIME where the system has it.
+
+By it, too, is said when a call to a store must have ended (`call_by`): whoever waits for a lock with a time-out
+tells that to whatever lies between, without an argument of each method.
 """
 
 import time
+from _thread import get_ident
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _OFFSETS: Final = Path("/proc/self/timens_offsets")
@@ -32,6 +39,35 @@ else:
 # Nanoseconds of the same clock, by no line of Python: where that is called by C, such as a
 # database in the middle of a statement, a Ctrl-C that came meanwhile would be lost.
 nanoseconds: Final = _nanoseconds
+
+
+_NEVER: Final = float("inf")
+# With the thread that it is said for: some Pythons let new threads inherit it.
+_call_ends: ContextVar[tuple[int, float]] = ContextVar("lightwork_call_ends", default=(0, _NEVER))
+
+
+def call_by(end: float, call: Callable[[], T]) -> T:
+    """Call; what asks a store in it gives up with StoreUnavailable when `monotonic()` is at `end`.
+
+    Not a `with`: a Ctrl-C at the end of one would leave the time set for all that follows.
+    """
+    return copy_context().run(_call_by, end, call)
+
+
+def _call_by(end: float, call: Callable[[], T]) -> T:
+    _call_ends.set((get_ident(), min(end, _call_ends_at())))
+    return call()
+
+
+def call_seconds_left() -> float:
+    """Return how long the call that is under way may take from now on; infinite: as long as it takes."""
+    end = _call_ends_at()
+    return end if end == _NEVER else max(end - monotonic(), 0.0)
+
+
+def _call_ends_at() -> float:
+    thread, end = _call_ends.get()
+    return end if thread == get_ident() else _NEVER
 
 
 def boot_id() -> str:

@@ -1,6 +1,9 @@
 """Processes that share a lock in a store: they are killed, stopped, interrupted, and end."""
 
+import os
 import signal
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -92,3 +95,35 @@ def test_a_server_that_is_killed_and_started_again_costs_nobody_a_lock(tmp_path:
             with serving(tmp_path, port=port):
                 assert holder.end() is None
                 assert waiter.end() == (2, False)
+
+
+_ENDS = """
+import sys, threading
+import lightwork as lw
+lock = lw.Lock("it", where=sys.argv[1])
+event = lw.Event(where=sys.argv[1])
+lock.acquire()
+def wait():
+    with lw.Semaphore(where=sys.argv[1]):
+        lock.acquire()
+for act in (wait, event.wait):
+    threading.Thread(target=act, daemon=True).start()
+from lightwork.net.opening import open_store
+from waiting import wait_until
+store = open_store(sys.argv[1])
+wait_until(lambda: sum(one.waiting for one in store.primitives()) == 2, "they wait")
+store.close()
+"""
+
+
+def test_daemon_threads_that_wait_say_nothing_when_the_interpreter_ends(url: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDS, url],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lightwork.clock import call_seconds_left
 from lightwork.errors import AuthError, StoreError, StoreUnavailable, UsageError
 from lightwork.net.client.address import Address
 from lightwork.net.client.channel import UNKNOWN, Channel
@@ -45,6 +46,8 @@ HEARTBEAT_SECONDS: Final = 10.0
 # For an answer, beside the time that the server was asked to wait.
 _ANSWER_SECONDS: Final = 10.0
 _HURRY_SECONDS: Final = 1.0
+# Of what has no time left: it fails by that, not by a number that is none.
+_SHORTEST_SECONDS: Final = 0.001
 _HEADERS: Final = {"Content-Type": media.MSGPACK, "Accept": media.MSGPACK}
 _BUSY: Final = (502, 503, 504)
 
@@ -147,7 +150,10 @@ class Calls:
             method.path,
             query,
             body,
-            HEARTBEAT_SECONDS if method.is_urgent else CALL_SECONDS,
+            min(
+                HEARTBEAT_SECONDS if method.is_urgent else CALL_SECONDS,
+                max(call_seconds_left(), _SHORTEST_SECONDS),
+            ),
             patience=_patience() if method.is_patient else 0.0,
         )
         return shape.result_of(self._decoded(answer, shape.result), given)

@@ -28,7 +28,7 @@ from sqlalchemy import URL, Connection, Engine, event, exc
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from lightwork.clock import monotonic
+from lightwork.clock import call_seconds_left, monotonic
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.store.server.deadlines import Deadlines
 from lightwork.store.server.server import Server
@@ -57,8 +57,9 @@ _connect_until: ContextVar[float] = ContextVar("lightwork_connect_until", defaul
 
 
 class _Try:
-    """How far one run of a closure has come."""
+    """How far one run of a closure has come, and how many seconds it has had at first."""
 
+    seconds = _NEVER
     is_committing = False
     is_cut = False
 
@@ -147,10 +148,12 @@ class Transactions:
         is_quiet: bool = True,
         is_alone: bool = False,
     ) -> T:
-        until = monotonic() + self._patience()
+        seconds = self._patience()
+        until = monotonic() + seconds
         tries = 0
         while True:
             step = _Try(is_alone=is_alone)
+            step.seconds = seconds
             try:
                 with self._turn(until):
                     result = self._try(engine, work, until, step)
@@ -172,7 +175,7 @@ class Transactions:
             if monotonic() > min(until, self._hurried_until):
                 raise StoreUnavailable(
                     f"store {self._where}: {MOST} transactions of this program run already, and "
-                    f"none has ended for {SHORT:g} s; nothing was changed"
+                    "none has ended in time; nothing was changed"
                 )
         token = _connect_until.set(until)
         try:
@@ -200,7 +203,7 @@ class Transactions:
 
     def _patience(self) -> float:
         is_short = self._hurried_until != _NEVER or asyncio._get_running_loop() is not None
-        return SHORT if is_short else _NEVER
+        return min(SHORT if is_short else _NEVER, call_seconds_left())
 
     def _pause_before_next(self, error: exc.DBAPIError, step: _Try, tries: int) -> float | None:
         """Return how many seconds to wait before another try; None: there is none."""
@@ -221,9 +224,12 @@ class Transactions:
                 "taken place; submit again with the same ids to find out"
             )
         if step.is_cut:
-            advice = _ADVICE if self._hurried_until == _NEVER else ""
+            # Of one that was to end at any time, until somebody was in a hurry: SHORT.
+            seconds = SHORT if step.seconds == _NEVER else round(step.seconds, 1)
+            in_loop = asyncio._get_running_loop() is not None
+            advice = _ADVICE if in_loop and self._hurried_until == _NEVER else ""
             return StoreUnavailable(
-                f"store {self._where}: no answer for {SHORT:g} s, because of somebody's lock or "
+                f"store {self._where}: no answer for {seconds:g} s, because of somebody's lock or "
                 f"because {self._server.name} hangs; nothing was changed{advice}"
             )
         return self._server.error_of(error, self._where)

@@ -42,7 +42,7 @@ from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, exc
 
-from lightwork.clock import monotonic
+from lightwork.clock import call_seconds_left, monotonic
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.locks.lazy_condition import LazyCondition
 from lightwork.locks.uninterrupted import Uninterrupted
@@ -158,6 +158,7 @@ class Writer:
             patience = PATIENCE
             if asyncio._get_running_loop() is not None:
                 patience, advice = LOOP_PATIENCE, _ADVICE
+        patience = min(patience, call_seconds_left())
         try:
             self._append(turn)
             return cast("T", _result(turn.promise, patience, is_hurried))

@@ -8,6 +8,10 @@ session is trusted, until the store has answered. What comes back:
     gone        there is no such primitive (any more): it is made, and asked anew
     lost        the session has ended: LockLost for what may have held something, else asked anew
 
+A store may be silent: the database is stopped, or somebody has locked the row. Each call to it ends after a minute at the latest, and is made
+again as long as the session is trusted; who has set a time hears of it (StoreUnavailable) GRACE seconds after that. What
+was asked then is taken back as after an interrupt: line.py.
+
 A session that is lost is followed by a new one at the next use. What was held under the old one is told as lost to each
 thread that then wants to give it back. In a forked child all is new: the session is the parent's.
 """
@@ -23,7 +27,7 @@ import weakref
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from lightwork.clock import monotonic
+from lightwork.clock import call_by, monotonic
 from lightwork.errors import LockLost, StoreError, StoreUnavailable
 from lightwork.machines.shapes import Plain
 from lightwork.net.opening import open_store
@@ -39,6 +43,11 @@ T = TypeVar("T")
 
 _NEVER: Final = float("inf")
 _RETRY_SECONDS: Final = 0.1
+# Seconds that a store has for its answer when the time is up; and to hear that a question is taken back.
+GRACE: Final = 5.0
+_SOON: Final = 1.0
+# Seconds of one call: what a database may take for a long transaction.
+_LONGEST_CALL: Final = 60.0
 # Of those that are known to be there; who asks of more makes sure of them again.
 _MOST_MADE: Final = 10_000
 # Kinds that give something to a session, verbs by which it gets it, and those that give it back.
@@ -91,6 +100,7 @@ class StoredHost:
         self._open = open_it
         self._lease = lease
         self._is_closed = False
+        self._is_ending = False
         self._store = open_it()
         self._where = self._store.safe_url
         # What a forked child has of its parent's, and lets alone.
@@ -145,13 +155,14 @@ class StoredHost:
         """Ask, and wait for the answer."""
         deadline = _NEVER if timeout is None else monotonic() + timeout
         line = self._line()
+        line.gives_up_at = deadline + GRACE
         asked: list[Asked] = []
         try:
             with line.asking():
-                self._settle(line)
+                self._call(line, lambda: self._settle(line))
                 reply = None
                 while reply is None:
-                    session = self._session_for(place, verb, line)
+                    session = self._call(line, lambda: self._session_for(place, verb, line))
                     primitive = primitive_id(place.kind, place.name)
                     asked.append(Asked(self._request(session, line, primitive), undo))
                     line.unsettled = asked[-1]
@@ -163,6 +174,9 @@ class StoredHost:
             if asked:
                 line.unsettled = asked[-1]
                 self._give_up(line)
+            if self._is_ending and threading.current_thread().daemon:
+                # The interpreter ends, and whoever waits in such a thread with it: nobody need read of that.
+                raise SystemExit from None
             raise
         if reply.refused:
             raise Refusal(reply.refused)
@@ -198,12 +212,11 @@ class StoredHost:
         """Return the answer; None: ask anew."""
         place, verb, args = question
         assert line.unsettled is not None
-        request = line.unsettled.request
         try:
-            self._make(place, session)
-            reply = self._send(session, request, verb, args)
+            self._make(place, session, line)
+            reply = self._send(session, line, verb, args)
             if reply.outcome == "waits":
-                reply = self._wait(session, request, deadline)
+                reply = self._wait(session, line, deadline)
         except StoreUnavailable as error:
             if place.kind in _HOLDING and not session.is_trusted():
                 raise _lost_error(place, self._where) from error
@@ -219,40 +232,48 @@ class StoredHost:
             return None
         return reply
 
-    def _make(self, place: Place, session: Session) -> None:
+    def _make(self, place: Place, session: Session, line: Line) -> None:
         if place not in self._made:
             spec, is_named = packed(place.spec), place not in self._unnamed
             self._insist(
                 session,
+                line,
                 lambda: self._store.open_primitive(place.kind, place.name, spec, is_named=is_named),
             )
             if len(self._made) >= _MOST_MADE:
                 self._made.clear()
             self._made.add(place)
 
-    def _send(
-        self, session: Session, request: Request, verb: str, args: tuple[Plain, ...]
-    ) -> Reply:
-        sent = packed(args)
-        return self._insist(session, lambda: self._store.ask_primitive(request, verb, sent))
+    def _send(self, session: Session, line: Line, verb: str, args: tuple[Plain, ...]) -> Reply:
+        assert line.unsettled is not None
+        sent, request = packed(args), line.unsettled.request
+        return self._insist(session, line, lambda: self._store.ask_primitive(request, verb, sent))
 
-    def _wait(self, session: Session, request: Request, deadline: float) -> Reply:
-        reply = wait_for_reply(
-            self._store, request, deadline=deadline, is_trusted=session.is_trusted
-        )
+    def _wait(self, session: Session, line: Line, deadline: float) -> Reply:
+        assert line.unsettled is not None
+        request = line.unsettled.request
+
+        def look() -> Reply:
+            return self._call(line, lambda: self._store.collect_reply(request))
+
+        reply = wait_for_reply(self._store, look, deadline=deadline, is_trusted=session.is_trusted)
         if reply is not None:
             return reply
-        return self._insist(session, lambda: self._store.withdraw_request(request))
+        return self._insist(session, line, lambda: self._store.withdraw_request(request))
 
-    def _insist(self, session: Session, call: Callable[[], T]) -> T:
-        """Call until the store has answered, or the session is not trusted any more."""
+    def _insist(self, session: Session, line: Line, call: Callable[[], T]) -> T:
+        """Call until the store has answered, the session is not trusted any more, or the time is over."""
         while True:
             try:
-                return call()
+                return self._call(line, call)
             except StoreUnavailable:
-                if self._is_closed or not session.is_trusted():
+                is_over = monotonic() >= line.gives_up_at
+                if is_over or self._is_closed or not session.is_trusted():
                     raise
                 time.sleep(_RETRY_SECONDS)
+
+    def _call(self, line: Line, call: Callable[[], T]) -> T:
+        return call_by(min(line.gives_up_at, monotonic() + _LONGEST_CALL), call)
 
     def _request(self, session: Session, line: Line, primitive: uuid.UUID) -> Request:
         return Request(
@@ -340,7 +361,11 @@ class StoredHost:
         """Take back what a thread has asked and does not wait for: now if that can be done, else later."""
         self._unsettled.add(line)
         with contextlib.suppress(StoreError):
-            self._settle(line)
+            self._settle_by(line)
+
+    def _settle_by(self, line: Line) -> None:
+        # Not for long: nobody has asked for it, and the thread may want to ask.
+        call_by(monotonic() + _SOON, lambda: self._settle(line))
 
     def _settle(self, line: Line) -> None:
         """Take back what a thread has asked, and give back what it was granted."""
@@ -365,7 +390,7 @@ class StoredHost:
             if line.lock.acquire(blocking=False):
                 try:
                     with contextlib.suppress(StoreError):
-                        self._settle(line)
+                        self._settle_by(line)
                 finally:
                     line.lock.release()
 
@@ -379,6 +404,7 @@ class StoredHost:
 
     def _end(self) -> None:
         """End with the process: others get at once what it held."""
+        self._is_ending = True
         if not self._is_forked:
             self._store.hurry()
         self.close()

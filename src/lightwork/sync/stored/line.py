@@ -31,6 +31,7 @@ class Line:
         number: What the store calls it.
         lock: Held while it asks, or while what it has left is taken back.
         is_asking: It is in the middle of a question.
+        gives_up_at: When it has waited long enough for the store, by the local clock.
         unsettled: What it has asked, until that is known to be answered or taken back.
 
     Args:
@@ -42,6 +43,7 @@ class Line:
         # Reentrant: a Ctrl-C between its taking and the `with` must not stop its own thread.
         self.lock = threading.RLock()
         self.is_asking = False
+        self.gives_up_at = float("inf")
         self.unsettled: Asked | None = None
         self._free = free
 

@@ -12,7 +12,7 @@ from typing import Final
 from lightwork.clock import monotonic
 from lightwork.errors import StoreUnavailable
 from lightwork.store.contract import Store
-from lightwork.store.contracts.primitives import Reply, Request
+from lightwork.store.contracts.primitives import Reply
 
 _SHORTEST_PAUSE: Final = 0.001
 # How late a holder is found to be lost whose lease has run out.
@@ -22,13 +22,13 @@ _RETRY_SECONDS: Final = 0.1
 
 
 def wait_for_reply(
-    store: Store, request: Request, *, deadline: float, is_trusted: Callable[[], bool]
+    store: Store, look: Callable[[], Reply], *, deadline: float, is_trusted: Callable[[], bool]
 ) -> Reply | None:
     """Return what has become of a request that waits; None: it still waits.
 
     Args:
         store: Where.
-        request: Which.
+        look: Asks it what has become of the request.
         deadline: By the local clock.
         is_trusted: Whether its session is: if not, there is nothing to wait for.
     """
@@ -41,7 +41,7 @@ def wait_for_reply(
         try:
             seen = store.wait_for_change(seen, min(pause, deadline - now))
             looked_at = monotonic()
-            reply = store.collect_reply(request)
+            reply = look()
         except StoreUnavailable:
             time.sleep(_RETRY_SECONDS)
             continue
