@@ -33,8 +33,6 @@ DEVIATIONS: Final[dict[str, dict[str, str]]] = {
         " cannot be pickled",
         "_TestSemaphore.test_timeout": "a time-out without blocking is refused, as by threading.Semaphore",
         "_TestEvent.test_repr": "it shows itself as lightwork.Event",
-        "_TestValue.test_getobj_getlock": "there is no get_obj: it may live on another machine",
-        "_TestArray.test_getobj_getlock_obj": "the same",
     },
     "threads": _POOL,
     "managers": {},

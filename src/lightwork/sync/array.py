@@ -101,8 +101,12 @@ class Array(Guarded):
         start = self._start_of(at)
         return self._swap(start, bytes(self._type(expected)), bytes(self._type(new)))
 
+    def _whole_type(self) -> type[Any]:
+        whole: type[Any] = self._type * self._length
+        return whole
+
     def _row(self) -> Any:
-        return (self._type * self._length)()
+        return self._whole_type()()
 
     def _read(self) -> Any:
         size = self._length * ctypes.sizeof(self._type)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lightwork.errors import UsageError
 from lightwork.machines.shapes import Plain
 from lightwork.sync.host import HasShortcuts, Host, LockWay, Memory, Place
 
@@ -40,6 +41,9 @@ class AskedLock:
     def release(self) -> None:
         """Let go of it once."""
         self._host.ask(self._place, "release")
+
+    def release_grant(self, _token: int) -> None:
+        """Nothing: whoever was interrupted may have been answered, and another have it by now."""
 
     def force_release(self) -> bool:
         """Take it from whoever holds it; return whether it was held."""
@@ -86,3 +90,10 @@ class AskedMemory:
             if is_done:
                 return True
         return False
+
+    def view(self, kind: type[Any]) -> Any:
+        """Refuse: no memory is shared where a host is asked."""
+        raise UsageError(
+            f"{kind.__name__} {self._place.name!r} of {self._host.where} lies in no memory of this machine's processes; read and "
+            "write its `value` or its items, which is the same at every reach"
+        )

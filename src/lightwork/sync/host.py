@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from lightwork.machines.shapes import Plain
 
@@ -79,6 +79,9 @@ class LockWay(Protocol):
     def release(self) -> None:
         """Let go of it once; `Refusal` with the words of machines/lock.py."""
 
+    def release_grant(self, token: int) -> None:
+        """Let go of it if a release of this grant, taken once, was interrupted before it had begun, and that can be known."""
+
     def force_release(self) -> bool:
         """Take it from whoever holds it; return whether it was held."""
 
@@ -100,6 +103,12 @@ class Memory(Protocol):
 
     def swap(self, start: int, expected: bytes, data: bytes) -> bool:
         """Write `data`, of the same length, if `expected` is there; return whether it was."""
+
+    def view(self, kind: type[Any]) -> Any:
+        """Return an object of this class of ctypes that lies in the memory; UsageError where there is none.
+
+        Any: what a class of ctypes makes is known to who names it.
+        """
 
 
 @runtime_checkable

@@ -126,7 +126,15 @@ class Lock(Primitive):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.release()
+        token, is_last = self._token, self._count == 1
+        try:
+            self.release()
+        except BaseException:
+            # A Ctrl-C may have come before the first step of it: the caller's block is over all the same.
+            if is_last:
+                self._count = 0
+                self._way.release_grant(token)
+            raise
 
     def __repr__(self) -> str:
         state = "locked" if self.locked() else "unlocked"

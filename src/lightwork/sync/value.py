@@ -44,6 +44,10 @@ def type_of(typecode: "str | type[Any]") -> type[Any]:
     return found
 
 
+class _NoLockError(UsageError, AttributeError):
+    """It was made without; `hasattr` says so, as of what `multiprocessing` makes without a lock."""
+
+
 class Guarded(Primitive):
     """What Value and Array have in common: bytes, and a lock for what takes more than one step."""
 
@@ -68,17 +72,37 @@ class Guarded(Primitive):
         super()._attach(host, place, is_named=is_named)
         self._memory = open_memory(host, place)
 
-    def get_lock(self) -> Any:
-        """Return the lock that writes take: `with value.get_lock(): value.value += 1`.
+    @property
+    def get_lock(self) -> Callable[[], Any]:
+        """`get_lock()`: the lock that writes take: `with value.get_lock(): value.value += 1`.
 
         Raises:
             UsageError: It was made with `lock=False`.
         """
+        self._check_locked()
+        return lambda: self._lock
+
+    @property
+    def get_obj(self) -> Callable[[], Any]:
+        """`get_obj()`: the object of ctypes in the memory that processes share, as `multiprocessing` has it.
+
+        It is read and written without the lock: take `get_lock()` around it.
+
+        Raises:
+            UsageError: It was made with `lock=False`; or it is in no memory: of threads, a store or a server.
+        """
+        self._check_locked()
+        return lambda: self._memory.view(self._whole_type())
+
+    def _whole_type(self) -> type[Any]:
+        """Return the class of ctypes that all its bytes are."""
+        return self._type
+
+    def _check_locked(self) -> None:
         if self._lock is None:
-            raise UsageError(
+            raise _NoLockError(
                 f"{type(self).__name__} {self.name!r} was made with lock=False and has none"
             )
-        return self._lock
 
     def _write(self, start: int, data: bytes) -> None:
         if self._lock is None:

@@ -203,6 +203,29 @@ def test_ctrl_c_between_any_two_steps_leaves_it_free(host: ArenaBroker, program:
         assert count > 10
 
 
+@pytest.mark.skipif(not CAN_CUT_OFF, reason="this Python tells of no steps")
+@pytest.mark.parametrize(
+    "act",
+    [
+        "release_and_be_interrupted_everywhere(lock('balance'))",
+        "release_and_be_interrupted_everywhere(lock('again', True))",
+        "leave_a_block_and_be_interrupted_everywhere(lw.Lock('balance'))",
+        "leave_a_block_and_be_interrupted_everywhere(lw.RLock('again'))",
+        "write_and_be_interrupted_everywhere(value('number', bytes(8)))",
+    ],
+)
+def test_ctrl_c_leaves_nothing_locked_that_was_to_be_let_go(
+    host: ArenaBroker, program: Program, act: str
+) -> None:
+    program.do("import lightwork as lw")
+    program.do("from sync.arena.interrupted_lock import *")
+
+    count = program.do(act)
+
+    assert isinstance(count, int), count
+    assert count > 5
+
+
 def test_two_hundred_and_fifty_six_locks_do_not_know_each_other(
     host: ArenaBroker, program: Program
 ) -> None:

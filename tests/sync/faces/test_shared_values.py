@@ -1,6 +1,7 @@
 """Value, Array and Dict, at every reach."""
 
 import ctypes
+import gc
 
 import pytest
 
@@ -59,6 +60,39 @@ def test_without_a_lock_a_value_is_compared_and_set(where: str) -> None:
     assert value.value == 40
     with pytest.raises(lw.UsageError, match="lock=False"):
         value.get_lock()
+
+
+def test_what_was_made_without_a_lock_has_none(where: str) -> None:
+    value = lw.Value("i", lock=False, where=where)
+
+    assert not hasattr(value, "get_lock")
+    assert not hasattr(value, "get_obj")
+
+
+def test_the_object_of_ctypes_lies_in_the_memory_of_processes_alone(where: str) -> None:
+    value, array = lw.Value("i", 1, where=where), lw.Array("i", [1, 2, 3], where=where)
+    if where != "processes":
+        with pytest.raises(lw.UsageError, match="lies in no memory"):
+            value.get_obj()
+        return
+
+    seen, row = value.get_obj(), array.get_obj()
+    seen.value += 1
+    row[1] = 20
+    array[2] = 30
+
+    assert (value.value, list(row), list(array)) == (2, [1, 20, 30], [1, 20, 30])
+
+
+def test_who_has_the_object_of_ctypes_has_its_memory() -> None:
+    seen = lw.Value("q", 7).get_obj()
+    gc.collect()
+
+    # What is dropped is given to the next who asks.
+    others = [lw.Value("q", number) for number in range(10)]
+
+    assert seen.value == 7
+    assert [other.value for other in others] == [*range(10)]
 
 
 def test_a_lock_may_guard_several(where: str) -> None:

@@ -6,6 +6,7 @@ no thread of the process has the lock, and then for the kernel's. All that says 
 attribute, `_hold`, which is set at once or not at all: so a Ctrl-C may come between any two steps, and it is known
 whether the lock was taken.
 
+A Ctrl-C in the middle of letting go ends it by half, which is then finished before it is raised.
 Letting go is in this order: the record, the kernel's lock, `_hold`, the bell. Were the second and third the other
 way round, another thread could take the lock, which the kernel would not refuse to this process, just before it is unlocked.
 """
@@ -20,6 +21,7 @@ from typing import Final
 
 from lightwork.errors import UsageError
 from lightwork.locks.owned_lock import OwnedLock
+from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.machines.lock import HELD_BY_ANOTHER, NOT_HELD
 from lightwork.sync.arena import ofd, record
 from lightwork.sync.arena.arena import Allot, Arena
@@ -97,8 +99,9 @@ class ArenaLock:
             return self._acquire_in_turn(mine, timeout)
         except BaseException:
             # Interrupted after it was granted: then nobody would know of it.
-            if self._hold is mine:
-                self._let_go()
+            with Uninterrupted():
+                if self._hold is mine:
+                    self._let_go()
             raise
 
     def _acquire_in_turn(self, mine: _Hold, timeout: float | None) -> tuple[int, bool]:
@@ -166,12 +169,23 @@ class ArenaLock:
             self._stage.release()
 
     def release(self) -> None:
-        """Let go of it once.
+        """Let go of it once; a Ctrl-C that comes meanwhile is raised when it is done.
 
         Raises:
             Refusal: Nobody has it, or another process, or (RLock) another thread.
         """
         hold = self._hold
+        before = 0 if hold is None else hold.count
+        try:
+            self._release_once(hold)
+        except Refusal:
+            raise
+        except BaseException:
+            with Uninterrupted():
+                self._finish(hold, before)
+            raise
+
+    def _release_once(self, hold: _Hold | None) -> None:
         if hold is None:
             raise Refusal(HELD_BY_ANOTHER if self.is_locked() else NOT_HELD)
         if self._is_reentrant:
@@ -180,23 +194,47 @@ class ArenaLock:
             if hold.count > 1:
                 hold.count -= 1
                 return
-        self._let_go()
+        # In this order: see the module's header.
+        record.clear(self._map, self._offset)
+        ofd.unlock(self._arena.locks, self._unwanted)
+        self._leave()
+
+    def _finish(self, hold: _Hold | None, before: int) -> None:
+        """Do what is left of a release that was interrupted."""
+        if hold is None or (self._is_reentrant and hold.thread != get_ident()):
+            return
+        if before > 1:
+            hold.count = before - 1
+        elif self._hold is hold:
+            self._let_go()
+        else:
+            self._ring_if_shut()
+
+    def release_grant(self, token: int) -> None:
+        """Let go of it if this grant has it still, taken once: a release may have been cut off before it began."""
+        with Uninterrupted():
+            hold = self._hold
+            if hold is not None and hold.token == token and hold.count == 1:
+                self._let_go()
 
     def _let_go(self) -> None:
-        # In this order: see the module's header. `finally`: a Ctrl-C ends nothing in the middle.
-        try:
+        """Let go of it, whichever part of that was done before."""
+        # Unlocked already, another process may have it by now, and stand in the record.
+        holder = record.holder_of(self._map, self._offset)
+        if holder is not None and holder.is_in_this_process():
             record.clear(self._map, self._offset)
-        finally:
-            self._unlock()
+        ofd.unlock(self._arena.locks, self._unwanted)
+        self._leave()
 
-    def _unlock(self) -> None:
-        try:
-            ofd.unlock(self._arena.locks, self._unwanted)
-        finally:
-            self._hold = None
-            self._arena.held.discard(self)
-            if self._bell.locked():
-                self._ring()
+    def _leave(self) -> None:
+        # First: whoever takes it next is in there.
+        self._arena.held.discard(self)
+        self._hold = None
+        self._ring_if_shut()
+
+    def _ring_if_shut(self) -> None:
+        if self._bell.locked():
+            self._ring()
 
     def _ring(self) -> None:
         with contextlib.suppress(RuntimeError):  # Another thread was quicker.
@@ -210,7 +248,8 @@ class ArenaLock:
         """
         if self._hold is not None:
             # It stands in the record as one that has died does.
-            self._unlock()
+            ofd.unlock(self._arena.locks, self._unwanted)
+            self._leave()
             return True
         if not self.is_locked():
             return False

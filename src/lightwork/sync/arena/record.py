@@ -26,6 +26,10 @@ class Holder:
     started: int
     thread: int
 
+    def is_in_this_process(self) -> bool:
+        """Whether it is a thread of this one."""
+        return (self.pid, self.started) == (_self.pid, _self.started)
+
 
 def claim(memory: mmap, offset: int) -> tuple[int, bool]:
     """Write this thread in; return the token, and whether somebody else had died with the lock."""
