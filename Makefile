@@ -53,7 +53,7 @@ bench-store: $(VENV)/.peers-store ## measure durable jobs on three databases bes
 bench-net: $(VENV)/.test ## measure stores behind a server beside the same used directly, in turns
 	@$(BIN)/python bench/bench_net.py $(ARGS)
 
-bench-sync: $(VENV)/.peers-sync ## measure locks and queues between processes beside multiprocessing's and faster-fifo
+bench-sync: $(VENV)/.peers-sync ## measure locks and queues between processes beside multiprocessing's, faster-fifo and Dask's
 	@$(BIN)/python bench/bench_sync.py $(ARGS)
 
 docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md

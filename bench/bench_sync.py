@@ -1,8 +1,9 @@
-"""Locks and queues between processes: lightwork's beside multiprocessing's own and faster-fifo, in one run.
+"""Locks and queues between processes: lightwork's beside multiprocessing's own, faster-fifo and Dask's, in one run.
 
     python bench/bench_sync.py [--rounds 5] [--only ROW] [--quick] [--json]
 
-All sides take turns. `make bench-sync` installs faster-fifo first; without it the others take part.
+All sides take turns. `make bench-sync` installs faster-fifo and Dask first; without them the others take part. Dask, which
+asks a scheduler over TCP, does a hundredth of the work.
 See primitives/ for how it is done.
 """
 

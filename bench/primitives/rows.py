@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -29,6 +29,10 @@ class Work:
     items: int = 20_000
     trips: int = 1000
     batches: int = 100
+
+    def part(self, share: float) -> "Work":
+        """Return as much less, and something of each."""
+        return Work(*(max(round(count * share), 3) for count in astuple(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,16 @@ def _pair(lock: Any, work: Work) -> float:
     lock.acquire()
     lock.release()
     # In the median of short turns: a long one is interrupted by whatever else the machine does.
-    return statistics.median(_pairs(lock) for _ in range(work.pairs // _TURN)) * 1e6
+    turn = min(_TURN, work.pairs)
+    return statistics.median(_pairs(lock, turn) for _ in range(work.pairs // turn)) * 1e6
 
 
-def _pairs(lock: Any) -> float:
+def _pairs(lock: Any, count: int) -> float:
     began = time.monotonic()
-    for _ in range(_TURN):
+    for _ in range(count):
         lock.acquire()
         lock.release()
-    return (time.monotonic() - began) / _TURN
+    return (time.monotonic() - began) / count
 
 
 def hand_off(side: Side, work: Work) -> float:

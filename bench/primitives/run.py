@@ -77,7 +77,8 @@ def take_turns(
     for number in range(rounds + 1):
         for name in rotated([*seen], number):
             try:
-                seen[name].append(row.measure(sides[name], work))
+                own = work.part(sides[name].share) if sides[name].share < 1 else work
+                seen[name].append(row.measure(sides[name], own))
             except Exception as error:
                 del seen[name]
                 failures.append(Failure(row.figure.name, name, f"{type(error).__name__}: {error}"))

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty
@@ -30,10 +30,12 @@ class Side:
     Attributes:
         library: The name of its distribution.
         does: The rows in which it takes part; see rows.py.
+        share: How much of the work it does, where all of it would take minutes.
     """
 
     library = ""
     does: frozenset[str] = frozenset()
+    share: float = 1.0
 
     def lock(self) -> Any:
         """Return a new lock between processes."""
@@ -157,14 +159,23 @@ class FasterFifo(Side):
         return got
 
 
-SIDES: Final[Mapping[str, type[Side]]] = {
+def _dask() -> Side:
+    from primitives.dask_side import Dask
+
+    return Dask()
+
+
+SIDES: Final[Mapping[str, Callable[[], Side]]] = {
     "lightwork": Lightwork,
     "mp": Multiprocessing,
     "mp Manager": Manager,
     "fasterfifo": FasterFifo,
+    "Dask": _dask,
 }
+# What must be installed for a side, beside lightwork.
+_NEEDED: Final[Mapping[str, str]] = {"fasterfifo": "faster_fifo", "Dask": "distributed"}
 
 
 def is_installed(name: str) -> bool:
     """Whether the side can take part here."""
-    return SIDES[name] is not FasterFifo or importlib.util.find_spec("faster_fifo") is not None
+    return name not in _NEEDED or importlib.util.find_spec(_NEEDED[name]) is not None
