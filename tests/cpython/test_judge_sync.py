@@ -25,16 +25,17 @@ def find_judge(version: tuple[int, int]) -> str:
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("where", "version"), [("threads", THIS), ("threads", NEW), ("processes", THIS)]
+    ("where", "version"),
+    [("threads", THIS), ("threads", NEW), ("processes", THIS), ("sqlite:///{}/work.db", THIS)],
 )
 def test_the_standard_library_finds_no_fault_in_locks_and_queues(
-    where: str, version: tuple[int, int]
+    where: str, version: tuple[int, int], tmp_path: Path
 ) -> None:
     judge = find_judge(version)
     if not judge:
         pytest.skip(f"no Python here of {version} or later ships CPython's tests of locks")
     done = subprocess.run(
-        [judge, "-X", "faulthandler", str(JUDGE), where],
+        [judge, "-X", "faulthandler", str(JUDGE), where.format(tmp_path)],
         env=environment(),
         capture_output=True,
         text=True,
