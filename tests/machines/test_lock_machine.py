@@ -48,6 +48,8 @@ class LockBook:
             yield ("acquire",)
             yield ("try",)
         yield ("release",)
+        yield ("release_grant", ledger.token)
+        yield ("release_grant", ledger.token - 1)
         yield ("count",)
         if not is_its:
             yield ("break",)
@@ -69,6 +71,13 @@ class LockBook:
                 return self._granted(ledger, told, ask, answer.value)
             case "release":
                 return self._released(ledger, answer)
+            case "release_grant":
+                is_whole = self._count(ledger, answer.caller) == 1
+                expect(
+                    answer.value == (is_whole and ask.args == (ledger.token,)), "of another grant"
+                )
+                if answer.value:
+                    return ledger._replace(holder=None, times=0, was_lost=False)
             case "count":
                 expect(answer.value == self._count(ledger, answer.caller), "it counts wrongly")
             case "break":

@@ -36,7 +36,7 @@ class LockState:
 
 
 class LockMachine:
-    """Acquire, try, release, break, locked, count (how often the caller may release it)."""
+    """Acquire, try, release, release_grant (this one, if it is there still), break, locked, count (how often the caller may release it)."""
 
     kind = "lock"
 
@@ -53,6 +53,8 @@ class LockMachine:
                 return _acquire(state, caller, may_wait=verb == "acquire")
             case Ask(caller, "release"):
                 return _release(state, caller)
+            case Ask(caller, "release_grant", (token,)):
+                return _release_grant(state, caller, token)
             case Ask(caller, "break"):
                 return _break(state, caller)
             case Ask(caller, "locked"):
@@ -89,6 +91,16 @@ def _release(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer,
         return replace(state, count=state.count - 1), (Answer(caller),)
     after, answers = _pass_on(state, is_inherited=False)
     return after, (Answer(caller), *answers)
+
+
+def _release_grant(
+    state: LockState, caller: Caller, token: Plain
+) -> tuple[LockState, tuple[Answer, ...]]:
+    """Let go of a grant whose release was perhaps never asked for, unless it is over, or taken more than once."""
+    if (state.token, state.count) != (token, 1) or not _may_release(state, caller):
+        return state, (Answer(caller, False),)
+    after, answers = _pass_on(state, is_inherited=False)
+    return after, (Answer(caller, True), *answers)
 
 
 def _break(state: LockState, caller: Caller) -> tuple[LockState, tuple[Answer, ...]]:

@@ -1,10 +1,14 @@
 """Asked: locks and memory where there is no shorter way than to ask the host's machine."""
 
-from typing import Any
+import contextlib
+from typing import Any, Final
 
-from lightwork.errors import UsageError
+from lightwork.errors import Error, UsageError
 from lightwork.machines.shapes import Plain
-from lightwork.sync.host import HasShortcuts, Host, LockWay, Memory, Place
+from lightwork.sync.host import HasShortcuts, Host, LockWay, Memory, Place, Refusal
+
+# Seconds that a Ctrl-C waits for what it has cut off.
+_SOON: Final = 1.0
 
 
 def open_lock(host: Host, place: Place) -> LockWay:
@@ -42,8 +46,10 @@ class AskedLock:
         """Let go of it once."""
         self._host.ask(self._place, "release")
 
-    def release_grant(self, _token: int) -> None:
-        """Nothing: whoever was interrupted may have been answered, and another have it by now."""
+    def release_grant(self, token: int) -> None:
+        """Let go of it if this grant has it still, taken once; a host that does not answer is not waited for."""
+        with contextlib.suppress(Error, Refusal, TimeoutError):
+            self._host.ask(self._place, "release_grant", (token,), timeout=_SOON)
 
     def force_release(self) -> bool:
         """Take it from whoever holds it; return whether it was held."""

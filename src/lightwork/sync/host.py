@@ -80,7 +80,7 @@ class LockWay(Protocol):
         """Let go of it once; `Refusal` with the words of machines/lock.py."""
 
     def release_grant(self, token: int) -> None:
-        """Let go of it if a release of this grant, taken once, was interrupted before it had begun, and that can be known."""
+        """Let go of it if this grant has it still, taken once: its release was interrupted, and may not have begun."""
 
     def force_release(self) -> bool:
         """Take it from whoever holds it; return whether it was held."""
