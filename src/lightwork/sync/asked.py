@@ -35,7 +35,7 @@ class AskedLock:
         """Take it; return its token, and whether the last holder was lost with it."""
         # Any, here and below: what a verb answers is said in its machine. Nothing is called once it is granted.
         if timeout == 0:
-            grant: Any = self._host.ask(self._place, "try", undo=_release_if_granted)
+            grant: Any = self._host.ask(self._place, "try", timeout=0.0, undo=_release_if_granted)
             if grant is None:
                 raise TimeoutError
         else:

@@ -42,7 +42,7 @@ class Semaphore(Primitive):
         if not blocking:
             if timeout is not None:
                 raise ValueError("can't specify timeout for non-blocking acquire")
-            token = self._host.ask(self._place, "try", undo=_release_if_granted)
+            token = self._host.ask(self._place, "try", timeout=0.0, undo=_release_if_granted)
             return token is not None
         try:
             self._host.ask(

@@ -56,6 +56,16 @@ def test_who_has_set_a_time_is_told_that_the_broker_is_stopped(
         take(host, timeout)
 
 
+def test_who_does_not_wait_is_told_too(host: ArenaBroker, folder: Path) -> None:
+    semaphore = lw.Semaphore()
+    assert semaphore.get_value() == 1
+
+    with stopped(folder), pytest.raises(lw.StoreUnavailable):
+        semaphore.acquire(blocking=False)
+
+    assert semaphore.get_value() == 1
+
+
 def test_what_was_granted_to_nobody_is_given_back_when_the_broker_goes_on(
     host: ArenaBroker, folder: Path
 ) -> None:

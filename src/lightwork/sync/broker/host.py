@@ -260,14 +260,21 @@ class Broker:
         # OSError: this host was closed meanwhile, with all its lines.
         with contextlib.suppress(EOFError, OSError, StoreUnavailable):
             other = self._line(session, is_patient=True)
-            outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
-            session.lines.discard(line)
-            line.close()
-            if outcome == protocol.ANSWERED and undo is not None:
-                verb, args = undo(value)
-                if verb:
-                    other.ask(protocol.ASK, (*parts[:4], verb, args), None)
+            try:
+                outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
+                session.lines.discard(line)
+                line.close()
+                if outcome == protocol.ANSWERED and undo is not None:
+                    verb, args = undo(value)
+                    if verb:
+                        other.ask(protocol.ASK, (*parts[:4], verb, args), None)
+            except BaseException:
+                session.lines.discard(other)
+                other.close()
+                raise
             session.idle.append(other)
+            if session.is_lost:
+                self._lose(session, None)
 
     def _after_settling(self, session: _Session, timeout: float | None) -> float | None:
         """Wait until the broker has heard what was left; return what is left of the time."""
@@ -358,9 +365,11 @@ class Broker:
         with self._lock:
             session, self._session = self._session, None
         if session is not None:
+            # For who takes back what was left: it begins no other line.
+            session.is_lost = True
             with contextlib.suppress(EOFError, IndexError):
                 session.idle.pop().tell((protocol.BYE,))
-            for line in session.lines:
+            for line in [*session.lines]:
                 line.close()
 
     def be_forked(self) -> None:
