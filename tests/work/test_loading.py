@@ -4,17 +4,18 @@ import logging
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import pytest
 
-from lightwork.model import State
+from lightwork.model import Lane, State
 from lightwork.store.contract import Store
 from lightwork.tasks.task import Task
 from lightwork.work.resting import Rests
 from lightwork.work.service import Worker
+from lightwork.work.unserved import why_unserved
 from waiting import wait_until
 from work.jobs import note, submit, wait_for
 
@@ -142,6 +143,30 @@ def test_the_log_tells_once_for_each_rest_which_grows(
     assert "rests=2 " in second
 
 
+def test_others_are_told_why_it_rests_until_it_has_run(
+    store: Store, make: Callable[..., Worker], deployed: Deployed
+) -> None:
+    fn = deployed.task()
+    deployed.remove("lw_deployed.py")
+    make(executor="processes:1", modules=["lw_deployed"]).start()
+    job_id = submit(store, fn, 1)
+
+    error = "ModuleNotFoundError: No module named 'lw_deployed'"
+    wait_until(lambda: _resting(store) == {fn.name: error}, "others are told")
+    reason = why_unserved(Lane("default", fn.name), store.workers())
+    assert reason == f"no live worker could load this task: {error}"
+
+    deployed.put_back()
+    wait_for(store, job_id, State.SUCCEEDED)
+    wait_until(lambda: _resting(store) == {}, "others are told that it runs")
+
+
+def _resting(store: Store) -> Mapping[str, str]:
+    (worker,) = store.workers()
+    assert worker.knows("lw_deployed:twice")
+    return worker.resting
+
+
 def test_jobs_of_other_tasks_run_beside_it(
     store: Store, make: Callable[..., Worker], deployed: Deployed, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -176,7 +201,7 @@ def test_a_task_rests_for_a_second_and_twice_as_long_each_time_up_to_a_minute() 
     rests, now, seen = Rests(), 100.0, []
 
     for _ in range(8):
-        seen.append(rests.begin("task", now))
+        seen.append(rests.begin("task", "away", now))
         now += seen[-1]
 
     assert seen == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -184,26 +209,26 @@ def test_a_task_rests_for_a_second_and_twice_as_long_each_time_up_to_a_minute() 
 
 def test_failures_in_a_rest_do_not_make_it_longer() -> None:
     rests = Rests()
-    rests.begin("task", 100.0)
+    rests.begin("task", "away", 100.0)
 
-    assert rests.begin("task", 100.5) == 0
+    assert rests.begin("task", "away", 100.5) == 0
     assert rests.has("task", 100.9)
     assert not rests.has("task", 101.0)
 
 
 def test_a_task_that_ran_rests_for_a_second_again() -> None:
     rests = Rests()
-    rests.begin("task", 100.0)
-    rests.begin("task", 101.0)
+    rests.begin("task", "away", 100.0)
+    rests.begin("task", "away", 101.0)
 
     rests.note_ran("task")
 
-    assert rests.begin("task", 104.0) == 1
+    assert rests.begin("task", "away", 104.0) == 1
 
 
 def test_a_task_rests_by_itself() -> None:
     rests = Rests()
 
-    rests.begin("task", 100.0)
+    rests.begin("task", "away", 100.0)
 
     assert not rests.has("other", 100.5)

@@ -205,7 +205,14 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerView:
-    """One incarnation of a worker; `is_live`: its lease had not run out when this was read."""
+    """One incarnation of a worker.
+
+    Attributes:
+        tasks: Names of those that it says it knows; ANY_TASK among them: it may know others.
+        resting: Those that it could not load when it tried last, with what that raised. It tries again
+            after a while, a minute at most.
+        is_live: Its lease had not run out when this was read.
+    """
 
     id: uuid.UUID
     name: str
@@ -220,6 +227,7 @@ class WorkerView:
     lease_until: datetime
     is_live: bool
     running: int
+    resting: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def claims(self) -> bool:

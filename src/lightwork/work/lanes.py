@@ -14,6 +14,7 @@ from typing import Final
 from lightwork.clock import monotonic
 from lightwork.model import ANY_TASK, Attempt, Lane
 from lightwork.store.contract import Store
+from lightwork.tasks.resting import say_resting
 from lightwork.work.catalog import Catalog
 from lightwork.work.pace import AHEAD_SECONDS
 from lightwork.work.resting import Rests
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # Tasks that a worker tells by name; beyond, it says that it may know any.
 _MOST_TOLD: Final = 500
+_MOST_RESTS_TOLD: Final = 20
 # A task that is unknown now may be imported, or declared in a notebook, later.
 _ASK_AGAIN_SECONDS: Final = 0.5
 
@@ -46,9 +48,9 @@ class KnownLanes:
         self._good_until = 0.0
         # When to ask again for a task that was unknown.
         self._unknown: dict[str, float] = {}
-        # How many tasks were known when others were told.
-        self._told = catalog.count
         self._rests = Rests()
+        # How many tasks were known, and what had changed of those that rest, when others were told.
+        self._told = (catalog.count, 0)
         self.are_fresh = False
 
     def current(self) -> list[Lane]:
@@ -74,7 +76,7 @@ class KnownLanes:
     def rest(self, unloaded: Mapping[str, str]) -> None:
         """Leave out for a while what children could not load; by task, what it raised."""
         for task, error in unloaded.items():
-            if seconds := self._rests.begin(task, monotonic()):
+            if seconds := self._rests.begin(task, error, monotonic()):
                 text = "task_not_loaded task=%.500s rests=%g error=%.2000s"
                 log.warning(text, task, seconds, error)
                 self.forget()
@@ -95,14 +97,15 @@ class KnownLanes:
         """Return the names of the tasks that are known by now, as others are told them."""
         names = self._catalog.names
         more = [ANY_TASK] if len(names) > _MOST_TOLD else []
-        return (*names[:_MOST_TOLD], *more)
+        rests = list(self._rests.errors().items())[:_MOST_RESTS_TOLD]
+        return (*names[:_MOST_TOLD], *more, *(say_resting(task, error) for task, error in rests))
 
     def publish(self, worker_id: uuid.UUID) -> None:
-        """Tell others, if more tasks are known than when this was done last."""
-        count = self._catalog.count
-        if count != self._told:
+        """Tell others, if more tasks are known than when this was done last, or others rest."""
+        known = (self._catalog.count, self._rests.changes)
+        if known != self._told:
             self._store.publish_tasks(worker_id, self.tasks())
-            self._told = count
+            self._told = known
 
     def _knows(self, task: str) -> bool:
         now = monotonic()

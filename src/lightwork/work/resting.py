@@ -16,6 +16,7 @@ _MOST_SECONDS: Final = 60.0
 class _Rest:
     seconds: float
     until: float
+    error: str
 
 
 class Rests:
@@ -23,15 +24,19 @@ class Rests:
 
     def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}
+        # How often others have something new to hear.
+        self.changes = 0
 
-    def begin(self, task: str, now: float) -> float:
+    def begin(self, task: str, error: str, now: float) -> float:
         """Let a task rest that was not loaded; return for how many seconds, 0: it rests already."""
         last = self._rests.get(task)
         if last is not None and now < last.until:
             # Another attempt of the same turn.
             return 0.0
         seconds = _FIRST_SECONDS if last is None else min(2 * last.seconds, _MOST_SECONDS)
-        self._rests[task] = _Rest(seconds, now + seconds)
+        if last is None or last.error != error:
+            self.changes += 1
+        self._rests[task] = _Rest(seconds, now + seconds, error)
         return seconds
 
     def has(self, task: str, now: float) -> bool:
@@ -41,5 +46,9 @@ class Rests:
 
     def note_ran(self, task: str) -> None:
         """Note that an attempt of the task has run: it was loaded."""
-        if self._rests:
-            self._rests.pop(task, None)
+        if self._rests and self._rests.pop(task, None) is not None:
+            self.changes += 1
+
+    def errors(self) -> dict[str, str]:
+        """Return what loading raised, of each task that rests or may have to rest again."""
+        return {task: rest.error for task, rest in self._rests.items()}

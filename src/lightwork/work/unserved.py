@@ -22,6 +22,7 @@ _SHOWN: Final = 200
 _PAUSED: Final = "is paused"
 NOBODY: Final = "no worker is alive"
 NO_COMMANDS: Final = "no live worker of this task's queue runs commands"
+NOT_LOADED: Final = "no live worker could load this task"
 NOT_THERE: Final = "no live worker knows this task, though one knows others of its module"
 
 
@@ -42,6 +43,9 @@ def why_unserved(
             return NO_COMMANDS
         has_module = any(_has_module(worker, lane.task) for worker in serving)
         return NOT_THERE if has_module else "no live worker knows this task"
+    knowing = [worker for worker in serving if worker.knows(lane.task)]
+    if all(lane.task in worker.resting for worker in knowing):
+        return f"{NOT_LOADED}: {knowing[0].resting[lane.task]:.{_SHOWN}}"
     return ""
 
 
@@ -68,6 +72,8 @@ def say_unserved(lane: Lane, ready: int, reason: str, url: str) -> str:
 def _what_to_do(lane: Lane, reason: str, url: str) -> str:
     if reason.endswith(_PAUSED):
         return f"resume it: lightwork queues resume {lane.queue} {url}"
+    if reason.startswith(NOT_LOADED):
+        return "they try again within a minute; if the error stays, mend the module, or start them anew"
     if is_of_session(lane.task):
         return (
             "only the session (REPL, notebook) that declared it can run it, with "

@@ -8,7 +8,7 @@ URL is told from them wherever it stands, and `lightwork jobs URL show ID` means
 """
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,13 +30,11 @@ from lightwork.terminal.output import (
     seconds_since,
 )
 from lightwork.terminal.table import Cell, Column, print_table
-from lightwork.work.unserved import why_unserved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from lightwork.cli.jobs.because import Around
     from lightwork.store.contract import Store
-    from lightwork.store.views import JobView, WorkerView
+    from lightwork.store.views import JobView
 
 _LIST = "list"
 # Only in a pipe: a terminal has better use for 36 characters, and the number is as good a name.
@@ -123,6 +121,7 @@ def list_jobs(
     quiet: bool,
 ) -> None:
     """List jobs, newest first."""
+    from lightwork.cli.jobs.because import look_around
     from lightwork.net.opening import open_store
 
     chosen = State(state) if state else None
@@ -132,17 +131,15 @@ def list_jobs(
     with closing(open_store(url, create=False)) as store:
         found = store.jobs(state=chosen, task=task, queue=queue, since=since, limit=limit, tag=tag)
         arguments = {} if quiet else _arguments(store, found)
-        has_ready = any(view.state is State.READY for view in found)
-        workers = store.workers() if has_ready else []
-        paused = store.summary().paused if has_ready else frozenset()
+        around = None if quiet else look_around(store, found)
     if json:
         for view in found:
-            print_json(plain_view(view) | {"arguments": arguments[view.seq]})
+            print_json(_document(view, arguments[view.seq], around))
     elif quiet:
         for view in found:
             click.echo(str(view.id))
     else:
-        print_table(_COLUMNS, [_row(view, arguments[view.seq], workers, paused) for view in found])
+        print_table(_COLUMNS, [_row(view, arguments[view.seq], around) for view in found])
 
 
 def _follow(
@@ -166,9 +163,14 @@ def _arguments(store: "Store", found: "list[JobView]") -> dict[int, str]:
     }
 
 
-def _row(
-    view: "JobView", arguments: str, workers: "Sequence[WorkerView]", paused: frozenset[str]
-) -> list[Cell]:
+def _document(view: "JobView", arguments: str, around: "Around | None") -> dict[str, Any]:
+    from lightwork.cli.jobs.because import why_waiting
+
+    why = why_waiting(view, around) if around else ""
+    return plain_view(view) | {"arguments": arguments, "waiting_because": why or None}
+
+
+def _row(view: "JobView", arguments: str, around: "Around | None") -> list[Cell]:
     return [
         Cell(str(view.seq)),
         Cell(view.state, STATE_COLOURS[view.state]),
@@ -178,7 +180,7 @@ def _row(
         Cell(show_duration(seconds_since(view.created_at))),
         Cell(_took(view)),
         Cell(arguments),
-        _note(view, workers, paused),
+        _note(view, around),
         Cell(str(view.id)),
     ]
 
@@ -191,9 +193,11 @@ def _took(view: "JobView") -> str:
     return show_duration(max((view.finished_at - view.started_at).total_seconds(), 0.0))
 
 
-def _note(view: "JobView", workers: "Sequence[WorkerView]", paused: frozenset[str]) -> Cell:
-    if view.state is State.READY:
-        return Cell(one_line(why_unserved(view.lane, workers, paused)), "yellow")
+def _note(view: "JobView", around: "Around | None") -> Cell:
+    from lightwork.cli.jobs.because import why_waiting
+
+    if around is not None and view.state in {State.READY, State.BLOCKED}:
+        return Cell(one_line(why_waiting(view, around)), "yellow")
     if view.state is State.RUNNING:
         return Cell(_progress(view), "yellow")
     if view.state is State.SCHEDULED and view.due_at is not None:

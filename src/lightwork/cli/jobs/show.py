@@ -52,6 +52,7 @@ def show(*, url: str, names: list[JobName], json: bool, quiet: bool) -> None:
 
 
 def _show_one(store: "Store", job_id: UUID, *, json: bool, quiet: bool) -> None:
+    from lightwork.cli.jobs.because import look_around, why_waiting
     from lightwork.cli.jobs.waiting import refuse_unknown
 
     view = store.job(job_id)
@@ -64,13 +65,15 @@ def _show_one(store: "Store", job_id: UUID, *, json: bool, quiet: bool) -> None:
     outcome = store.outcomes([job_id]).get(job_id)
     payload = store.payloads([job_id], largest=SHOWN).get(job_id, b"")
     relatives = store.relatives(job_id)
+    around = look_around(store, [view])
+    because = why_waiting(view, around, relatives) if around else ""
     if json:
         document = _document(view, payload, attempts, outcome, names)
-        print_json(document | plain_view(relatives))
+        print_json(document | {"waiting_because": because or None} | plain_view(relatives))
     elif quiet:
         click.echo(view.state)
     else:
-        _print_fields(_fields(view, payload, outcome))
+        _print_fields(_fields(view, payload, outcome, because))
         _print_fields(_family(relatives))
         _print_attempts(attempts, names)
         _print_traceback(view, attempts)
@@ -101,11 +104,15 @@ def _document(
     return document
 
 
-def _fields(view: "JobView", payload: bytes, outcome: "JobOutcome | None") -> Iterator[Field]:
+def _fields(
+    view: "JobView", payload: bytes, outcome: "JobOutcome | None", because: str
+) -> Iterator[Field]:
     from lightwork.cli.jobs.arguments import arguments_text
 
     yield "id", f"{view.seq}, {view.id}"
     yield "state", view.state
+    if because:
+        yield "waiting", f"because {one_line(because)}"
     yield "task", one_line(short_name(view.task))
     if origin := origin_of(view.task):
         yield "of", one_line(origin)

@@ -90,7 +90,9 @@ def _queue(name: str, states: Mapping[State, int], *, is_paused: bool, limit: in
         f"{_counted(state, states[state])} {state}" for state in State if states.get(state)
     )
     word = ("paused ", "yellow") if is_paused else ""
-    return Text.assemble(f"  {one_line(name)}: ", word, f"limit {limit}, " if limit else "", counts)
+    is_full = 0 < limit <= states.get(State.RUNNING, 0)
+    bound = f"limit {limit}{' (full)' if is_full else ''}, " if limit else ""
+    return Text.assemble(f"  {one_line(name)}: ", word, bound, counts)
 
 
 def _rates(rates: Rates) -> Iterator[Text]:

@@ -18,6 +18,7 @@ from lightwork.errors import StoreError, UsageError
 from lightwork.model import ANY_TASK, Attempt, ErrorInfo, JobOutcome, Policy, Progress, State
 from lightwork.store.tables.types import LARGEST, id_of
 from lightwork.store.views import AttemptView, JobView, LimitView, UniqueView, WorkerView
+from lightwork.tasks.resting import read_resting
 from lightwork.tasks.task import check_policy
 
 # SQLAlchemy 2.0 and 2.1 type rows differently; the columns are those of the statements.
@@ -218,6 +219,8 @@ def attempt_view(job_id: uuid.UUID, row: AnyRow) -> AttemptView:
 
 def worker_view(row: AnyRow) -> WorkerView:
     """Return a worker as it is shown."""
+    # A worker of an earlier lightwork does not say.
+    tasks, resting = read_resting(_names_of(row.tasks or _ANY))
     return WorkerView(
         id=row.id,
         name=text_of(row.name),
@@ -225,8 +228,8 @@ def worker_view(row: AnyRow) -> WorkerView:
         pid=number_of(row.pid),
         slots=number_of(row.slots),
         queues=_names_of(row.queues),
-        # A worker of an earlier lightwork does not say.
-        tasks=_names_of(row.tasks or _ANY),
+        tasks=tasks,
+        resting=resting,
         state=text_of(row.state),
         started_at=instant(row.started_at),
         heartbeat_at=instant(row.heartbeat_at),
