@@ -255,7 +255,7 @@ class Setting:
     """What all programs that use a store are told to do.
 
     Attributes:
-        name: "max_payload": the bytes that the payload of a job may have when it is submitted.
+        name: "max_payload": the bytes that the payload of a job may have when it is submitted, and its result.
         value: A number of those.
         default: What it is where nobody has set it.
         set_by: As whoever it was calls himself; "": nobody.

@@ -1,16 +1,18 @@
 """Programs whose store is set to take less than they submit: nothing has happened when they are told."""
 
 import asyncio
-from pathlib import Path
+import contextlib
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from face.jobs import note, same
+from face.jobs import same
 from lightwork.durable.executor import DurableExecutor
 from lightwork.errors import JobFailed, PayloadError
 from lightwork.tasks.task import task
+from store import servers
+from transaction.notes import Row
 
 MOST = 2048
 LARGE = "x" * 3000
@@ -82,14 +84,48 @@ def test_nothing_is_retried_beside_a_payload_that_is_refused(url: str) -> None:
         assert (view.state, view.attempt) == ("failed", 1)
 
 
-def test_results_are_not_bounded_by_it(url: str, tmp_path: Path) -> None:
-    with DurableExecutor(url, workers="threads:1") as executor:
+@pytest.mark.process
+@pytest.mark.parametrize("workers", ["threads:1", "processes:1"])
+def test_a_result_that_is_too_large_fails_its_attempt_for_good(url: str, workers: str) -> None:
+    with DurableExecutor(url, workers=workers) as executor:
         executor.store.change_setting("max_payload", MOST, by="ada@analytical")
 
-        executor.submit(note, str(tmp_path / "notes"), "x").result(30)
-        assert executor.submit(repeat, "x", 3000).result(30) == LARGE
+        assert executor.submit(repeat, "x", MOST - 100).result(30) == "x" * (MOST - 100)
+        future = executor.submit(repeat, "x", 3000)
+        with pytest.raises(
+            JobFailed, match=r"repeat returned 3,00\d bytes.* takes 2,048"
+        ) as raised:
+            future.result(30)
+
+        assert (raised.value.error_type, raised.value.attempts) == ("lightwork.PayloadError", 1)
+        assert "ada@analytical" in str(raised.value)
 
 
-@task
+@pytest.mark.process
+@pytest.mark.parametrize("where", ["sqlite", "postgresql", "mariadb"])
+def test_one_that_commits_its_own_outcome_keeps_nothing_of_it(url: str, where: str) -> None:
+    made = contextlib.nullcontext(url) if where == "sqlite" else servers.new_database(where)
+    with made as place, DurableExecutor(place, workers="processes:1") as executor:
+        executor.store.change_setting("max_payload", MOST, by="ada@analytical")
+        engine = create_engine(place)
+        Row.metadata.create_all(engine)
+
+        future = executor.submit(write_and_repeat, "x", 3000)
+        with pytest.raises(JobFailed, match=r"write_and_repeat returned 3,00\d bytes") as raised:
+            future.result(30)
+
+        assert raised.value.attempts == 1
+        with Session(engine) as session:
+            assert session.scalars(select(Row.text)).all() == []
+        engine.dispose()
+
+
+@task(retries=3)
 def repeat(text: str, count: int) -> str:
+    return text * count
+
+
+@task(retries=3, transaction=True)
+def write_and_repeat(session: Session, text: str, count: int) -> str:
+    session.add(Row(text=text))
     return text * count

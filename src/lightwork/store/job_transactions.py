@@ -24,12 +24,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, ExceptionContext, event, exc
 from sqlalchemy.orm import Session
 
+from lightwork.codec.payload import MAX_BYTES
 from lightwork.errors import LeaseLost, UsageError
 from lightwork.lifecycle import Succeeded
 from lightwork.model import Attempt, Progress
 from lightwork.store.joining import is_driver_in_transaction
 from lightwork.store.opening import kind_of
 from lightwork.store.operations import attempts
+from lightwork.store.operations.bounds.payloads import PayloadBound
 from lightwork.store.sql.job_engine import JobEngine
 
 _JOB: Final = "lightwork_job"
@@ -47,9 +49,10 @@ class JobTransaction:
     # The database has undone it, for the sake of another one.
     _is_undone = False
 
-    def __init__(self, database: JobEngine, connection: Connection) -> None:
+    def __init__(self, database: JobEngine, connection: Connection, bound: PayloadBound) -> None:
         self._database = database
         self._connection = connection
+        self._bound = bound
         self.session = Session(
             connection, join_transaction_mode="create_savepoint", expire_on_commit=False
         )
@@ -106,8 +109,10 @@ class JobTransaction:
 
         Raises:
             LeaseLost: The attempt is no longer this worker's; nothing of it has been written.
+            PayloadError: The result is larger than the store is set to take.
         """
         connection, spelling = self._connection, self._database.spelling
+        self._bound.check_result(connection, attempt.task, result)
         if progress is not None:
             attempts.report_progress(connection, spelling, worker_id, [(attempt, progress)])
         ending = attempts.ending_of(worker_id.bytes, attempt, Succeeded(result))
@@ -130,6 +135,7 @@ class JobTransactions:
     def __init__(self, url: str) -> None:
         self._url = url
         self._database: JobEngine | None = None
+        self._bound = PayloadBound(MAX_BYTES)
         self._lock = threading.Lock()  # guards that there is one
 
     @contextlib.contextmanager
@@ -138,7 +144,7 @@ class JobTransactions:
         database = self._opened()
         with database.engine.connect() as connection:
             connection.begin()
-            transaction = JobTransaction(database, connection)
+            transaction = JobTransaction(database, connection, self._bound)
             try:
                 yield transaction
             finally:

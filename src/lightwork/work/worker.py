@@ -50,6 +50,7 @@ from lightwork.pool.executor.executor import Executor
 from lightwork.store.contract import Store
 from lightwork.work.acks import Acks, Ends
 from lightwork.work.catalog import Catalog
+from lightwork.work.flight.results import ResultBound
 from lightwork.work.flight.runners import Runners
 from lightwork.work.in_flight import InFlight
 from lightwork.work.incarnation import Incarnation, WorkerSettings
@@ -131,6 +132,7 @@ class WorkerLoop:
         self._on_ready = on_ready
         self._telling = Telling(settings.shown_name(), listeners or Listeners())
         self._counting = Counting(store)
+        self._results = ResultBound(store)
         self._acks = Acks(store, on_ending, on_recorded, self._telling)
         self._runners = Runners(
             store,
@@ -346,7 +348,8 @@ class WorkerLoop:
     # --- recording
 
     def _record(self) -> None:
-        for attempt, end, seconds in self._in_flight.take_finished():
+        for attempt, returned, seconds in self._in_flight.take_finished():
+            end = self._results.end_within(attempt, returned)
             self._acks.add(attempt, end)
             self._note_end(attempt, end, seconds)
         for attempt, end, seconds in self._in_flight.take_recorded():

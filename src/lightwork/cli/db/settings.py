@@ -41,8 +41,9 @@ def _split(
 def change(*, words: tuple[str, str, str], json: bool, quiet: bool) -> None:
     """Set NAME to VALUE for all programs that use the store; `default` undoes that.
 
-    max_payload is how large the payload of a job may be when it is submitted: 500k, 4MB (of 1024 *
-    1024 bytes). Every program feels it within five seconds; jobs that are kept stay.
+    max_payload is how large the payload of a job may be when it is submitted, and its result: 500k, 4MB
+    (of 1024 * 1024 bytes). Every program feels it within five seconds; jobs that are kept stay, and a
+    result that is larger fails its job.
     """
     from lightwork.net.opening import open_store
     from lightwork.numeric import parse_size

@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from lightwork.bounds.payloads import LEAST_BOUND
 from lightwork.errors import UsageError
 from lightwork.model import Setting
 from lightwork.store.operations.bounds.payloads import MAX_PAYLOAD, max_payload
@@ -12,8 +13,6 @@ from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.settings import setting
 
-# Bytes. With less no schedule could be declared any more.
-_LEAST: Final = 1024
 _LONGEST_NAME: Final = 200
 
 _NAME: Final = setting.c.name == bindparam("b_name")
@@ -60,8 +59,8 @@ def change(
 def _check(name: str, value: int | None, most: int) -> None:
     if name != MAX_PAYLOAD:
         raise UsageError(f"there is no setting {name!r:.100}; expected {MAX_PAYLOAD}")
-    if value is not None and not _LEAST <= value <= most:
+    if value is not None and not LEAST_BOUND <= value <= most:
         raise UsageError(
-            f"{MAX_PAYLOAD} is from {_LEAST:,} to {most:,} bytes, which is the most that workers read; "
+            f"{MAX_PAYLOAD} is from {LEAST_BOUND:,} to {most:,} bytes, which is the most that workers read; "
             f"seen: {value:.12g}"
         )

@@ -110,6 +110,9 @@ class TransactionRunner(Runner):
             if transaction.is_passing(error) and attempt.number < _MOST_AGAIN:
                 return Snooze(_AGAIN, time.monotonic() - started)
             raise
+        except PayloadError as error:
+            # Larger than the store is set to take.
+            return self._raised(error, started, is_final=True)
         except LeaseLost as error:
             # Nobody will record it; the log of the worker says that it was refused.
             return self._raised(error, started, is_final=False)

@@ -1,4 +1,4 @@
-"""Payloads: how large they may be, as the store's settings say; looked at in every submit.
+"""Payloads: how large they and results may be, as the store's settings say; looked at in every submit.
 
 What nobody has set bounds nothing here: then the codec of who submits has the last word, as ever.
 One that is kept stays whatever is set later: it runs, and may be retried.
@@ -9,16 +9,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from lightwork.bounds.payloads import check_payloads
+from lightwork.bounds.payloads import FRESH, LEAST_BOUND, check_payloads, check_result
 from lightwork.clock import monotonic
 from lightwork.model import NewJob, NewSchedule, Setting
 from lightwork.store.sql.rows import instant, text_of
 from lightwork.store.tables.settings import setting
 
 MAX_PAYLOAD: Final = "max_payload"
-# Seconds for which what was read counts: a SELECT for each submit would cost a server's clients a
-# tenth of it. Everybody is to feel a change within five.
-FRESH: Final = 3.0
 # Digits that a number of bytes has at most.
 _DIGITS: Final = 18
 
@@ -75,6 +72,19 @@ class PayloadBound:
         if self.is_stale():
             self.read(connection)
         self.check_known(jobs)
+
+    def check_result(self, connection: Connection, task: str, result: bytes) -> None:
+        """Refuse a result that is too large, in the transaction that is to keep it.
+
+        Raises:
+            PayloadError: It is.
+        """
+        if len(result) <= LEAST_BOUND:
+            return
+        found = self._known[1]
+        if found is None or self.is_stale():
+            found = self.read(connection)
+        check_result(task, result, found)
 
     def check_known(self, jobs: Sequence[NewJob | NewSchedule]) -> None:
         """Do the same by what was read last."""
