@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 
 from hypothesis import HealthCheck, settings
@@ -32,3 +33,11 @@ def pytest_collection_finish() -> None:
     """Let the collector never again look at the tests themselves: there are thousands."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Say goodbye to the broker of this process, whose sockets would be left to the interpreter's end."""
+    if opening := sys.modules.get("lightwork.sync.opening"):
+        for host in set(opening._hosts.values()):
+            if host.where == "processes":
+                host.close()
