@@ -113,3 +113,10 @@ def nested(number: int) -> int:
 def wait_for_file(folder: str) -> None:
     while not (Path(folder) / "go").exists():
         time.sleep(0.005)
+
+
+def note_time(seconds: float) -> tuple[float, float]:
+    """Return when it began and ended, by a clock that all processes here share."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    return began, time.monotonic()

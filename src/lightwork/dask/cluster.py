@@ -15,6 +15,7 @@ from distributed.client import Future as DaskFuture
 from lightwork import errors
 from lightwork.dask.batch import run_batch
 from lightwork.dask.packing import Said
+from lightwork.dask.placement import Placement
 from lightwork.dask.plugin import PoolPlugin, cancel_on
 from lightwork.errors import UsageError
 from lightwork.pool.call.future import CancelMode
@@ -27,6 +28,7 @@ _CLOSE_SECONDS: Final = 5.0
 _SCATTERED_MIN: Final = 4 << 20
 # Dask workers of a local cluster have so many threads at most: each passes on all its calls' bytes.
 _THREADS_PER_WORKER: Final = 4
+_ANYWHERE: Final = Placement()
 
 
 class Cluster:
@@ -38,15 +40,24 @@ class Cluster:
         slots: Of that cluster, all together.
         timeout: Seconds to wait for the scheduler.
         security: For TLS, as `distributed.Client` takes it.
+        placement: On which of its workers calls run.
 
     Raises:
         PoolError: There is no scheduler.
     """
 
     def __init__(
-        self, name: str, address: str, *, slots: int, timeout: float, security: Any = None
+        self,
+        name: str,
+        address: str,
+        *,
+        slots: int,
+        timeout: float,
+        security: Any = None,
+        placement: Placement = _ANYWHERE,
     ) -> None:
         self._name = name
+        self._placement = placement
         self._local = None if address else _start_local(slots)
         try:
             self._client = Client(
@@ -84,8 +95,10 @@ class Cluster:
         self._client.subscribe_topic(self._name, lambda event: hear(Said(*event[1])))
 
     def count_slots(self) -> int:
-        """Return how many threads all workers have."""
-        return sum(self._client.nthreads().values())
+        """Return how many threads all workers have on which calls may run."""
+        if self._placement == _ANYWHERE:
+            return sum(self._client.nthreads().values())
+        return self._placement.slots(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def is_connected(self) -> bool:
         """Whether the scheduler is there, as far as is known."""
@@ -99,7 +112,15 @@ class Cluster:
         if len(data) > _SCATTERED_MIN:
             sent = self._client.scatter(data, hash=False)
         future = self._client.submit(
-            run_batch, self._name, sent, key=key, pure=False, retries=0, priority=priority
+            run_batch,
+            self._name,
+            sent,
+            key=key,
+            pure=False,
+            retries=0,
+            priority=priority,
+            resources=dict(self._placement.resources) or None,
+            workers=list(self._placement.workers) or None,
         )
         future.add_done_callback(heard)
         return future

@@ -5,7 +5,7 @@ import itertools
 import os
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from lightwork.callables import AnyTask
@@ -13,6 +13,7 @@ from lightwork.dask.call import DaskCall
 from lightwork.dask.cluster import Cluster
 from lightwork.dask.flow import Flow
 from lightwork.dask.packing import dump
+from lightwork.dask.placement import Placement
 from lightwork.errors import UsageError
 from lightwork.pool.call.coroutine_function import is_coroutine_function
 from lightwork.pool.call.future import Future
@@ -49,11 +50,13 @@ class DaskExecutor(Executor):
         initargs: The same.
         timeout: Seconds to wait for the scheduler.
         security: A `distributed.Security`, for TLS.
+        resources: What each call takes of its Dask worker, as that was started with: {"GPU": 1}.
+        workers: Addresses, names or hosts of the Dask workers that may run calls; default: all.
         pool_options: Others of ProcessExecutor, such as `max_memory_per_child`, but for those
             that are about this program: logs and output.
 
     Raises:
-        UsageError: An option makes no sense, or workers have no lightwork.
+        UsageError: An option makes no sense, workers have no lightwork, or none has the resources.
         PoolError: There is no scheduler.
     """
 
@@ -66,6 +69,8 @@ class DaskExecutor(Executor):
         *,
         timeout: float = 10.0,
         security: Any = None,
+        resources: Mapping[str, float] | None = None,
+        workers: Sequence[str] = (),
         **pool_options: Any,
     ) -> None:
         make_hooks(initializer, initargs, None, ())
@@ -78,10 +83,19 @@ class DaskExecutor(Executor):
         self._name = f"lightwork-{uuid.uuid4().hex}"
         self._pid = os.getpid()
         slots = 0 if address else check_max_workers(max_workers, usable_cpus)
-        cluster = Cluster(self._name, address, slots=slots, timeout=timeout, security=security)
+        placement = Placement(resources=resources or {}, workers=tuple(workers))
+        cluster = Cluster(
+            self._name,
+            address,
+            slots=slots,
+            timeout=timeout,
+            security=security,
+            placement=placement,
+        )
         try:
-            self._max_workers = max(cluster.count_slots(), 1)
-            self._flow = Flow(self._name, cluster, self._max_workers)
+            self._max_workers = _check_fit(placement, cluster.count_slots())
+            is_alone = bool(placement.resources)
+            self._flow = Flow(self._name, cluster, self._max_workers, is_alone=is_alone)
             cluster.open_pools(options, self._flow.hear)
         except BaseException:
             cluster.close()
@@ -169,6 +183,17 @@ def _address_of(where: str) -> str:
     raise UsageError(
         f'{where!r} is no Dask cluster; expected "dask://host:8786", or "dask" for one on this machine'
     )
+
+
+def _check_fit(placement: Placement, slots: int) -> int:
+    """Return how many calls run at once. What no worker can run would wait for ever, closed or not."""
+    if slots < 1 and placement != Placement():
+        raise UsageError(
+            f"no worker of the Dask cluster can run calls with resources={dict(placement.resources)!r:.200} "
+            f"and workers={list(placement.workers)!r:.200}; expected what one of them was started with "
+            "(`dask worker --resources GPU=1 --name NAME`)"
+        )
+    return max(slots, 1)
 
 
 def _check_pool_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -88,10 +88,12 @@ class Flow:
         name: Of the executor.
         cluster: Where they go.
         slots: How many Dask has now.
+        is_alone: Each call is a batch: it takes resources.
     """
 
-    def __init__(self, name: str, cluster: Cluster, slots: int) -> None:
+    def __init__(self, name: str, cluster: Cluster, slots: int, *, is_alone: bool = False) -> None:
         self._name = name
+        self._is_alone = is_alone
         self._cluster = cluster
         self._window = Window(slots)
         self._inbox: SimpleQueue[Item] = SimpleQueue()
@@ -233,7 +235,7 @@ class Flow:
     def _send(self) -> None:
         while self.error is None:
             share = self._window.share(len(self._waiting), len(self._sent))
-            calls = self._next_calls(share)
+            calls = self._next_calls(min(share, 1) if self._is_alone else share)
             if not calls:
                 return
             self._start(calls)
