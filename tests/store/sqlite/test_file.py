@@ -18,6 +18,7 @@ from lightwork.store.admin import counts, news, queries
 from lightwork.store.operations import claiming
 from lightwork.store.orm import Job
 from lightwork.store.sql import ends, jobs, lanes, upkeep
+from lightwork.store.sqlite.batches.moving import together
 from lightwork.store.sqlite.database import SqliteDatabase
 from lightwork.store.sqlite.engine import writing_engine
 from lightwork.store.sqlite.file import SqliteFile
@@ -171,6 +172,8 @@ RECURRING = {
     **{f"depth of {state}": depth for state, depth in counts.OTHERS.items()},
     **{f"{name}, leave": move.delete for name, move in MOVES.items()},
     **{f"{name}, come": move.insert for name, move in MOVES.items()},
+    **{f"{name}, leave together": together(move)[1] for name, move in MOVES.items()},
+    **{f"{name}, come together": together(move)[0] for name, move in MOVES.items()},
 }
 UNFINISHED = ("running", "ready", "scheduled", "blocked")
 
@@ -211,6 +214,17 @@ def test_recurring_statement_reads_no_finished_rows(store: SqlStore, path: Path,
 )
 def test_nothing_is_sorted(store: SqlStore, path: Path, name: str) -> None:
     assert not any("TEMP B-TREE" in step for step in plan_of(path, RECURRING[name]))
+
+
+@pytest.mark.parametrize("name", [name for name in RECURRING if name.endswith("together")])
+def test_jobs_that_move_together_are_found_by_their_numbers(
+    store: SqlStore, path: Path, name: str
+) -> None:
+    plan = plan_of(path, RECURRING[name])
+
+    walks = [step for step in plan if set(step.split()) & {*UNFINISHED, "job"}]
+    assert walks
+    assert all("USING INTEGER PRIMARY KEY" in step for step in walks)
 
 
 def test_several_lanes_are_merged(store: SqlStore, path: Path) -> None:

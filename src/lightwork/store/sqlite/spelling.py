@@ -24,9 +24,11 @@ from sqlalchemy.dialects import sqlite
 from lightwork.store.sql.jobs import NEW_JOB, NEW_READY, READY_OF
 from lightwork.store.sql.lanes import LANES
 from lightwork.store.sql.many import Row
+from lightwork.store.sql.moves import Move
 from lightwork.store.sql.rollups import adding
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sqlite import damage
+from lightwork.store.sqlite.batches.moving import FEW, alike, move_alike
 from lightwork.store.tables.jobs import job, ready
 from lightwork.store.tables.rollups import rollup
 from lightwork.store.tables.types import metadata
@@ -118,6 +120,18 @@ class SqliteSpelling(Spelling):
         values = {"b_table": column.table.name, "b_number": number}
         connection.execute(_FORGET_SEQUENCE, values)
         connection.execute(_START_SEQUENCE, values)
+
+    def move(self, connection: Connection, move: Move, rows: Sequence[Row]) -> int:
+        """Move the jobs that are as their guards say, many in one statement; return how many."""
+        if len(rows) < FEW:
+            return super().move(connection, move, rows)
+        counts = [
+            super(SqliteSpelling, self).move(connection, move, group)
+            if len(group) < FEW
+            else move_alike(connection, move, group)
+            for group in alike(rows)
+        ]
+        return -1 if -1 in counts else sum(counts)
 
     def lock_running(self, connection: Connection, seqs: Iterable[int]) -> None:
         """Do nothing: only one connection writes at a time."""

@@ -1,0 +1,1 @@
+"""Batches: many rows in one statement of SQLite."""
