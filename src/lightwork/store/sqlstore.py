@@ -263,9 +263,18 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int, ahead: int = 0
     ) -> list[Attempt]:
         """Take up to `limit` ready jobs of these lanes to begin, and some ahead."""
-        return self._write_quietly(
-            claiming.claim, self._spelling, worker_id, lanes=lanes, limit=limit, ahead=ahead
-        )
+        found: list[Attempt] = []
+        while True:
+            begins = max(limit - len(found), 0)
+            waits = limit + ahead - len(found) - begins
+            rows = self._write_quietly(
+                claiming.claim, self._spelling, worker_id, lanes=lanes, limit=begins, ahead=waits
+            )
+            claimed, damaged = claiming.attempts_of(rows)
+            found += claimed
+            if not damaged:
+                return found
+            self._write(claiming.fail_damaged, self._spelling, worker_id, damaged)
 
     def ack(
         self,

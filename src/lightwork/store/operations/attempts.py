@@ -11,9 +11,10 @@ savepoint and written one by one, which tells which: refusals are rare.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -151,30 +152,40 @@ def cancel_requests(
 
 def _record(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> bool:
     """Write the ends; False if one was refused, and then what was written is to be undone."""
-    in_kinds = sorted(endings, key=lambda ending: (type(ending.end).__name__, ending.seq))
-    spelling.lock_running(connection, [ending.seq for ending in endings])
-    for kind, group in groupby(in_kinds, key=lambda ending: type(ending.end)):
+    # In one order everywhere, or two who end the same would wait for each other.
+    in_order = sorted(endings, key=attrgetter("seq"))
+    spelling.lock_running(connection, [ending.seq for ending in in_order])
+    in_kinds: defaultdict[type[AttemptEnd], list[Ending]] = defaultdict(list)
+    for ending in in_order:
+        in_kinds[type(ending.end)].append(ending)
+    for kind, group in sorted(in_kinds.items(), key=lambda pair: pair[0].__name__):
         values = [_values(ending) for ending in group]
         if kind in _KEPT:
             spelling.execute_many(connection, sql.KEEP_ATTEMPT, values)
         if spelling.move(connection, sql.END[kind], values) != len(values):
             return False
-    _settle(connection, spelling, endings)
+    _settle(connection, spelling, in_kinds)
     return True
 
 
-def _settle(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> None:
-    after = [(ending, step(State.RUNNING, type(ending.end))) for ending in endings]
-    counters.add(
-        connection, spelling, [(ending.queue, state) for ending, state in after if state.is_final]
-    )
-    if tied := [ending for ending in endings if ending.ties]:
+def _settle(
+    connection: Connection,
+    spelling: Spelling,
+    in_kinds: Mapping[type[AttemptEnd], Sequence[Ending]],
+) -> None:
+    after: defaultdict[State, list[Ending]] = defaultdict(list)
+    for kind, group in in_kinds.items():
+        after[step(State.RUNNING, kind)] += group
+    final = [
+        (ending, state) for state, group in after.items() if state.is_final for ending in group
+    ]
+    counters.add(connection, spelling, [(ending.queue, state) for ending, state in final])
+    if tied := [ending for group in in_kinds.values() for ending in group if ending.ties]:
         _untie(connection, spelling, tied)
-    ended = [ending.seq for ending, state in after if state.is_final]
-    if ended:
-        dependencies.tell_children(connection, spelling, ended)
+    if final:
+        dependencies.tell_children(connection, spelling, [ending.seq for ending, _state in final])
     for state in (State.READY, State.SCHEDULED):
-        again = [ending.seq for ending, now in after if now is state]
+        again = [ending.seq for ending in after[state]]
         cancel_unwanted(connection, spelling, state, again)
 
 
@@ -195,7 +206,8 @@ def _values(ending: Ending) -> dict[str, Any]:
     }
     match ending.end:
         case Succeeded(result):
-            return values | {"b_result": result}
+            values["b_result"] = result
+            return values
         case Failed(error) | Lost(error) | Quarantined(error):
             values |= error_values(error) | child_values(error)
         case Retried(error, delay):

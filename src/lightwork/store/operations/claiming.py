@@ -6,6 +6,9 @@ knows no task `mail:send` neither takes nor passes over the jobs of it.
 Of a queue that has a limit of its own nothing is found at first, so that other queues cost no look at
 limits. Then its slot is locked, and as many are taken as there is room for; see queue_limits.py.
 
+What the rows say becomes attempts once they are claimed and nobody waits for the lock any more: a damaged
+one fails then, and the claim goes on.
+
 A claim takes jobs that begin at once, and more that will wait at the worker. Which
 jobs are never among these, and why, says retry.py. The claim ahead ends before the
 first of them, whatever queue comes next: it is the next that gets a free slot.
@@ -16,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -37,6 +40,8 @@ from lightwork.store.tables.jobs import TIE_LIMITED, TIE_UNTIL_BEGIN
 _MOST_LANES: Final = 64
 # The place of job.ties in what lanes.py selects.
 _TIES: Final = 14
+# A claimed row, and what is wrong with it.
+Damaged: TypeAlias = tuple[AnyRow, CorruptRow]
 
 
 def lanes(connection: Connection, spelling: Spelling, queues: Iterable[str]) -> list[Lane]:
@@ -58,9 +63,9 @@ def claim(
     lanes: Iterable[Lane],
     limit: int,
     ahead: int,
-) -> list[Attempt]:
-    """Take ready jobs queue by queue; a damaged one fails and holds up nobody."""
-    claimed: list[Attempt] = []
+) -> list[AnyRow]:
+    """Take ready jobs queue by queue; return their rows, for `attempts_of`."""
+    claimed: list[AnyRow] = []
     by_queue = _by_queue(lanes)
     queues = [queue for queue, _tasks in by_queue]
     for queue, tasks in by_queue:
@@ -79,6 +84,29 @@ def claim(
             # Nothing goes ahead of that one, from other queues neither.
             break
     return claimed
+
+
+def attempts_of(rows: Iterable[AnyRow]) -> tuple[list[Attempt], list[Damaged]]:
+    """Return the attempts of rows that were claimed, and those of damaged ones, which are to fail."""
+    claimed: list[Attempt] = []
+    damaged: list[Damaged] = []
+    for row in rows:
+        try:
+            claimed.append(attempt_of(row[4:], row[2]))
+        except CorruptRow as error:
+            damaged.append((row, error))
+    return claimed, damaged
+
+
+def fail_damaged(
+    connection: Connection,
+    spelling: Spelling,
+    worker_id: uuid.UUID,
+    damaged: Iterable[Damaged],
+) -> None:
+    """End what a worker has claimed and nobody can run."""
+    endings = [_corrupt(row, worker_id, error) for row, error in damaged]
+    end_attempts(connection, spelling, endings)
 
 
 def _before_suspect(rows: Sequence[AnyRow], slots: int) -> Sequence[AnyRow]:
@@ -134,7 +162,7 @@ class _Source:
         }
         if len(self.tasks) == 1:
             values |= {"b_task": self.tasks[0], "b_limit": limit}
-            return list(self.connection.execute(sql.NEXT_OF_LANE, values))
+            return list(self.connection.execute(sql.NEXT_OF_LANE, values).all())
         best = _best(self.connection, self.queue, self.tasks, limit)
         rows = {
             row.seq: row
@@ -143,8 +171,8 @@ class _Source:
         }
         return [rows[seq] for seq in best if seq in rows]
 
-    def take(self, rows: Sequence[AnyRow]) -> list[Attempt]:
-        """Make them running; return their attempts, without those of damaged rows, which fail."""
+    def take(self, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
+        """Make them running; return those that are."""
         if any(map(itemgetter(3), rows)):
             rows = self._without_expired(rows)
         if any(map(itemgetter(_TIES), rows)):
@@ -167,14 +195,7 @@ class _Source:
             queue_limits.count(self.connection, self.spelling, self.queue, rows)
         if any(map(itemgetter(_TIES), rows)):
             ties.begin(self.connection, [row.seq for row in rows if _has(row, TIE_UNTIL_BEGIN)])
-        claimed: list[Attempt] = []
-        for row in rows:
-            try:
-                claimed.append(attempt_of(row[4:], row[2]))
-            except CorruptRow as error:
-                ending = _corrupt(row, self.worker_id, error)
-                end_attempts(self.connection, self.spelling, [ending])
-        return claimed
+        return rows
 
     def _admitted(self, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
         """Return those that no limit holds back: the others are blocked now."""

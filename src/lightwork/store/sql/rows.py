@@ -105,7 +105,8 @@ def attempt_of(row: AnyRow, now: int) -> Attempt:
     if number >= LARGEST:
         raise CorruptRow(f"the stored number of attempts is {number}, and can grow no more")
     return Attempt(
-        job_id=uuid.UUID(bytes=job_id),
+        # A third of what UUID(bytes=...) takes.
+        job_id=msgspec.convert(job_id, uuid.UUID),
         seq=seq,
         number=number,
         task=task,
