@@ -237,3 +237,13 @@ def test_the_dead_are_not_drained(store: Store) -> None:
 
     assert store.drain([worker, uuid.uuid4()]) == []
     assert not store.is_draining(worker)
+
+
+def test_leases_that_are_renewed_together_are_each_judged_by_themselves(store: Store) -> None:
+    living, other, dead = (registered(store, name=name) for name in ("a", "b", "c"))
+    late = registered(store, name="d", lease=0.0)
+    store.sign_off(dead)
+
+    assert store.renew_all([living, other], lease=60.0) == {living, other}
+    assert store.renew_all([living, dead, late, uuid.uuid4()], lease=60.0) == {living}
+    assert store.renew_all([], lease=60.0) == set()

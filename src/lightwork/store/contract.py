@@ -219,6 +219,9 @@ class Store(AdminStore, PrimitiveStore, Protocol):
         Counts only if it returns while the worker still trusts its lease.
         """
 
+    def renew_all(self, worker_ids: Iterable[uuid.UUID], *, lease: float) -> set[uuid.UUID]:
+        """Do the same for many workers at once; return those whose leases had not run out."""
+
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what a worker of this process holds: it will not act again.
 

@@ -230,6 +230,13 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         row = functools.partial(self._write_soon, workers.renew, worker_id, lease, is_living=True)
         return self._signs.renew(worker_id, lease, row)
 
+    def renew_all(self, worker_ids: Iterable[uuid.UUID], *, lease: float) -> set[uuid.UUID]:
+        """Extend the leases of many workers that have not run out; return whose."""
+        ids = set(worker_ids)
+        here = {one for one in ids if self._signs.knows(one)}
+        renewed = self._write_quietly(workers.renew_all, ids - here, lease) if ids - here else set()
+        return renewed | {one for one in here if self.renew(one, lease=lease)}
+
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what a worker of this process holds: it will not act again."""
         self._signs.end(worker_id, is_dead=True)

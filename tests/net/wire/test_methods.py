@@ -35,7 +35,15 @@ from lightwork.store.contract import Store
 
 # What the client does by itself, each for the reason that its docstring says.
 BY_HAND = {
-    *("submit_nowait", "cancel_nowait", "submit_on", "note_commit", "leave", "has_dead"),
+    *(
+        "submit_nowait",
+        "renew_all",
+        "cancel_nowait",
+        "submit_on",
+        "note_commit",
+        "leave",
+        "has_dead",
+    ),
     *("changes", "wait_for_change", "hurry", "close"),
 }
 ERROR = ErrorInfo(type="ValueError", text="no", traceback="Traceback")

@@ -31,16 +31,15 @@ class Bench:
             writing_engine(path, create=True),
             self.lock,
             str(path),
-            on_commit=lambda _is_alone: None,
-            on_news=self.count_commit,
+            on_commit=self.count_commit,
             gate=ForkGate(),
             check=lambda: None,
             wal=Wal(path),
         )
         self.results: dict[int, Any] = {}
 
-    def count_commit(self) -> None:
-        self.commits += 1
+    def count_commit(self, _is_alone: bool, is_news: bool) -> None:
+        self.commits += is_news
 
     def post_together(self, *writes: Callable[[Connection], Any]) -> None:
         """Post each write from a thread of its own, all before the first may run."""

@@ -146,6 +146,10 @@ class ServerStore:
             "program uses the store's database itself; open the executor on the database's URL"
         )
 
+    def renew_all(self, worker_ids: Iterable[uuid.UUID], *, lease: float) -> set[uuid.UUID]:
+        """Extend leases one by one: a program has few workers, and the server gathers those of all."""
+        return {one for one in worker_ids if self.renew(one, lease=lease)}
+
     def note_commit(self) -> None:
         """Nobody commits from here but the server, which knows it."""
 

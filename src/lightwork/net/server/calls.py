@@ -15,6 +15,7 @@ import msgspec
 
 from lightwork.net.server.answers import Answers
 from lightwork.net.server.checks import check_asked
+from lightwork.net.server.heartbeats import Heartbeats
 from lightwork.net.server.pollers import Pollers
 from lightwork.net.server.request import Caller, Reply, Request
 from lightwork.net.server.routes import Route
@@ -44,6 +45,7 @@ class Calls:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lightwork-call")
         # A lease must not end because sixteen others ask for much.
         self._beats = ThreadPoolExecutor(BEATS, thread_name_prefix="lightwork-beat")
+        self._heartbeats = Heartbeats(store, self._run_beat)
 
     def routes(self) -> Iterator[Route]:
         """Yield a route for each method."""
@@ -70,8 +72,15 @@ class Calls:
 
     async def beat(self, request: Request, call: Callable[[], Any]) -> Reply:
         """Do the same, whatever else is under way."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._beats, lambda: replied(request, call))
+        return await self._run_beat(lambda: replied(request, call))
+
+    async def renew(self, request: Request) -> Reply:
+        """Renew the lease of a worker, together with those of others; without a thread of its own."""
+        given = decoded(request, shape_of("renew").request)
+        is_renewed = await self._heartbeats.renew(given.worker_id, given.lease)
+        if is_renewed:
+            self.pollers.note_alive(given.worker_id)
+        return Reply(200, media.encode(is_renewed, request.media), request.media)
 
     async def once(self, request: Request, caller: Caller, call: Callable[[], Any]) -> Reply:
         """Do the same, but only once for each id that a caller gives to its call."""
@@ -98,6 +107,8 @@ class Calls:
             def call() -> Any:
                 return self._perform(name, request, caller)
 
+            if name == "renew":
+                return await self.renew(request)
             if method.is_urgent:
                 return await self.beat(request, call)
             if method.is_safe:
@@ -105,6 +116,9 @@ class Calls:
             return await self.once(request, caller, call)
 
         return answer
+
+    async def _run_beat(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._beats, call)
 
     def _perform(self, name: str, request: Request, caller: Caller) -> Any:
         shape = shape_of(name)
@@ -115,8 +129,6 @@ class Calls:
             return self.pollers.shown(result)
         if name == "claim":
             self.pollers.note([_worker_of(given)])
-        elif name == "renew" and result:
-            self.pollers.note_alive(_worker_of(given))
         elif name == "sign_off":
             self.pollers.forget(_worker_of(given))
         return result

@@ -84,6 +84,23 @@ def renew(
     return connection.execute(statement, values).rowcount == 1
 
 
+def renew_all(
+    connection: Connection, worker_ids: Iterable[uuid.UUID], lease: float
+) -> set[uuid.UUID]:
+    """Extend the live leases of these workers; return whose these are."""
+    renewed: set[uuid.UUID] = set()
+    wanted = list(worker_ids)
+    for start in range(0, len(wanted), _BATCH):
+        ids = wanted[start : start + _BATCH]
+        values = {"b_workers": ids, "b_lease": milliseconds(lease)}
+        if connection.execute(sql.RENEW_MANY, values).rowcount == len(ids):
+            renewed.update(ids)
+        else:
+            # Of the others none can live by now: what is over stays so.
+            renewed.update(connection.scalars(sql.LIVE_OF, {"b_workers": ids}))
+    return renewed
+
+
 def any_ended(connection: Connection, is_live: IsLive) -> bool:
     """Return whether `end_leases` would declare anybody dead."""
     for stored, is_over in connection.execute(sql.LEASES):

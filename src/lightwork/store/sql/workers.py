@@ -43,6 +43,17 @@ RENEW_LIVING: Final = (
     .values(heartbeat_at=NOW, lease_until=NOW + bindparam("b_lease", type_=BigInteger))
 )
 RENEW: Final = RENEW_LIVING.where(worker.c.lease_until > NOW)
+_MANY: Final = (
+    worker.c.id.in_(bindparam("b_workers", expanding=True, type_=Id)),
+    worker.c.state != "dead",
+    worker.c.lease_until > NOW,
+)
+RENEW_MANY: Final = (
+    update(worker)
+    .where(*_MANY)
+    .values(heartbeat_at=NOW, lease_until=NOW + bindparam("b_lease", type_=BigInteger))
+)
+LIVE_OF: Final = select(worker.c.id).where(*_MANY)
 SIGN_OFF: Final = (
     update(worker).where(worker.c.id == WORKER, worker.c.state != "dead").values(state="dead")
 )

@@ -75,8 +75,7 @@ class SqliteFile:
             writing_engine(path),
             lock,
             where,
-            on_commit=lambda is_alone: watch.note_own(is_alone=is_alone),
-            on_news=_telling(watch, lock),
+            on_commit=_telling(watch, lock),
             gate=gate,
             check=self.same.check,
             wal=Wal(path),
@@ -122,10 +121,11 @@ class SqliteFile:
         self.reader.dispose()
 
 
-def _telling(watch: Watch, lock: FileLock) -> Callable[[], None]:
-    def tell() -> None:
-        watch.notify()
-        lock.ring()
+def _telling(watch: Watch, lock: FileLock) -> Callable[[bool, bool], None]:
+    def tell(is_alone: bool, is_news: bool) -> None:  # noqa: FBT001 - as the writer calls it
+        watch.note_own(is_alone=is_alone, is_news=is_news)
+        if is_news:
+            lock.ring()
 
     return tell
 

@@ -92,17 +92,23 @@ class Watch:
             self._look_at = monotonic() + self._next_pause()
             return self._number
 
-    def note_own(self, *, is_alone: bool) -> None:
+    def note_own(self, *, is_alone: bool, is_news: bool) -> None:
         """Note a commit of this process; called by who has committed, from inside of the gate.
 
         Args:
             is_alone: Nobody else has committed since this was called last.
+            is_news: Those who wait are to hear of it, and so of all that was before.
         """
         with self._lock, suppress(sqlite3.Error, StoreError):
-            if not is_alone:
-                self._has_others = True
+            version = version_of(self._open())
+            if version == self._seen:
+                # Somebody was quicker to look, and has told.
+                return
+            self._has_others = not is_news and (self._has_others or not is_alone)
             if not self._has_others:
-                self._seen = version_of(self._open())
+                self._seen = version
+        if is_news:
+            self.notify()
 
     def _version(self, connection: sqlite3.Connection) -> int:
         now = monotonic()

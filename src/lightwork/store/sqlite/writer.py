@@ -96,8 +96,8 @@ class Writer:
     """Runs posted closures in transactions, many in one commit.
 
     Args:
-        on_commit: Called after each commit; whether nobody else has committed since the last.
-        on_news: Called after each that somebody may wait for.
+        on_commit: Called after each commit: whether nobody else has committed since the last, and
+            whether somebody may wait for it.
         check: Raises if what is committed does not last.
         wal: Looked after once callers have their results.
     """
@@ -108,8 +108,7 @@ class Writer:
         lock: FileLock,
         where: str,
         *,
-        on_commit: Callable[[bool], None],
-        on_news: Callable[[], None],
+        on_commit: Callable[[bool, bool], None],
         gate: ForkGate,
         check: Callable[[], None],
         wal: Wal,
@@ -118,7 +117,6 @@ class Writer:
         self._lock = lock
         self._where = where
         self._on_commit = on_commit
-        self._on_news = on_news
         self._gate = gate
         self._check = check
         self._wal = wal
@@ -284,22 +282,15 @@ class Writer:
             _fail(turns, self._named(error))
             return
         if _changes(connection) != before:
-            self._tell(
-                connection,
-                is_news=any(failure is None and not turn.is_quiet for turn, _, failure in ends),
-            )
+            is_news = any(failure is None and not turn.is_quiet for turn, _, failure in ends)
+            version = _others(connection)
+            self._on_commit(version == self._version != -1, is_news)
+            self._version = version
         for turn, result, failure in ends:
             if failure is None:
                 turn.promise.set_result(result)
             else:
                 turn.promise.set_exception(failure)
-
-    def _tell(self, connection: Connection, *, is_news: bool) -> None:
-        version = _others(connection)
-        self._on_commit(version == self._version != -1)
-        self._version = version
-        if is_news:
-            self._on_news()
 
     def _run_turn(
         self, connection: Connection, turn: _Turn, *, has_neighbours: bool
