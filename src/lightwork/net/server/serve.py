@@ -19,6 +19,7 @@ import uvicorn
 from lightwork.clock import monotonic
 from lightwork.errors import StoreUnavailable, UsageError
 from lightwork.net.server.app import App
+from lightwork.net.server.complaints import LOGGER, Complaints
 from lightwork.net.server.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -72,11 +73,16 @@ class Server(uvicorn.Server):
         self._listener = listener
         self._on_ready = on_ready
         self._tell_full_at = 0.0
+        self._complaints = Complaints()
 
     def serve_here(self) -> None:
         """Serve until a signal, or `should_exit`; in the main thread, signals end it."""
-        with _signals_that_are_over():
-            self.run(sockets=[self._listener])
+        LOGGER.addFilter(self._complaints)
+        try:
+            with _signals_that_are_over():
+                self.run(sockets=[self._listener])
+        finally:
+            LOGGER.removeFilter(self._complaints)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
