@@ -38,7 +38,7 @@ class Bench:
         )
         self.results: dict[int, Any] = {}
 
-    def count_commit(self, _is_alone: bool, is_news: bool) -> None:
+    def count_commit(self, _is_alone: Callable[[], bool], is_news: bool) -> None:
         self.commits += is_news
 
     def post_together(self, *writes: Callable[[Connection], Any]) -> None:

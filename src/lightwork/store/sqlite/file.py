@@ -121,9 +121,9 @@ class SqliteFile:
         self.reader.dispose()
 
 
-def _telling(watch: Watch, lock: FileLock) -> Callable[[bool, bool], None]:
-    def tell(is_alone: bool, is_news: bool) -> None:  # noqa: FBT001 - as the writer calls it
-        watch.note_own(is_alone=is_alone, is_news=is_news)
+def _telling(watch: Watch, lock: FileLock) -> Callable[[Callable[[], bool], bool], None]:
+    def tell(is_alone: Callable[[], bool], is_news: bool) -> None:  # noqa: FBT001 - as the writer calls it
+        watch.note_own(is_alone, is_news=is_news)
         if is_news:
             lock.ring()
 

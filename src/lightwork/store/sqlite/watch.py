@@ -92,19 +92,21 @@ class Watch:
             self._look_at = monotonic() + self._next_pause()
             return self._number
 
-    def note_own(self, *, is_alone: bool, is_news: bool) -> None:
+    def note_own(self, is_alone: Callable[[], bool], *, is_news: bool) -> None:
         """Note a commit of this process; called by who has committed, from inside of the gate.
 
         Args:
-            is_alone: Nobody else has committed since this was called last.
+            is_alone: Whether nobody else has committed since it was asked last; asked after the look, which
+                may have seen one of right after ours.
             is_news: Those who wait are to hear of it, and so of all that was before.
         """
         with self._lock, suppress(sqlite3.Error, StoreError):
             version = version_of(self._open())
+            is_with_others = not is_alone()
             if version == self._seen:
                 # Somebody was quicker to look, and has told.
                 return
-            self._has_others = not is_news and (self._has_others or not is_alone)
+            self._has_others = not is_news and (self._has_others or is_with_others)
             if not self._has_others:
                 self._seen = version
         if is_news:

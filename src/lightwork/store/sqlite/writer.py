@@ -96,8 +96,8 @@ class Writer:
     """Runs posted closures in transactions, many in one commit.
 
     Args:
-        on_commit: Called after each commit: whether nobody else has committed since the last, and
-            whether somebody may wait for it.
+        on_commit: Called after each commit with what says whether nobody else has committed since it was
+            asked last, and whether somebody may wait for it.
         check: Raises if what is committed does not last.
         wal: Looked after once callers have their results.
     """
@@ -108,7 +108,7 @@ class Writer:
         lock: FileLock,
         where: str,
         *,
-        on_commit: Callable[[bool, bool], None],
+        on_commit: Callable[[Callable[[], bool], bool], None],
         gate: ForkGate,
         check: Callable[[], None],
         wal: Wal,
@@ -283,14 +283,16 @@ class Writer:
             return
         if _changes(connection) != before:
             is_news = any(failure is None and not turn.is_quiet for turn, _, failure in ends)
-            version = _others(connection)
-            self._on_commit(version == self._version != -1, is_news)
-            self._version = version
+            self._on_commit(lambda: self._is_alone(connection), is_news)
         for turn, result, failure in ends:
             if failure is None:
                 turn.promise.set_result(result)
             else:
                 turn.promise.set_exception(failure)
+
+    def _is_alone(self, connection: Connection) -> bool:
+        before, self._version = self._version, _others(connection)
+        return before == self._version != -1
 
     def _run_turn(
         self, connection: Connection, turn: _Turn, *, has_neighbours: bool
