@@ -92,7 +92,7 @@ LAYERS: Final = (
 ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "pool/": ("call memory", "wire", "map", "executor", "child", "link", "process thread", "."),
     "net/": ("keys", "wire", "server client", "."),
-    "sync/": ("host.py runtime_folder.py", "arena", "local broker stored", "."),
+    "sync/": ("host.py runtime_folder.py", "arena", "asked.py", "ring", "local broker stored", "."),
     "cli/": ("db doctor jobs metrics status worker", "schedules serve", "."),
     "store/": (
         "urls.py views.py histogram.py",

@@ -133,6 +133,16 @@ def end_broker(folder: Path) -> None:
         kill_and_wait(pid)
 
 
+def start_broker(folder: Path) -> None:
+    """Start the broker in a folder, and wait until it answers."""
+    host = ArenaBroker(str(folder))
+    try:
+        assert host.session
+    finally:
+        host.close()
+        os.close(host._folder)
+
+
 def kill_and_wait(pid: int) -> None:
     """Kill a process that may be no child of ours."""
     try:

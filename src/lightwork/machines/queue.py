@@ -14,7 +14,7 @@ emptied, and what was in it counts as done. It is not empty while somebody works
 back: else nobody would be there to get it. Whoever waits at the queue does not work on it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -123,6 +123,14 @@ class QueueMachine:
         after, more = self.step(asked, cells, Withdraw(event.caller))
         refused = Answer(event.caller, refused=FULL if event.verb == "put" else EMPTY)
         return after, (*answers, *(more or (refused,)))
+
+
+def filled(state: QueueState, cells: Cells, contents: Sequence[bytes], first: int) -> QueueState:
+    """Return the state of one in which these lie ready, and what is numbered before `first` is gone."""
+    stop = first + len(contents)
+    for number, content in enumerate(contents, first):
+        cells[_key(number)] = content
+    return replace(state, next=stop, ready=joined((), (first, stop)))
 
 
 def _asked(state: QueueState, cells: Cells, event: Ask) -> Answered:

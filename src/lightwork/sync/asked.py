@@ -1,11 +1,20 @@
-"""Asked: locks and memory where there is no shorter way than to ask the host's machine."""
+"""Asked: locks, memory and queues where there is no shorter way than to ask the host's machine."""
 
 import contextlib
 from typing import Any, Final
 
 from lightwork.errors import Error, UsageError
 from lightwork.machines.shapes import Plain
-from lightwork.sync.host import HasShortcuts, Host, LockWay, Memory, Place, Refusal
+from lightwork.sync.host import (
+    Got,
+    HasShortcuts,
+    Host,
+    LockWay,
+    Memory,
+    Place,
+    QueueWay,
+    Refusal,
+)
 
 # Seconds that a Ctrl-C waits for what it has cut off.
 _SOON: Final = 1.0
@@ -19,6 +28,11 @@ def open_lock(host: Host, place: Place) -> LockWay:
 def open_memory(host: Host, place: Place) -> Memory:
     """Return the bytes of a Value or an Array: shared memory if the host has some."""
     return host.open_memory(place) if isinstance(host, HasShortcuts) else AskedMemory(host, place)
+
+
+def open_queue(host: Host, place: Place) -> QueueWay:
+    """Return how this queue is used: by shared memory if the host has some."""
+    return host.open_queue(place) if isinstance(host, HasShortcuts) else AskedQueue(host, place)
 
 
 def _release(_granted: Plain) -> tuple[str, tuple[Plain, ...]]:
@@ -103,3 +117,77 @@ class AskedMemory:
             f"{kind.__name__} {self._place.name!r} of {self._host.where} lies in no memory of this machine's processes; read and "
             "write its `value` or its items, which is the same at every reach"
         )
+
+
+_NO_RING: Final = (0, list[bytes](), (0, 0), (0, 0))
+
+
+class AskedQueue:
+    """See `QueueWay` in sync/host.py."""
+
+    def __init__(self, host: Host, place: Place) -> None:
+        self._host, self._place = host, place
+
+    def put(self, items: tuple[bytes, ...], *, block: bool, timeout: float | None) -> int:
+        """Put as many as find room in time; return how many."""
+        limit = timeout if block else 0.0
+        count: Any = self._host.ask(
+            self._place, "put" if block else "try_put", (items,), timeout=limit
+        )
+        return int(count)
+
+    def get(self, most: int, *, ack: bool, block: bool, timeout: float | None) -> Got:
+        """Get at least one item, at most so many."""
+        limit, undo = timeout if block else 0.0, _put_back if ack else _nack
+        items: Any = self._host.ask(
+            self._place, "get" if block else "try_get", (most, ack), timeout=limit, undo=undo
+        )
+        # Nothing is called once they are got.
+        return items, _NO_RING
+
+    def contents(self, got: Got) -> list[bytes]:
+        """Return what was got."""
+        return [content for _, content in got[0]]
+
+    def numbers(self, got: Got) -> list[int]:
+        """Return by which numbers these are let go."""
+        return [number for number, _ in got[0]]
+
+    def give_back(self, got: Got, *, ack: bool) -> None:
+        """Undo a get."""
+        self._host.ask(self._place, *(_put_back if ack else _nack)(got[0]))
+
+    def let_go(self, verb: str, numbers: tuple[int, ...]) -> None:
+        """Ack or nack what was got without."""
+        self._host.ask(self._place, verb, (numbers,))
+
+    def done(self) -> None:
+        """Count one item as done."""
+        self._host.ask(self._place, "done", (1,))
+
+    def join(self, timeout: float | None) -> None:
+        """Wait until all is done."""
+        self._host.ask(self._place, "join", timeout=timeout)
+
+    def shutdown(self, *, immediate: bool) -> None:
+        """Let nothing more be put."""
+        self._host.ask(self._place, "shutdown", (immediate,))
+
+    def state(self) -> tuple[int, int, int, bool, int]:
+        """Return maxsize, size, unfinished, whether it is shut down, and how many are given."""
+        state: Any = self._host.ask(self._place, "state")
+        maxsize, size, unfinished, is_shut_down, given = state
+        return maxsize, size, unfinished, is_shut_down, given
+
+
+def _put_back(items: Plain) -> tuple[str, tuple[Plain, ...]]:
+    return "put_back" if items else "", (items,)
+
+
+def _nack(items: Plain) -> tuple[str, tuple[Plain, ...]]:
+    numbers = (
+        tuple(item[0] for item in items if isinstance(item, tuple))
+        if isinstance(items, tuple)
+        else ()
+    )
+    return "nack" if numbers else "", (numbers,)

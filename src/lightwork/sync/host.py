@@ -111,6 +111,46 @@ class Memory(Protocol):
         """
 
 
+# What a get has brought, as the way that brought it knows it: (number, content) each, or what was taken from a ring.
+Got = tuple[
+    tuple[tuple[int, bytes], ...], tuple[int, list[bytes], tuple[int, int], tuple[int, int]]
+]
+
+
+class QueueWay(Protocol):
+    """How a queue is used; `Refusal` with the words of machines/queue.py, all other errors as `Host.ask`."""
+
+    def put(self, items: tuple[bytes, ...], *, block: bool, timeout: float | None) -> int:
+        """Put as many as find room in time; return how many."""
+
+    def get(self, most: int, *, ack: bool, block: bool, timeout: float | None) -> Got:
+        """Get at least one item, at most so many. A Ctrl-C leaves them in the queue."""
+
+    def contents(self, got: Got) -> list[bytes]:
+        """Return what was got."""
+
+    def numbers(self, got: Got) -> list[int]:
+        """Return by which numbers these are let go."""
+
+    def give_back(self, got: Got, *, ack: bool) -> None:
+        """Undo a get."""
+
+    def let_go(self, verb: str, numbers: tuple[int, ...]) -> None:
+        """Ack or nack what was got without."""
+
+    def done(self) -> None:
+        """Count one item as done."""
+
+    def join(self, timeout: float | None) -> None:
+        """Wait until all is done."""
+
+    def shutdown(self, *, immediate: bool) -> None:
+        """Let nothing more be put."""
+
+    def state(self) -> tuple[int, int, int, bool, int]:
+        """Return maxsize, size, unfinished, whether it is shut down, and how many are given."""
+
+
 @runtime_checkable
 class HasShortcuts(Protocol):
     """A host beside which there is a shorter way than asking: the broker has memory and locks of the kernel."""
@@ -120,6 +160,9 @@ class HasShortcuts(Protocol):
 
     def open_memory(self, place: Place) -> Memory:
         """Return these bytes; `place.kind` is "value", `place.spec` (what they are at first,)."""
+
+    def open_queue(self, place: Place) -> QueueWay:
+        """Return how this queue is used; `place.kind` is "queue"."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, overload
 
 from lightwork.errors import LockLost
 from lightwork.machines.queue import SHUT_DOWN
-from lightwork.machines.shapes import Plain
+from lightwork.sync.asked import open_queue
 from lightwork.sync.host import Host, Place, Refusal
 from lightwork.sync.primitive import Primitive, time_limit
 from lightwork.sync.values import values_of
@@ -90,6 +90,7 @@ class Queue(Primitive, Generic[T]):
     def _attach(self, host: Host, place: Place, *, is_named: bool) -> None:
         super()._attach(host, place, is_named=is_named)
         self._values = values_of(host, place)
+        self._way = open_queue(host, place)
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Put one item, and wait for room.
@@ -121,16 +122,13 @@ class Queue(Primitive, Generic[T]):
         dumped = tuple(self._values.dump(item) for item in items)
         limit = _queue_timeout(timeout) if block else None
         try:
-            count: Any = self._host.ask(
-                self._place, "put" if block else "try_put", (dumped,), timeout=limit
-            )
+            return self._way.put(dumped, block=block, timeout=limit)
         except TimeoutError:
             raise queue.Full from None
         except Refusal as refusal:
             if refusal.reason == SHUT_DOWN:
                 raise ShutDown from None
             raise queue.Full from None
-        return int(count)
 
     @overload
     def get(
@@ -184,11 +182,8 @@ class Queue(Primitive, Generic[T]):
 
     def _get(self, most: int, block: bool, timeout: float | None, *, ack: bool) -> list[Any]:
         limit = _queue_timeout(timeout) if block else None
-        undo = _put_back if ack else _nack
         try:
-            items: Any = self._host.ask(
-                self._place, "get" if block else "try_get", (most, ack), timeout=limit, undo=undo
-            )
+            got = self._way.get(most, ack=ack, block=block, timeout=limit)
         except TimeoutError:
             raise queue.Empty from None
         except Refusal as refusal:
@@ -198,12 +193,14 @@ class Queue(Primitive, Generic[T]):
         # Any: a list of values, or of Unacked ones, as the overloads of `get` say.
         loaded: list[Any] = []
         try:
-            for number, content in items:
-                value = self._values.load(content)
-                loaded.append(value if ack else Unacked(self, number, value))
+            load = self._values.load
+            loaded += [load(content) for content in self._way.contents(got)]
+            if not ack:
+                numbers = self._way.numbers(got)
+                loaded = [Unacked(self, *one) for one in zip(numbers, loaded, strict=True)]
         except BaseException:
             # A wrong key here, or an interrupt, must cost nobody an item.
-            self._host.ask(self._place, *undo(items))
+            self._way.give_back(got, ack=ack)
             raise
         return loaded
 
@@ -221,7 +218,7 @@ class Queue(Primitive, Generic[T]):
 
     def _let_go(self, verb: str, items: Sequence[Unacked[T]]) -> None:
         try:
-            self._host.ask(self._place, verb, (tuple(item._number for item in items),))
+            self._way.let_go(verb, tuple(item._number for item in items))
         except Refusal:
             raise LockLost(
                 f"{items} of queue {self.name!r} are not this process's: they were acked or given back already, "
@@ -235,7 +232,7 @@ class Queue(Primitive, Generic[T]):
             ValueError: It was said more often than items were put.
         """
         try:
-            self._host.ask(self._place, "done", (1,))
+            self._way.done()
         except Refusal:
             raise ValueError("task_done() called too many times") from None
 
@@ -245,7 +242,7 @@ class Queue(Primitive, Generic[T]):
         Raises:
             TimeoutError: It was not in so many seconds.
         """
-        self._host.ask(self._place, "join", timeout=time_limit(timeout))
+        self._way.join(time_limit(timeout))
 
     def shutdown(self, immediate: bool = False) -> None:
         """Let nothing more be put, and wake all who wait: puts raise ShutDown, gets when it is empty.
@@ -254,12 +251,11 @@ class Queue(Primitive, Generic[T]):
             immediate: Empty it; what was in it counts as done. What is got and not acked, too, if it
                 comes back.
         """
-        self._host.ask(self._place, "shutdown", (immediate,))
+        self._way.shutdown(immediate=immediate)
 
     def qsize(self) -> int:
         """Return how many items are in it now."""
-        size: Any = self._host.ask(self._place, "size")
-        return int(size)
+        return self._way.state()[1]
 
     def empty(self) -> bool:
         """Whether there is no item in it now."""
@@ -286,9 +282,7 @@ class Queue(Primitive, Generic[T]):
         return self._state()[3]
 
     def _state(self) -> tuple[int, int, int, bool, int]:
-        state: Any = self._host.ask(self._place, "state")
-        maxsize, size, unfinished, is_shut_down, given = state
-        return maxsize, size, unfinished, is_shut_down, given
+        return self._way.state()
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -314,16 +308,3 @@ def _queue_timeout(timeout: float | None) -> float | None:
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return time_limit(timeout)
-
-
-def _put_back(items: Plain) -> tuple[str, tuple[Plain, ...]]:
-    return "put_back" if items else "", (items,)
-
-
-def _nack(items: Plain) -> tuple[str, tuple[Plain, ...]]:
-    numbers = (
-        tuple(item[0] for item in items if isinstance(item, tuple))
-        if isinstance(items, tuple)
-        else ()
-    )
-    return "nack" if numbers else "", (numbers,)

@@ -13,7 +13,7 @@ from typing import Final
 from store.proxy import Proxy
 from sync.histories.linearizable import Operation
 from sync.histories.recording import read_history
-from sync.programs import end_broker
+from sync.programs import end_broker, start_broker
 from waiting import wait_until
 
 # Of the sessions at stores, seconds: what was killed is waited for as long.
@@ -72,6 +72,8 @@ class World:
     def kill_the_broker(self, folder: Path) -> None:
         begin = time.monotonic_ns()
         end_broker(folder)
+        # Queues in rings are there for who has them until the next broker answers somebody.
+        start_broker(folder)
         self._broker_deaths.append((begin, time.monotonic_ns()))
 
     def suffer(self, faults: list[Callable[[], None]], count: int) -> None:

@@ -7,6 +7,8 @@ from typing import Final
 ARENA: Final = "arena-1"
 PAGE: Final = 4096
 RECORD: Final = 64
+# Of the first page: which broker is the last, as it says before it answers anybody.
+EPOCH: Final = 0
 # Above all regions: bytes that are only locked, and never there.
 REFERENCES: Final = 1 << 56
 

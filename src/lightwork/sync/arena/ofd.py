@@ -13,7 +13,7 @@ from typing import Final
 # struct flock of 64-bit Linux, and the numbers of its calls.
 _flock: Final = struct.Struct("hhqqi4x")
 _GET: Final = getattr(fcntl, "F_OFD_GETLK", 36)
-_SET: Final = getattr(fcntl, "F_OFD_SETLK", 37)
+SET: Final = getattr(fcntl, "F_OFD_SETLK", 37)
 _SET_WAIT: Final = getattr(fcntl, "F_OFD_SETLKW", 38)
 _TAKEN: Final = (errno.EAGAIN, errno.EACCES)
 
@@ -31,7 +31,7 @@ def request(byte: int, kind: int = fcntl.F_WRLCK) -> bytes:
 def try_lock(descriptor: int, wanted: bytes) -> bool:
     """Lock as `request` says, if it can be at once; return whether it was."""
     try:
-        fcntl.fcntl(descriptor, _SET, wanted)
+        fcntl.fcntl(descriptor, SET, wanted)
     except OSError as error:
         if error.errno in _TAKEN:
             return False
@@ -46,7 +46,7 @@ def lock(descriptor: int, wanted: bytes) -> None:
 
 def unlock(descriptor: int, wanted: bytes) -> None:
     """Unlock as `request` with F_UNLCK says; what is not locked is left alone."""
-    fcntl.fcntl(descriptor, _SET, wanted)
+    fcntl.fcntl(descriptor, SET, wanted)
 
 
 def is_locked(descriptor: int, start: int, *, length: int = 1) -> bool:

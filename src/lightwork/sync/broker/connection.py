@@ -5,12 +5,12 @@ at most one answer, and the questions that fit into the kernel's buffer.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lightwork.machines.shapes import Caller
-from lightwork.sync.broker.protocol import HEAD, LARGE, frame, length_of, parts_of
+from lightwork.sync.broker.protocol import ANSWERED, HEAD, LARGE, frame, length_of, parts_of
 
 # Read at once: as much as nobody else has to wait long for, in the middle of something large; else as
 # much as memory costs nothing for (256 KiB: 13 us a time, for they are mapped anew).
@@ -92,6 +92,21 @@ class Connection:
             self._send(memoryview(self.last))
             if self._unsent:
                 self.on_full(self)
+
+    def answer_with(self, number: int, value: Any, descriptors: Sequence[int]) -> None:
+        """Send an answer that has descriptors, at once or not at all.
+
+        Raises:
+            EOFError: The client has asked before without reading the answer: no client of ours does.
+        """
+        self.waiting_at, self.last = None, b""
+        message = frame((number, ANSWERED, value))
+        try:
+            sent = 0 if self._unsent else socket.send_fds(self.socket, [message], descriptors)
+        except OSError as error:
+            raise EOFError from error
+        if sent < len(message):
+            raise EOFError
 
     def send_rest(self) -> None:
         """Send more of what could not be sent before."""

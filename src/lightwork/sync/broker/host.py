@@ -43,7 +43,7 @@ _TRIES: Final = 20
 _SOON: Final = 1.0
 
 
-class _Session:
+class Session:
     """What this process is to one life of the broker.
 
     Attributes:
@@ -52,6 +52,7 @@ class _Session:
         lines: All of them.
         places: What it has been asked for.
         settling: Threads that take back what was asked and left.
+        watched: One on which nothing is asked: its end is the broker's.
         has_arena: The arena knows of it.
         is_lost: The broker has ended.
     """
@@ -62,6 +63,7 @@ class _Session:
         self.lines: set[Line] = set()
         self.places: set[Place] = set()
         self.settling: set[threading.Thread] = set()
+        self.watched: Line | None = None
         self.has_arena = False
         self.is_lost = False
 
@@ -82,7 +84,7 @@ class Broker:
         self._folder = open_runtime_folder(path)
         # Guards _session, and the tables of what this process has.
         self._lock = threading.RLock()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         # What has ended with a broker, and whose users have not been told.
         self._lost: set[Place] = set()
         self._kept: weakref.WeakValueDictionary[Place, _Kept] = weakref.WeakValueDictionary()
@@ -107,7 +109,7 @@ class Broker:
         """Ask, and wait for the answer: see Host."""
         if self._lost and place in self._lost:
             self._lost.discard(place)
-            raise _lost_error()
+            raise lost_error()
         parts = (get_ident(), place.kind, place.name, place.spec, verb, args)
         try:
             outcome, value = self._converse(protocol.ASK, parts, timeout, undo)
@@ -132,10 +134,14 @@ class Broker:
                 self._tell_news(line)
             if kind == protocol.ASK:
                 session.places.add(Place(*parts[1:4]))
-            answer = line.ask(kind, parts, timeout)
+            if kind == protocol.RING:
+                session.places.add(Place(*parts))
+                answer = line.ask_for_descriptors(parts)
+            else:
+                answer = line.ask(kind, parts, timeout)
         except EOFError as error:
             self._lose(session, line)
-            raise _lost_error() from error
+            raise lost_error() from error
         except ValueError as error:
             raise UsageError(str(error)) from error
         except BaseException as error:
@@ -149,7 +155,7 @@ class Broker:
         session.idle += [line]
         return answer
 
-    def _current(self) -> _Session:
+    def _current(self) -> Session:
         session = self._session
         if session is None:
             # Whoever has it starts the broker, or waits for one that does not answer.
@@ -163,10 +169,10 @@ class Broker:
                 self._lock.release()
         return session
 
-    def _begin(self) -> _Session:
+    def _begin(self) -> Session:
         """Join the broker, starting it if need be."""
         for _ in range(_TRIES):
-            session = _Session()
+            session = Session()
             with contextlib.suppress(EOFError):
                 session.idle.append(self._new_line(session))
                 # To this life of the broker, or of this process, it is news.
@@ -176,13 +182,13 @@ class Broker:
             f"the broker of {self._path!r} ends whenever it is started; see its log there"
         )
 
-    def _line(self, session: _Session, *, is_patient: bool = False) -> Line:
+    def _line(self, session: Session, *, is_patient: bool = False) -> Line:
         try:
             return session.idle.pop()
         except IndexError:
             return self._new_line(session, is_patient=is_patient)
 
-    def _new_line(self, session: _Session, *, is_patient: bool = False) -> Line:
+    def _new_line(self, session: Session, *, is_patient: bool = False) -> Line:
         try:
             line = Line(connect(self._folder, self._path))
         except SilentError:
@@ -235,7 +241,7 @@ class Broker:
 
     def _settle(
         self,
-        session: _Session,
+        session: Session,
         line: Line,
         parts: tuple[Any, ...],
         undo: Undo | None,
@@ -255,7 +261,7 @@ class Broker:
             thread.join(patience)
 
     def _take_back(
-        self, session: _Session, line: Line, parts: tuple[Any, ...], undo: Undo | None
+        self, session: Session, line: Line, parts: tuple[Any, ...], undo: Undo | None
     ) -> None:
         # OSError: this host was closed meanwhile, with all its lines.
         with contextlib.suppress(EOFError, OSError, StoreUnavailable):
@@ -276,7 +282,7 @@ class Broker:
             if session.is_lost:
                 self._lose(session, None)
 
-    def _after_settling(self, session: _Session, timeout: float | None) -> float | None:
+    def _after_settling(self, session: Session, timeout: float | None) -> float | None:
         """Wait until the broker has heard what was left; return what is left of the time."""
         end = None if timeout is None else monotonic() + max(timeout, 0.0)
         for thread in [*session.settling]:
@@ -295,7 +301,7 @@ class Broker:
         )
         return StoreUnavailable(f"{broker} does not answer: {advice}")
 
-    def _lose(self, session: _Session, line: Line | None) -> None:
+    def _lose(self, session: Session, line: Line | None) -> None:
         with self._lock:
             if not session.is_lost:
                 # Each is told once: what they find at the next broker is empty, and nobody did it.
@@ -383,7 +389,8 @@ class Broker:
         self._news.clear()
 
 
-def _lost_error() -> LockLost:
+def lost_error() -> LockLost:
+    """Return what says that a broker has ended."""
     return LockLost(
         "the broker of this machine has ended, and with it whatever it held: locks, items, values; "
         "it is started again at the next use"

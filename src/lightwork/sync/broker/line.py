@@ -6,6 +6,7 @@ has set a time hears of that by SilentError, at most GRACE seconds later, and le
 """
 
 import socket
+import struct
 import time
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ GRACE: Final = 5.0
 _FIRST: Final = 64 << 10
 # Seconds of one wait: poll(2) counts milliseconds in 31 bits, and a time-out may be longer.
 _LONGEST: Final = 1e6
+_number: Final = struct.Struct("i")
+# At most so many come with one answer.
+_DESCRIPTORS: Final = 3
 
 
 class Line:
@@ -74,6 +78,34 @@ class Line:
             self._send(withdrawal, GRACE)
             return self._last_answer()
 
+    def ask_for_descriptors(self, parts: tuple[Any, ...]) -> tuple[int, Any]:
+        """Ask for a ring; the value is what was answered and the descriptors, which are the caller's, that came with it.
+
+        Not to be interrupted.
+
+        Raises:
+            EOFError: The broker has ended.
+            SilentError: It does not answer.
+        """
+        self.question += 1
+        self._send(frame((protocol.RING, self.question, *parts)), GRACE)
+        self.socket.settimeout(GRACE)
+        try:
+            data, ancillary, _, _ = self.socket.recvmsg(
+                _FIRST, socket.CMSG_SPACE(_DESCRIPTORS * _number.size), socket.MSG_CMSG_CLOEXEC
+            )
+        except TimeoutError:
+            raise SilentError from None
+        except ConnectionResetError as error:
+            raise EOFError from error
+        finally:
+            self.socket.settimeout(None)
+        if not data:
+            raise EOFError
+        _, outcome, value = self._receive(GRACE, data)
+        packed = b"".join(content for _, _, content in ancillary)
+        return outcome, (value, [number for (number,) in _number.iter_unpack(packed)])
+
     def tell(self, parts: tuple[Any, ...]) -> None:
         """Say what has no answer."""
         self._send(frame(parts), GRACE)
@@ -111,9 +143,9 @@ class Line:
         finally:
             self.socket.settimeout(None)
 
-    def _receive(self, patience: float | None) -> tuple[int, int, Any]:
-        """Return a message; TimeoutError only before anything of it is here."""
-        data: bytes | bytearray = self._first(patience)
+    def _receive(self, patience: float | None, first: bytes = b"") -> tuple[int, int, Any]:
+        """Return a message, which may have begun; TimeoutError only before anything of it is here."""
+        data: bytes | bytearray = first or self._first(patience)
         if len(data) < HEAD or len(data) < HEAD + length_of(data):
             data = self._whole(data, patience)
         if len(data) > HEAD + LARGE:

@@ -2,7 +2,7 @@
 
 A row is (kind, name, spec, is_in_arena, ((pid, session, is_live), ...), token, waiting, since): plain, as it goes over
 the socket. The spec is there of locks alone, whoever breaks one must know it. Of what is in the arena the
-broker knows what its record says, not who waits in the kernel, nor since when it is held.
+broker knows what its record says, not who waits in the kernel, nor since when it is held; nor who waits at a ring.
 
     after ("", "")  ──▶  at most ROWS rows, by kind and name  ──▶  after the last one ...  ──▶  (): that was all
 """
@@ -85,7 +85,7 @@ def _row(name: Name, primitive: Primitive, sessions: Mapping[bytes, Session]) ->
     state = primitive.state
     holders = [(sessions[one].pid, one.hex()[:_SHORT], True) for one in holders_of(state)]
     spec = primitive.spec if name[0] == "lock" else ()
-    waiting = waiting_of(state)
+    waiting = waiting_of(state) if primitive.ring is None else None
     return (*name, spec, False, holders, token_of(state), waiting, primitive.granted_at)
 
 

@@ -136,6 +136,8 @@ class Loop:
             self._settle(connection, *message[1:])
         elif kind == protocol.ALLOT and connection.session:
             self._allot(connection, message)
+        elif kind == protocol.RING and connection.session:
+            self._primitives.give_ring(connection, message, self._regions.epoch)
         elif kind == protocol.FREE and connection.session:
             self._regions.drop(connection.session, message[2])
             connection.answer(message[1], protocol.ANSWERED)

@@ -14,6 +14,7 @@ it is. Arrays become tuples again (`plain`), so what arrives equals what was sen
     (KEEP, ((kind, name), ...))    of unnamed ones                none
     (DROP, ((kind, name), ...))    the same                       none
     (LIST, number, (kind, name))   what comes after these         (number, ANSWERED, rows): see listing.py
+    (RING, number, kind, name, spec)   of a queue                 (number, ANSWERED, ring), with descriptors: see rings.py
     (BYE,)                    the session ends                    none: the line is closed
 """
 
@@ -42,6 +43,7 @@ KEEP: Final = 7
 DROP: Final = 8
 BYE: Final = 9
 LIST: Final = 10
+RING: Final = 11
 
 ANSWERED: Final = 0
 REFUSED: Final = 1

@@ -21,6 +21,7 @@ from typing import Any, Final
 from lightwork.sync.arena import ofd
 from lightwork.sync.arena.layout import (
     ARENA,
+    EPOCH,
     PAGE,
     RECORD,
     REFERENCES,
@@ -71,6 +72,7 @@ class Regions:
 
     Attributes:
         by_place: By kind and name; changed here alone.
+        epoch: A number that no other broker of this arena has; 0: there is no room to say it.
         unnamed: Memory among these is kept while it may be on its way.
     """
 
@@ -86,6 +88,17 @@ class Regions:
         self.unnamed = Unnamed()
         self._replay()
         self._allocated = os.fstat(self._arena).st_size
+        self.epoch = self._begin_epoch()
+
+    def _begin_epoch(self) -> int:
+        # By the clock: another than all before, also after files that were deleted.
+        epoch = time.time_ns()
+        try:
+            self._grow(PAGE)
+            os.pwrite(self._arena, epoch.to_bytes(8, "little"), EPOCH)
+        except (NoRoomError, OSError):
+            return 0
+        return epoch
 
     def allot(self, session: bytes, kind: str, name: str, spec: Any) -> Region:
         """Return the region of a place, made if there is none; the session uses it from now on.

@@ -1,23 +1,32 @@
-"""Shortcuts: the broker's host where the kernel has locks of the arena's kind: locks and memory without asking.
+"""Shortcuts: the broker's host where the kernel has locks of the arena's kind: more without asking.
 
 The broker says which bytes of the arena are whose, and nothing more.
 """
 
 import contextlib
+import errno
+import os
 import weakref
 from collections import deque
 from typing import Final
 
-from lightwork.errors import LockLost
+from lightwork.errors import LockLost, StoreUnavailable
 from lightwork.sync.arena.arena import Arena
 from lightwork.sync.arena.lock import ArenaLock
 from lightwork.sync.arena.memory import ArenaMemory
+from lightwork.sync.asked import AskedQueue
 from lightwork.sync.broker import protocol
-from lightwork.sync.broker.host import Broker, error_of
-from lightwork.sync.host import Place
+from lightwork.sync.broker.host import Broker, Session, error_of, lost_error
+from lightwork.sync.broker.line import Line
+from lightwork.sync.host import Place, QueueWay
+from lightwork.sync.ring.layout import is_available
+from lightwork.sync.ring.opened import Opened
+from lightwork.sync.ring.way import RingQueue
 
 # Of a question that the end of a broker does no harm to.
 _TRIES: Final = 3
+# Of a ring: its memory, and two bells.
+_DESCRIPTORS: Final = 3
 
 
 class ArenaBroker(Broker):
@@ -30,6 +39,7 @@ class ArenaBroker(Broker):
         self._memories: weakref.WeakValueDictionary[Place, ArenaMemory] = (
             weakref.WeakValueDictionary()
         )
+        self._queues: weakref.WeakValueDictionary[Place, RingQueue] = weakref.WeakValueDictionary()
         # As `_news`: told before the next region is asked for.
         self._dropped: deque[Place] = deque()
 
@@ -53,6 +63,74 @@ class ArenaBroker(Broker):
                 weakref.finalize(memory, self._dropped.append, place).atexit = False
             return memory
 
+    def open_queue(self, place: Place) -> QueueWay:
+        """Return how this queue is used."""
+        if not is_available():
+            return AskedQueue(self, place)
+        with self._lock:
+            found = self._queues.get(place)
+            if found is None:
+                found = self._queues[place] = RingQueue(self, place)
+            return found
+
+    def open_ring(self, place: Place) -> Opened | None:
+        """Return the ring of a queue; None: it lives in the broker."""
+        with self._lock:
+            if place in self._lost:
+                self._lost.discard(place)
+                raise lost_error()
+            session = self._current()
+            self._refer(session)
+            parts = (place.kind, place.name, place.spec)
+            try:
+                outcome, answered = self._converse(protocol.RING, parts, None, None)
+            except LockLost:
+                self._lost.discard(place)
+                raise
+            if outcome != protocol.ANSWERED:
+                raise error_of(place, outcome, answered[0])
+            ring, descriptors = answered
+            if ring is None:
+                return None
+            try:
+                return self._opened(session, ring, descriptors)
+            except (OSError, ValueError) as error:
+                raise StoreUnavailable(
+                    f"no room for the queue {place.name!r} in this process: {error}; it needs {len(descriptors)} "
+                    "file descriptors (`ulimit -n`) and addresses (`ulimit -v`)"
+                ) from error
+
+    def _opened(self, session: Session, ring: tuple[int, ...], descriptors: list[int]) -> Opened:
+        epoch, number, size = ring
+        if len(descriptors) < _DESCRIPTORS:
+            for one in descriptors:
+                os.close(one)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        if session.watched is None:
+            session.watched = self._new_line(session)
+            # When it is lost threads still sleep there, who must hear of it.
+            weakref.finalize(session, session.watched.close)
+        return Opened(
+            self._arena,
+            session,
+            epoch=epoch,
+            number=number,
+            size=size,
+            descriptors=descriptors,
+            line=session.watched.socket.fileno(),
+        )
+
+    def ring_is_lost(self, place: Place, opened: Opened) -> Exception:
+        """Note that the broker of a ring has ended; return what says so."""
+        self._lose(opened.session, None)
+        self._lost.discard(place)
+        return lost_error()
+
+    def _lose(self, session: Session, line: Line | None) -> None:
+        super()._lose(session, line)
+        for one in [*self._queues.values()]:
+            one.forget()
+
     def _break(self, place: Place, *, is_in_arena: bool) -> bool:
         if is_in_arena:
             return self.open_lock(place).force_release()
@@ -68,10 +146,7 @@ class ArenaBroker(Broker):
             return self._ask_for(place)
 
     def _ask_for(self, place: Place) -> tuple[int, int]:
-        session = self._current()
-        if not session.has_arena:
-            self._arena.refer(session.name)
-            session.has_arena = True
+        self._refer(self._current())
         if self._dropped:
             self._converse(protocol.FREE, (self._take_dropped(),), 0.0, None)
         parts = (place.kind, place.name, place.spec)
@@ -80,6 +155,11 @@ class ArenaBroker(Broker):
             raise error_of(place, outcome, value)
         offset, length = value
         return int(offset), int(length)
+
+    def _refer(self, session: Session) -> None:
+        if not session.has_arena:
+            self._arena.refer(session.name)
+            session.has_arena = True
 
     def _take_dropped(self) -> list[tuple[str, str]]:
         taken = []
@@ -92,10 +172,14 @@ class ArenaBroker(Broker):
     def close(self) -> None:
         """Let go of what this process holds there, locks of the arena too; the next use begins anew."""
         super().close()
+        for one in [*self._queues.values()]:
+            one.forget()
         self._arena.close()
 
     def be_forked(self) -> None:
         """Forget, in a forked child, what is the parent's."""
         super().be_forked()
+        for one in [*self._queues.values()]:
+            one.be_forked()
         self._dropped.clear()
         self._arena.be_forked()
