@@ -140,6 +140,35 @@ def _put_one_by_one(line: Connection, queue: Any, count: int) -> None:
     line.recv()
 
 
+def crowd(side: Side, work: Work) -> float:
+    """Put one by one in two processes, get one by one in two others; items a second."""
+    queue, half = side.queue(), work.items // 2
+    with (
+        _child(_get_some, queue, half) as one,
+        _child(_get_some, queue, half) as other,
+        _child(_put_when_told, queue, half) as first,
+        _child(_put_when_told, queue, half) as second,
+    ):
+        began = time.monotonic()
+        first.send(None)
+        second.send(None)
+        return 2 * half / (max(_hear(one), _hear(other)) - began)
+
+
+def _put_when_told(line: Connection, queue: Any, count: int) -> None:
+    line.recv()
+    for number in range(count):
+        queue.put(number)
+    line.recv()
+
+
+def _get_some(line: Connection, queue: Any, count: int) -> None:
+    for _ in range(count):
+        queue.get()
+    line.send(time.monotonic())
+    line.recv()
+
+
 def batches(side: Side, work: Work) -> float:
     """Do the same with many at once, where the library has that; items a second."""
     queue = side.queue()
@@ -204,6 +233,7 @@ ROWS: Final[Sequence[Row]] = (
     Row("start", Figure("Broker, started and asked", "ms", more_is_better=False), start),
     Row("slot", Figure("Semaphore: acquire, release", "us", more_is_better=False), slot),
     Row("stream", Figure("Queue, one by one", "items/s"), stream),
+    Row("crowd", Figure("Queue, two put and two get", "items/s"), crowd),
     Row("back", Figure("Queue, there and back", "us", more_is_better=False), back),
     Row("batches", Figure("Queue, batches of 1000", "items/s"), batches),
 )

@@ -59,7 +59,7 @@ class Side:
 
 
 LOCKS: Final = frozenset({"free", "hand-off"})
-QUEUES: Final = frozenset({"stream", "back", "batches"})
+QUEUES: Final = frozenset({"stream", "crowd", "back", "batches"})
 
 
 class Lightwork(Side):

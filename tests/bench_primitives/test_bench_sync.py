@@ -24,7 +24,12 @@ def test_a_quick_run_gives_the_figures_of_every_side() -> None:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     names = [line["figure"]["name"] for line in report["lines"]]
-    assert names == ["Queue, one by one", "Queue, there and back", "Queue, batches of 1000"]
+    assert names == [
+        "Queue, one by one",
+        "Queue, two put and two get",
+        "Queue, there and back",
+        "Queue, batches of 1000",
+    ]
     assert all({"lightwork", "mp", "mp Manager"} <= {*line["cells"]} for line in report["lines"])
     assert all(cell["median"] > 0 for line in report["lines"] for cell in line["cells"].values())
 

@@ -4,7 +4,6 @@ There is no thread behind them that could lose anything: what `put` has returned
 Their public names are functions of contexts, so that as classes they travel by the names that they have here.
 """
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from lightwork.sync import queue
@@ -18,14 +17,9 @@ class Queue(queue.JoinableQueue[T]):
     # Of this object: others go on to use the queue.
     _is_closed = False
 
-    def put_many(self, items: Iterable[T], block: bool = True, timeout: float | None = None) -> int:
-        """Put items one after the other; see `lightwork.Queue`.
-
-        Raises:
-            ValueError: It was closed here.
-        """
+    def _put(self, dumped: tuple[bytes, ...], block: bool, timeout: float | None) -> int:
         self._check_open()
-        return super().put_many(items, block, timeout)
+        return super()._put(dumped, block, timeout)
 
     def _get(self, most: int, block: bool, timeout: float | None, *, ack: bool) -> list[Any]:
         self._check_open()

@@ -145,14 +145,6 @@ class AskedQueue:
         # Nothing is called once they are got.
         return items, _NO_RING
 
-    def contents(self, got: Got) -> list[bytes]:
-        """Return what was got."""
-        return [content for _, content in got[0]]
-
-    def numbers(self, got: Got) -> list[int]:
-        """Return by which numbers these are let go."""
-        return [number for number, _ in got[0]]
-
     def give_back(self, got: Got, *, ack: bool) -> None:
         """Undo a get."""
         self._host.ask(self._place, *(_put_back if ack else _nack)(got[0]))

@@ -126,12 +126,6 @@ class QueueWay(Protocol):
     def get(self, most: int, *, ack: bool, block: bool, timeout: float | None) -> Got:
         """Get at least one item, at most so many. A Ctrl-C leaves them in the queue."""
 
-    def contents(self, got: Got) -> list[bytes]:
-        """Return what was got."""
-
-    def numbers(self, got: Got) -> list[int]:
-        """Return by which numbers these are let go."""
-
     def give_back(self, got: Got, *, ack: bool) -> None:
         """Undo a get."""
 

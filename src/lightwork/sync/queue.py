@@ -100,11 +100,11 @@ class Queue(Primitive, Generic[T]):
             ShutDown: Nothing is put any more.
             PayloadError: It cannot be stored.
         """
-        self.put_many((item,), block, timeout)
+        self._put((self._values.dump(item),), block, timeout)
 
     def put_nowait(self, item: T) -> None:
         """Put one item if there is room now; see `put`."""
-        self.put_many((item,), block=False)
+        self._put((self._values.dump(item),), False, None)
 
     def put_many(
         self,
@@ -119,8 +119,11 @@ class Queue(Primitive, Generic[T]):
         Raises:
             Full, ShutDown, PayloadError: As for `put`; then none is in.
         """
-        dumped = tuple(self._values.dump(item) for item in items)
-        limit = _queue_timeout(timeout) if block else None
+        dump = self._values.dump
+        return self._put(tuple([dump(item) for item in items]), block, timeout)
+
+    def _put(self, dumped: tuple[bytes, ...], block: bool, timeout: float | None) -> int:
+        limit = _queue_timeout(timeout) if block and timeout is not None else None
         try:
             return self._way.put(dumped, block=block, timeout=limit)
         except TimeoutError:
@@ -181,7 +184,7 @@ class Queue(Primitive, Generic[T]):
         return self._get(n, block, timeout, ack=ack)
 
     def _get(self, most: int, block: bool, timeout: float | None, *, ack: bool) -> list[Any]:
-        limit = _queue_timeout(timeout) if block else None
+        limit = _queue_timeout(timeout) if block and timeout is not None else None
         try:
             got = self._way.get(most, ack=ack, block=block, timeout=limit)
         except TimeoutError:
@@ -193,11 +196,10 @@ class Queue(Primitive, Generic[T]):
         # Any: a list of values, or of Unacked ones, as the overloads of `get` say.
         loaded: list[Any] = []
         try:
-            load = self._values.load
-            loaded += [load(content) for content in self._way.contents(got)]
+            pairs, taken = got
+            loaded += map(self._values.load, [one[1] for one in pairs] if pairs else taken[1])
             if not ack:
-                numbers = self._way.numbers(got)
-                loaded = [Unacked(self, *one) for one in zip(numbers, loaded, strict=True)]
+                loaded = [Unacked(self, *one) for one in zip(dict(pairs), loaded, strict=True)]
         except BaseException:
             # A wrong key here, or an interrupt, must cost nobody an item.
             self._way.give_back(got, ack=ack)
@@ -304,7 +306,7 @@ class JoinableQueue(Queue[T]):
     __module__ = "lightwork"
 
 
-def _queue_timeout(timeout: float | None) -> float | None:
-    if timeout is not None and timeout < 0:
+def _queue_timeout(timeout: float) -> float:
+    if timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return time_limit(timeout)

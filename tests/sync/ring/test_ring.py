@@ -8,11 +8,10 @@ from typing import Final
 
 import pytest
 
-from lightwork.sync.ring import layout
 from lightwork.sync.ring import ring as ring_module
 from lightwork.sync.ring.layout import GET_SEQ, MODE, PUT_SEQ
 from lightwork.sync.ring.ring import MovedError, Ring, Taken
-from sync.ring.kept import Data, Killed, Model, Words, ring_of, seen
+from sync.ring.kept import Killed, Model, Words, ring_of, seen
 
 # So small that it is full, and comes round, within a few steps; given back in pieces of two words.
 SIZE: Final = 128
@@ -251,8 +250,3 @@ def test_what_is_given_back_is_no_longer_put_back(monkeypatch: pytest.MonkeyPatc
 
     assert not both.ring.put_back(taken)
     assert both.ring.look().size == 0
-
-
-def test_locks_are_apart_from_those_of_the_arena() -> None:
-    assert layout.put_lock(1) == layout.put_lock(0) + 2
-    assert isinstance(Data(1)[0:1], bytes)

@@ -20,7 +20,7 @@ _FIRST: Final = 64 << 10
 _LONGEST: Final = 1e6
 _number: Final = struct.Struct("i")
 # At most so many come with one answer.
-_DESCRIPTORS: Final = 3
+_DESCRIPTORS: Final = 4
 
 
 class Line:

@@ -66,7 +66,6 @@ class Primitives:
     def __init__(self) -> None:
         self.by_place: dict[Name, Primitive] = {}
         self._substitutes = 0
-        self._rings = 0
 
     def ask(self, connection: Connection, message: tuple[Any, ...]) -> None:
         """Answer a question, now or when there is an answer."""
@@ -113,15 +112,14 @@ class Primitives:
         if primitive is None:
             return
         if is_new and kind == "queue" and epoch and is_available():
-            self._rings += 1
             # Without descriptors left it lives here, as elsewhere.
             with contextlib.suppress(OSError):
-                primitive.ring = SharedRing(self._rings)
+                primitive.ring = SharedRing()
         ring = primitive.ring
         if ring is None or _is_here(primitive, ring):
             connection.answer(number, ANSWERED)
         else:
-            connection.answer_with(number, (epoch, ring.number, SIZE), ring.descriptors)
+            connection.answer_with(number, (epoch, SIZE), ring.descriptors)
 
     def _ask(self, connection: Connection, primitive: Primitive, number: int, ask: Ask) -> None:
         if ask.caller in primitive.waiting:

@@ -21,20 +21,18 @@ class SharedRing:
     """One of them, as long as its queue lives there.
 
     Attributes:
-        number: By which its locks are asked for.
-        descriptors: Of its memory and its two bells.
+        descriptors: Of its memory, a second file for its second lock, and its two bells.
 
     Raises:
         OSError: There is no room for it.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.descriptors: list[int] = []
         try:
-            memory = os.memfd_create("lightwork-ring", os.MFD_CLOEXEC)
-            self.descriptors.append(memory)
-            os.ftruncate(memory, HEADER + SIZE)
+            for name in ("lightwork-ring", "lightwork-ring-get"):
+                self.descriptors.append(os.memfd_create(name, os.MFD_CLOEXEC))
+            os.ftruncate(self.descriptors[0], HEADER + SIZE)
             for _ in range(2):
                 self.descriptors.append(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         except BaseException:
@@ -49,7 +47,7 @@ class SharedRing:
 
     def ring(self) -> None:
         """Wake who waits: one may have died who should have."""
-        for bell in self.descriptors[1:]:
+        for bell in self.descriptors[2:]:
             os.eventfd_write(bell, 1)
 
     def take_over(self, state: QueueState, cells: Cells) -> QueueState:

@@ -25,8 +25,8 @@ from lightwork.sync.ring.way import RingQueue
 
 # Of a question that the end of a broker does no harm to.
 _TRIES: Final = 3
-# Of a ring: its memory, and two bells.
-_DESCRIPTORS: Final = 3
+# Of a ring: two files, and two bells.
+_DESCRIPTORS: Final = 4
 
 
 class ArenaBroker(Broker):
@@ -83,7 +83,11 @@ class ArenaBroker(Broker):
             self._refer(session)
             parts = (place.kind, place.name, place.spec)
             try:
+                self._watch(session)
                 outcome, answered = self._converse(protocol.RING, parts, None, None)
+            except EOFError:
+                self._lose(session, None)
+                raise lost_error() from None
             except LockLost:
                 self._lost.discard(place)
                 raise
@@ -100,24 +104,27 @@ class ArenaBroker(Broker):
                     "file descriptors (`ulimit -n`) and addresses (`ulimit -v`)"
                 ) from error
 
-    def _opened(self, session: Session, ring: tuple[int, ...], descriptors: list[int]) -> Opened:
-        epoch, number, size = ring
-        if len(descriptors) < _DESCRIPTORS:
-            for one in descriptors:
-                os.close(one)
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    def _watch(self, session: Session) -> Line:
+        """Return a line on which nothing is asked: whoever sleeps at a ring hears its end there."""
         if session.watched is None:
             session.watched = self._new_line(session)
             # When it is lost threads still sleep there, who must hear of it.
             weakref.finalize(session, session.watched.close)
+        return session.watched
+
+    def _opened(self, session: Session, ring: tuple[int, ...], descriptors: list[int]) -> Opened:
+        epoch, size = ring
+        if len(descriptors) < _DESCRIPTORS:
+            for one in descriptors:
+                os.close(one)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return Opened(
             self._arena,
             session,
             epoch=epoch,
-            number=number,
             size=size,
             descriptors=descriptors,
-            line=session.watched.socket.fileno(),
+            line=self._watch(session).socket.fileno(),
         )
 
     def ring_is_lost(self, place: Place, opened: Opened) -> Exception:
@@ -128,8 +135,9 @@ class ArenaBroker(Broker):
 
     def _lose(self, session: Session, line: Line | None) -> None:
         super()._lose(session, line)
-        for one in [*self._queues.values()]:
-            one.forget()
+        with self._lock:
+            for one in [*self._queues.values()]:
+                one.forget()
 
     def _break(self, place: Place, *, is_in_arena: bool) -> bool:
         if is_in_arena:
@@ -172,8 +180,9 @@ class ArenaBroker(Broker):
     def close(self) -> None:
         """Let go of what this process holds there, locks of the arena too; the next use begins anew."""
         super().close()
-        for one in [*self._queues.values()]:
-            one.forget()
+        with self._lock:
+            for one in [*self._queues.values()]:
+                one.forget()
         self._arena.close()
 
     def be_forked(self) -> None:

@@ -42,7 +42,7 @@ def ring_if_wanted(words: Words, wanted: int, bell: int) -> None:
 
 
 class Listener:
-    """One thread that is about to sleep; to be made, and closed, by it.
+    """Where a thread sleeps, one at a time; to be entered by it. One that is kept hears no ring meant for others.
 
     Args:
         words: Of the ring.
@@ -58,9 +58,6 @@ class Listener:
         self._epoll.register(bell, _ONE if is_alone else _ALL)
         # Nothing is asked for: the end of a line is always told.
         self._epoll.register(line, 0)
-        self.want()
-        # What has rung before is of no interest, and this is the barrier between the word and the look.
-        self._hear(0.0)
 
     def want(self) -> None:
         """Ask to be woken; who asks looks after that, under a lock of the kernel, which is a barrier."""
@@ -95,6 +92,9 @@ class Listener:
         os.eventfd_write(self._bell, 1)
 
     def __enter__(self) -> Self:
+        self.want()
+        # What has rung before is of no interest, and this is the barrier between the word and the look.
+        self._hear(0.0)
         return self
 
     def __exit__(
@@ -103,7 +103,6 @@ class Listener:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._epoll.close()
         if error is not None and not isinstance(error, TimeoutError):
             # The end, a move, an interrupt: others may have to hear of it.
             self.pass_on()

@@ -39,20 +39,12 @@ number: Final = struct.Struct("<I")
 # No more at once: of the protocol's frames, too.
 MOST: Final = 1 << 30
 
-# Above the references of the arena, which are of five bytes.
-_LOCKS: Final = 1 << 57
-
 
 class Words(Protocol):
     """The header, eight bytes each: a map, or in tests a list."""
 
     def __getitem__(self, at: int, /) -> int: ...
     def __setitem__(self, at: int, value: int, /) -> None: ...
-
-
-def put_lock(ring: int) -> int:
-    """Return the byte of the arena's file that a putter locks; a getter's is the next."""
-    return _LOCKS + 2 * ring
 
 
 def is_available() -> bool:

@@ -1,30 +1,30 @@
 """Opened: a ring as this process has it: its map, its bells, and how its locks are asked for."""
 
 import contextlib
-import fcntl
 import mmap
 import os
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from lightwork.sync.arena import ofd
 from lightwork.sync.arena.arena import Arena
-from lightwork.sync.ring.layout import HEADER, put_lock
+from lightwork.sync.ring.bell import Listener
+from lightwork.sync.ring.layout import HEADER
 from lightwork.sync.ring.ring import Ring
+
+_FILES: Final = 2
 
 
 class Opened:
     """One ring; its descriptors are closed with it.
 
     Args:
-        arena: In whose file the locks are.
+        arena: In which the last broker says its number.
         session: Of this process at the broker, by which the ring came; the caller's own.
         epoch: Of that broker.
-        number: Of the ring.
         size: Of its data.
-        descriptors: Of its memory, and two bells: for who waits for items, and for who waits for room or the
-            end. Owned by this from now on; the first is closed.
+        descriptors: Of its memory, which putters lock, a file that getters lock, and two bells: for who waits for
+            items, and for who waits for room or the end. Owned by this from now on.
         line: A socket whose end says that the broker has ended.
 
     Raises:
@@ -37,31 +37,30 @@ class Opened:
         session: Any,
         *,
         epoch: int,
-        number: int,
         size: int,
         descriptors: Sequence[int],
         line: int,
     ) -> None:
-        memory, self.items, self.progress = descriptors
-        self._closer = weakref.finalize(self, _close, (self.items, self.progress))
+        received = list(descriptors)
+        self._closer = weakref.finalize(self, _close, received)
         self._closer.atexit = False
         self.session, self.epoch, self.line = session, epoch, line
-        try:
-            mapped = mmap.mmap(memory, HEADER + size)
-        finally:
-            os.close(memory)
+        # Of what came: the map keeps a descriptor of its own, also in a forked child, which must not keep a lock.
+        mapped = mmap.mmap(received[0], HEADER + size)
+        for at in range(_FILES):
+            # Opened anew: a lock of `flock` belongs to what has been opened, which the broker and others share.
+            own = os.open(f"/proc/self/fd/{received[at]}", os.O_RDWR | os.O_CLOEXEC)
+            os.close(received[at])
+            received[at] = own
+        self.put_lock, self.get_lock, self.items, self.progress = received
         # Not in core dumps: a page that nobody wrote to is looked at, too.
         mapped.madvise(mmap.MADV_DONTDUMP)
         with memoryview(mapped) as view:
             self.words = view[:HEADER].cast("Q")
         self.ring = Ring(self.words, mapped, size, lambda a, n: _remove(mapped, a, n))
         self.epoch_now = memoryview(arena.map_to(HEADER)).cast("Q")
-        self.locks = arena.locks
-        byte = put_lock(number)
-        self.put_wanted = ofd.request(byte)
-        self.put_unwanted = ofd.request(byte, fcntl.F_UNLCK)
-        self.get_wanted = ofd.request(byte + 1)
-        self.get_unwanted = ofd.request(byte + 1, fcntl.F_UNLCK)
+        # Where nobody sleeps just now: one, as each has a descriptor.
+        self.kept: list[Listener] = []
 
     def close(self) -> None:
         """Close its descriptors; for a forked child, in which nobody uses it."""

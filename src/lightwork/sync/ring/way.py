@@ -20,7 +20,6 @@ from typing import Any, Final, NoReturn, Protocol
 from lightwork.locks.owned_lock import OwnedLock
 from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.machines.queue import EMPTY, FULL, SHUT_DOWN, TOO_MANY_DONE
-from lightwork.sync.arena import ofd
 from lightwork.sync.asked import AskedQueue
 from lightwork.sync.host import Got, Host, Place, Refusal
 from lightwork.sync.ring.bell import BrokerEndedError, Listener, ring_if_wanted
@@ -37,6 +36,8 @@ from lightwork.sync.ring.ring import NOTHING, MovedError, Taken
 
 # Who finds nothing looks so often again, some 20 us, where another processor may bring something meanwhile.
 _LOOKS: Final = 300 if len(os.sched_getaffinity(0)) > 1 else 0
+# Of a lock, before its waiter sleeps: it is held for some three microseconds, and to sleep costs more.
+_TRIES: Final = 10 if _LOOKS else 1
 _SHORTEST_PAUSE: Final = 20e-6
 _LONGEST_PAUSE: Final = 2e-3
 # For the lock of a side, by those who do not wait; seconds.
@@ -44,8 +45,9 @@ _PATIENCE: Final = 1.0
 # For the second of two locks, after which the first is let go for a while.
 _BOTH: Final = 0.01
 
-_fcntl: Final = fcntl.fcntl
-_SET: Final = ofd.SET
+_flock: Final = fcntl.flock
+_TAKE: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
+_FREE: Final = fcntl.LOCK_UN
 
 
 class RingHost(Host, Protocol):
@@ -110,7 +112,7 @@ class RingQueue:
         """Put as many as find room in time; return how many."""
         if not items:
             return 0
-        end = _end_of(block=block, timeout=timeout)
+        end = None if block and timeout is None else _end_of(block=block, timeout=timeout)
         try:
             if self._put_lock.is_owned():
                 self._move()
@@ -131,15 +133,15 @@ class RingQueue:
         with self._put_lock:
             try:
                 try:
-                    _fcntl(opened.locks, _SET, opened.put_wanted)
+                    _flock(opened.put_lock, _TAKE)
                 except BlockingIOError:
-                    _wait_for(opened.locks, opened.put_wanted, end)
+                    _wait_for(opened.put_lock, end)
                 if opened.epoch_now[0] != opened.epoch:
                     raise self._host.ring_is_lost(self._place, opened)
                 count = opened.ring.put(items, self._maxsize)
             finally:
                 # At once: after a call a Ctrl-C may come, before one it cannot.
-                _fcntl(opened.locks, _SET, opened.put_unwanted)
+                _flock(opened.put_lock, _FREE)
         if opened.words[ITEMS_WANTED]:
             ring_if_wanted(opened.words, ITEMS_WANTED, opened.items)
         return count
@@ -170,7 +172,7 @@ class RingQueue:
 
     def get(self, most: int, *, ack: bool, block: bool, timeout: float | None) -> Got:
         """Get at least one item, at most so many."""
-        end = _end_of(block=block, timeout=timeout)
+        end = None if block and timeout is None else _end_of(block=block, timeout=timeout)
         try:
             if not ack or self._get_lock.is_owned():
                 self._move()
@@ -191,16 +193,16 @@ class RingQueue:
             with self._get_lock:
                 try:
                     try:
-                        _fcntl(opened.locks, _SET, opened.get_wanted)
+                        _flock(opened.get_lock, _TAKE)
                     except BlockingIOError:
-                        _wait_for(opened.locks, opened.get_wanted, end)
+                        _wait_for(opened.get_lock, end)
                     if opened.epoch_now[0] != opened.epoch:
                         raise self._host.ring_is_lost(self._place, opened)
                     taken = opened.ring.take(most)
                     if opened.words[FLAGS] and not taken[1]:
                         raise Refusal(SHUT_DOWN)
                 finally:
-                    _fcntl(opened.locks, _SET, opened.get_unwanted)
+                    _flock(opened.get_lock, _FREE)
             if opened.words[ROOM_WANTED]:
                 ring_if_wanted(opened.words, ROOM_WANTED, opened.progress)
         except BaseException:
@@ -231,15 +233,6 @@ class RingQueue:
             self._put_back(opened, taken)
             raise
         return taken
-
-    def contents(self, got: Got) -> list[bytes]:
-        """Return what was got."""
-        items, taken = got
-        return self._asked.contents(got) if items else taken[1]
-
-    def numbers(self, got: Got) -> list[int]:
-        """Return by which numbers these are let go."""
-        return self._asked.numbers(got)
 
     def give_back(self, got: Got, *, ack: bool) -> None:
         """Undo a get."""
@@ -360,12 +353,18 @@ class RingQueue:
         self, opened: Opened, wanted: int, *, is_alone: bool = True
     ) -> Iterator[Listener]:
         self._check_not_inside()
-        bell = opened.items if wanted == ITEMS_WANTED else opened.progress
+        is_kept = wanted == ITEMS_WANTED
+        bell = opened.items if is_kept else opened.progress
+        # Four system calls less for each item that is waited for.
+        found = opened.kept.pop() if is_kept and opened.kept else None
         try:
-            with Listener(opened.words, wanted, bell, opened.line, is_alone=is_alone) as listener:
+            listener = found or Listener(opened.words, wanted, bell, opened.line, is_alone=is_alone)
+            with listener:
                 yield listener
         except BrokerEndedError:
             raise self._host.ring_is_lost(self._place, opened) from None
+        if is_kept and not opened.kept:
+            opened.kept.append(listener)
 
     @contextmanager
     def _locked_to_get(self, opened: Opened) -> Iterator[None]:
@@ -373,12 +372,11 @@ class RingQueue:
             self._move()
         with self._get_lock:
             try:
-                if not ofd.try_lock(opened.locks, opened.get_wanted):
-                    ofd.lock(opened.locks, opened.get_wanted)
+                _wait_for(opened.get_lock, None)
                 self._check_here(opened)
                 yield
             finally:
-                _fcntl(opened.locks, _SET, opened.get_unwanted)
+                _flock(opened.get_lock, _FREE)
 
     @contextmanager
     def _both_locked(self, opened: Opened) -> Iterator[None]:
@@ -386,21 +384,19 @@ class RingQueue:
         with self._put_lock, self._get_lock:
             try:
                 while True:
-                    _wait_for(opened.locks, opened.put_wanted, None)
+                    _wait_for(opened.put_lock, None)
                     # Another may have this, and in the middle of it need the other: see the header.
                     with contextlib.suppress(TimeoutError):
-                        _wait_for(
-                            opened.locks, opened.get_wanted, time.monotonic() + _BOTH, least=0.0
-                        )
+                        _wait_for(opened.get_lock, time.monotonic() + _BOTH, least=0.0)
                         break
-                    _fcntl(opened.locks, _SET, opened.put_unwanted)
+                    _flock(opened.put_lock, _FREE)
                     time.sleep(_BOTH)
                 yield
             finally:
                 try:
-                    _fcntl(opened.locks, _SET, opened.get_unwanted)
+                    _flock(opened.get_lock, _FREE)
                 finally:
-                    _fcntl(opened.locks, _SET, opened.put_unwanted)
+                    _flock(opened.put_lock, _FREE)
 
     def _move(self) -> NoReturn:
         """Move the queue to the broker's machine, for all and for good.
@@ -425,27 +421,35 @@ def _ring_all(opened: Opened) -> None:
     os.eventfd_write(opened.progress, 1)
 
 
-def _wait_for(
-    descriptor: int, wanted: bytes, end: float | None, *, least: float = _PATIENCE
-) -> None:
+def _wait_for(descriptor: int, end: float | None, *, least: float = _PATIENCE) -> None:
     """Lock, and wait for it until `end` (`time.monotonic`) or for `least` seconds.
 
     Raises:
         TimeoutError: It was not free so long.
     """
-    if ofd.try_lock(descriptor, wanted):
-        return
+    for _ in range(_TRIES):
+        if _is_taken(descriptor):
+            return
     if end is None:
-        ofd.lock(descriptor, wanted)
+        _flock(descriptor, fcntl.LOCK_EX)
         return
     end = max(end, time.monotonic() + least)
     pause = _SHORTEST_PAUSE
     while time.monotonic() < end:
         time.sleep(pause)
-        if ofd.try_lock(descriptor, wanted):
+        if _is_taken(descriptor):
             return
         pause = min(pause * 2, _LONGEST_PAUSE)
     raise TimeoutError
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Lock, if it can be at once; return whether it was."""
+    try:
+        _flock(descriptor, _TAKE)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _end_of(*, block: bool, timeout: float | None) -> float | None:
