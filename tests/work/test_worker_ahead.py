@@ -11,6 +11,7 @@ from lightwork.errors import StoreUnavailable
 from lightwork.model import Attempt, State
 from lightwork.store.contract import Store
 from lightwork.store.views import JobView
+from lightwork.work.acks import MANY
 from lightwork.work.service import Worker
 from waiting import wait_until
 from work.jobs import (
@@ -167,3 +168,52 @@ def test_what_a_claim_took_whose_answer_was_lost_is_claimed_again(
 
     assert sorted(ran) == list(range(5))
     assert {(view.crashes, view.losses) for view in store.jobs()} == {(0, 0)}
+
+
+class _HoldsAnAck:
+    """A store that takes its time with one ack: until all that is claimed has run, and that is much."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._claimed = self._ended = 0
+        self._has_held = False
+        # What it was asked to write after that.
+        self.later: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def claim(self, *arguments: Any, **options: Any) -> list[Attempt]:
+        claimed = self._store.claim(*arguments, **options)
+        self._note("claim")
+        self._claimed += len(claimed)
+        return claimed
+
+    def ack(self, *arguments: Any, **options: Any) -> list[Attempt]:
+        refused = self._store.ack(*arguments, **options)
+        self._note("ack")
+        self._ended += len(arguments[1])
+        if not self._has_held and self._claimed - self._ended >= 2 * MANY:
+            wait_until(lambda: len(ran) == self._claimed, "all that is claimed to run")
+            self._has_held = True
+        return refused
+
+    def _note(self, what: str) -> None:
+        if self._has_held:
+            self.later.append(what)
+
+
+def test_more_is_claimed_before_the_ends_of_many_are_recorded(store: Store) -> None:
+    jobs = [new(note, number) for number in range(3000)]
+    store.submit(jobs)
+    holding = _HoldsAnAck(store)
+
+    worker = Worker(cast("Store", holding), executor="threads:1", tasks=TASKS)
+    worker.start()
+    wait_until(
+        lambda: set(store.states(job.id for job in jobs).values()) == {State.SUCCEEDED},
+        "all to be recorded",
+    )
+    worker.stop()
+
+    assert holding.later[:2] == ["claim", "ack"]

@@ -7,6 +7,7 @@ kept and sent again; what it refuses is no longer ours, and dropped.
 
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from lightwork.lifecycle import AttemptEnd
 from lightwork.model import Attempt, Progress
@@ -15,6 +16,8 @@ from lightwork.work.in_flight import InFlight
 from lightwork.work.news.telling import Telling
 
 Ends = list[tuple[Attempt, AttemptEnd]]
+# So many take milliseconds, a claim about as long. Single ones never wait for another's.
+MANY: Final = 100
 
 
 class Acks:
@@ -49,6 +52,10 @@ class Acks:
     def has_ends(self) -> bool:
         """Whether there are ends that are not recorded."""
         return bool(self._ends or self._recorded)
+
+    def has_many(self) -> bool:
+        """Whether it takes so long to record them that other things come first."""
+        return len(self._ends) >= MANY
 
     def add(self, attempt: Attempt, end: AttemptEnd) -> None:
         """Note how an attempt has ended."""

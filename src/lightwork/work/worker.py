@@ -4,31 +4,29 @@ One loop, one thread; the pool's and the heartbeat's threads only wake it:
 
     ┌─▶ lease trusted?  ── no ──▶ kill the children, forget everything held,
     │        │ yes                go on under a new incarnation
-    │   ack what has finished,         one transaction for all of it
+    │   ack what has finished,         one transaction for all of it; many after a claim
     │   tell what has begun
     │   hand back what waits behind long jobs
     │   promote, rescue, cancels       when it is their time
     │   claim what the slots can run   one transaction, of tasks known here
     └── sleep until something happens
 
-Batches form by themselves: what finishes while one transaction is under way is
-the next one's batch. An attempt leaves the loop's hands only when its end is
-recorded or refused; while the store is out of reach the ends are kept and tried
-again, and once the lease is no longer trusted they are dropped, because then
-others may run the jobs. Every write names the attempt number, so even a write
+Batches form by themselves: what finishes while one transaction is under way is the next one's
+batch. An attempt leaves the loop's hands only when its end is recorded or refused; while the store
+is out of reach the ends are kept and tried again, and once the lease is no longer trusted they are
+dropped, because then others may run the jobs. Every write names the attempt number, so even a write
 that should not have been sent changes nothing that is not ours.
 
-What has begun the store learns ten times a second, with the ends where there are any:
-a job that ends sooner costs no write for it. Only such a job is blamed if this worker
-dies. What waits behind a long job goes back to the store (pace.py).
+What has begun the store learns ten times a second, with the ends where there are any: a job that
+ends sooner costs no write for it. Only such a job is blamed if this worker dies. What waits behind
+a long job goes back to the store (pace.py).
 
-Stopping: claim nothing more, hand back what has not begun without using it up,
-let running jobs finish for the grace period, then kill them and hand them back
-too; record the rest, sign off. A second request stops at once. A worker that ends
-with attempts it could not bring to an end does not sign off: signing off releases
-without blame, which may be wrong for a job that must not run twice. Its lease runs
-out, and whoever rescues them decides. After the second request nothing waits long for
-the store either: if it is out of reach, the worker ends as if it had been killed.
+Stopping: claim nothing more, hand back what has not begun without using it up, let running jobs
+finish for the grace period, then kill them and hand them back too; record the rest, sign off. A
+second request stops at once. A worker that ends with attempts it could not bring to an end does not
+sign off: signing off releases without blame, which may be wrong for a job that must not run twice.
+Its lease runs out, and whoever rescues them decides. After the second request nothing waits long
+for the store either: if it is out of reach, the worker ends as if it had been killed.
 """
 
 import logging
@@ -256,11 +254,10 @@ class WorkerLoop:
             self._counting.rescued(rescued)
         # What we write ourselves is a change too. So while all slots are busy a change
         # is no reason to look for more: that can wait until one is free.
-        held = len(self._in_flight)
-        if held < self._slots_now and (self._watch.take_changed() or not self._is_bare):
+        is_free = len(self._in_flight) < self._slots_now
+        if is_free and (self._watch.take_changed() or not self._is_bare):
             self._is_drained = False
-        quiet = self._in_flight.quiet_seconds(monotonic())
-        limit = claim_limit(self._slots_now, held, self._mean_seconds, quiet)
+        limit = self._room()
         if limit and (not self._is_drained or monotonic() >= self._look_again_at):
             self._claim(limit)
         elif monotonic() >= self._look_again_at:
@@ -269,24 +266,26 @@ class WorkerLoop:
             self._lanes.look()
         self._lanes.publish(self.worker_id)
 
+    def _room(self) -> int:
+        quiet, held = self._in_flight.quiet_seconds(monotonic()), len(self._in_flight)
+        limit = claim_limit(self._slots_now, held, self._mean_seconds, quiet)
+        return 0 if self._stopping.is_ending else limit
+
     def _claim(self, limit: int) -> None:
         lanes = self._lanes.current()
         free = free_slots(self._slots_now, len(self._in_flight), limit)
+        more = limit - free
         # Where nothing waits for us the lock for writing is left to others.
         attempts: list[Attempt] = []
         if lanes:
             self._watch.note_own()
-            attempts = self._store.claim(
-                self.worker_id, lanes=lanes, limit=free, ahead=limit - free
-            )
+            attempts = self._store.claim(self.worker_id, lanes=lanes, limit=free, ahead=more)
         self._lanes.note_claimed(attempts)
         self._is_bare = len(attempts) < free
+        # Of lanes that are not fresh it may only mean that the work is elsewhere now.
+        self._is_drained = len(attempts) < limit and self._lanes.are_fresh
         if len(attempts) < limit:
-            # Of lanes that are not fresh it may only mean that the work is elsewhere now.
-            self._is_drained = self._lanes.are_fresh
             self._lanes.forget()
-        else:
-            self._is_drained = False
         self._look_again_at = monotonic() + _IDLE_SECONDS
         self._telling.claimed(attempts)
         self._counting.claimed(attempts)
@@ -362,6 +361,9 @@ class WorkerLoop:
         if self._settings.burst and self._acks.has_ends():
             # They may let others go, by limits or as what these waited for.
             self._is_drained = False
+        elif self._acks.has_many() and not self._is_drained and (more := self._room()):
+            # Else children are idle while that is recorded.
+            self._claim(more)
         self._acks.send(self.worker_id, self._in_flight)
 
     def _note_end(self, attempt: Attempt, end: AttemptEnd, seconds: float) -> None:
@@ -426,7 +428,7 @@ class WorkerLoop:
                 until = min(until, self._begun_at)
         if self._stopping.asked:
             until = min(until, self._stopping.grace_until)
-        # Bounded: whatever woke nobody is found a second later.
+        # Whatever woke nobody is found a second later.
         self._wake.wait(min(max(until - monotonic(), 0.0), _IDLE_SECONDS))
 
     def _may_claim(self) -> bool:
