@@ -31,10 +31,10 @@ from lightwork.model import (
     WorkerInfo,
 )
 from lightwork.store.contracts.admin import AdminStore
+from lightwork.store.contracts.chores import Chores
 from lightwork.store.contracts.primitives import PrimitiveStore
 from lightwork.store.views import (
     ChangedJob,
-    Chores,
     Hindrance,
     JobFilter,
     KnownCall,

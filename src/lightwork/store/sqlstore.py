@@ -25,6 +25,7 @@ from lightwork.model import (
 from lightwork.store import joining
 from lightwork.store.admin import matching
 from lightwork.store.contract import Store, WhenRunning
+from lightwork.store.contracts.chores import Chores
 from lightwork.store.operations import (
     attempts,
     claiming,
@@ -42,7 +43,6 @@ from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.sql_primitives import SqlPrimitives
 from lightwork.store.views import (
     ChangedJob,
-    Chores,
     Hindrance,
     JobFilter,
     KnownCall,

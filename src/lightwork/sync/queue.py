@@ -306,7 +306,7 @@ class JoinableQueue(Queue[T]):
     __module__ = "lightwork"
 
 
-def _queue_timeout(timeout: float) -> float:
+def _queue_timeout(timeout: float) -> float | None:
     if timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return time_limit(timeout)

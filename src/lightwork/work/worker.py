@@ -252,8 +252,7 @@ class WorkerLoop:
             self._is_drained = False
             self._telling.rescued(rescued)
             self._counting.rescued(rescued)
-        # What we write ourselves is a change too. So while all slots are busy a change
-        # is no reason to look for more: that can wait until one is free.
+        # A change may be our own: while all slots are busy it is no reason to look for more.
         is_free = len(self._in_flight) < self._slots_now
         if is_free and (self._watch.take_changed() or not self._is_bare):
             self._is_drained = False
@@ -298,11 +297,9 @@ class WorkerLoop:
 
     def _goes_with(self, one: Attempt, other: Attempt) -> bool:
         """Whether attempts of the same task and policy may be in one bundle."""
-        if one.task != other.task or one.policy is not other.policy:
-            return False
-        runner = self._runners.known(one.task)
-        can = self._in_flight.can_travel_together
-        return runner is not None and can(one, runner) and can(other, runner)
+        is_like = one.task == other.task and one.policy is other.policy
+        runner, can = self._runners.known(one.task), self._in_flight.can_travel_together
+        return is_like and runner is not None and can(one, runner) and can(other, runner)
 
     def _start(self, group: Sequence[Attempt]) -> bool:
         attempt = group[0]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from lightwork.lifecycle import AttemptEnd, Quarantined
 from lightwork.model import ErrorInfo, Retention, State
 from lightwork.retry import after_loss
+from lightwork.store.contracts.chores import Chores
 from lightwork.store.operations import counters, dependencies, ties
 from lightwork.store.operations.attempts import Ending, end_attempts
 from lightwork.store.operations.bounds import expiry, unique, waiting
@@ -34,7 +35,7 @@ from lightwork.store.sql.rows import (
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import FINALS
 from lightwork.store.tables.types import id_of
-from lightwork.store.views import Chores, Rescued
+from lightwork.store.views import Rescued
 
 _CHORES: Final = select(
     sql.NEXT_DUE_IN.scalar_subquery().label("due_in"),
