@@ -3,7 +3,7 @@
 The truth is a number that the server tells: how many transactions have written so far. Asking
 costs a query. A commit of this program, and word from other programs (hints), wake those who wait
 at once. Hints may be lost without anybody noticing (a pooler, a dead connection), so it is also
-asked now and then: while what we send ourselves comes back, after half a second; else after t
+asked now and then: while what we send ourselves comes back, after two seconds; else after t
 seconds without a change t/50 later, between 5 ms and 250 ms. However many wait, one of them
 asks for all. Times vary by a quarter, so that a hundred workers do not ask in step.
 
@@ -23,7 +23,8 @@ from lightwork.store.server.server import Hints
 
 SHORTEST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.250
-PAUSE_WITH_HINTS: Final = 0.5
+# Then it only finds what nobody waits for, such as heartbeats, and what no program of ours has written.
+PAUSE_WITH_HINTS: Final = 2.0
 _PART_OF_IDLE_TIME: Final = 1 / 50
 
 

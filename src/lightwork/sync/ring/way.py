@@ -35,7 +35,9 @@ from lightwork.sync.ring.opened import Opened
 from lightwork.sync.ring.ring import NOTHING, MovedError, Taken
 
 # Who finds nothing looks so often again, some 20 us, where another processor may bring something meanwhile.
-_LOOKS: Final = 300 if len(os.sched_getaffinity(0)) > 1 else 0
+# Where the mask is not told there are no rings.
+_CPUS: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+_LOOKS: Final = 300 if _CPUS > 1 else 0
 # Of a lock, before its waiter sleeps: it is held for some three microseconds, and to sleep costs more.
 _TRIES: Final = 10 if _LOOKS else 1
 _SHORTEST_PAUSE: Final = 20e-6
