@@ -247,7 +247,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def is_draining(self, worker_id: uuid.UUID) -> bool:
         """Whether this worker was told so."""
-        return self._read(workers.is_draining, worker_id)
+        return self._look(workers.is_draining, worker_id)
 
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release whatever it still holds."""
