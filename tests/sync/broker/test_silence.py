@@ -30,6 +30,8 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 def stopped(folder: Path) -> Iterator[None]:
     """Let the broker do nothing in the block."""
     pid = broker_pid(folder)
+    # 0 would be every process of the test run.
+    assert pid > 0, "no broker has been started there"
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: " T " in Path(f"/proc/{pid}/stat").read_text(), "the broker is stopped")
     try:
@@ -57,7 +59,7 @@ def test_who_has_set_a_time_is_told_that_the_broker_is_stopped(
 
 
 def test_who_does_not_wait_is_told_too(host: ArenaBroker, folder: Path) -> None:
-    semaphore = lw.Semaphore()
+    semaphore = lw.Semaphore(where=host)
     assert semaphore.get_value() == 1
 
     with stopped(folder), pytest.raises(lw.StoreUnavailable):
