@@ -4,12 +4,14 @@ import signal
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from face.jobs import square
 from interrupts import interrupted_at
 from lightwork.durable.executor import DurableExecutor
+from lightwork.model import State
 
 WAIT = 20
 OURS = (
@@ -48,3 +50,22 @@ def test_an_interrupt_at_any_step_of_the_first_submit_leaves_the_executor_usable
         step += 3
 
     assert step > 100
+
+
+def test_an_interrupt_of_a_submit_of_many_leaves_none_of_them_waiting(tmp_path: Path) -> None:
+    with DurableExecutor(f"sqlite:///{tmp_path}/work.db", workers=0) as executor:
+        keep, batches = executor.store.submit, iter([False, True])
+
+        def kept_and_cut_off(*jobs: Any, **options: Any) -> list[bool]:
+            new = keep(*jobs, **options)
+            if next(batches):
+                raise KeyboardInterrupt
+            return new
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(executor.store, "submit", kept_and_cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                executor.submit_many(square, ((n,) for n in range(3000)))
+
+        states = executor.store.summary().states
+        assert {state: count for state, count in states.items() if count} == {State.CANCELLED: 2000}

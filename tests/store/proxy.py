@@ -45,10 +45,14 @@ class Proxy:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
+    def refuse(self) -> None:
+        """Take no connection from now on."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def close(self) -> None:
+        self.refuse()
         self.cut()
 
     def _accept(self) -> None:

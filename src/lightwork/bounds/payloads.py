@@ -25,7 +25,7 @@ def check_payloads(jobs: Iterable[NewJob | NewSchedule], setting: Setting) -> No
         if (seen := len(job.payload)) > most:
             raise PayloadError(
                 f"a job of {job.task} would have a payload of {seen:,} bytes, and this store takes "
-                f"{most:,} ({setting.name}, {setting.who}); nothing was submitted. Store large data elsewhere and "
+                f"{most:,} ({setting.name}, {setting.who}); it was not submitted. Store large data elsewhere and "
                 "pass where it is, or let more be taken: lightwork db set max_payload SIZE",
                 seen=seen,
                 allowed=most,

@@ -138,9 +138,9 @@ class JobFutures:
         made: list[DurableFuture[Any]] = []
         with self._unwanted_if_it_fails(options) as kept:
             for batch in batches(jobs):
-                futures = self.submit(task, batch, options)
-                made += futures
-                _note_kept(kept, batch, futures)
+                # Before: it may be interrupted when they are kept, and those that are not nobody else has the ids of.
+                kept.extend(b"".join(job.id.bytes for job in batch))
+                made += self.submit(task, batch, options)
         return made
 
     async def submit_many_async(
@@ -151,13 +151,13 @@ class JobFutures:
         with self._unwanted_if_it_fails(options) as kept:
             for batch in batches(jobs):
                 futures = await self.submit_async(task, batch, options)
+                kept.extend(b"".join(job.id.bytes for job in batch))
                 made += futures
-                _note_kept(kept, batch, futures)
         return made
 
     @contextmanager
     def _unwanted_if_it_fails(self, options: SubmitOptions) -> Iterator[bytearray]:
-        """Let the block note the ids of what it keeps: without a key that is cancelled if it raises."""
+        """Let the block note the ids of what it may keep: without a key that is cancelled if it raises."""
         kept = bytearray()
         try:
             yield kept
@@ -395,12 +395,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _note_kept(
-    kept: bytearray, jobs: Sequence[NewJob], futures: Sequence[DurableFuture[Any]]
-) -> None:
-    """Add the ids of those jobs for which no other stands: that one is somebody else's."""
-    for job, future in zip(jobs, futures, strict=True):
-        if future.job_id == job.id:
-            kept += job.id.bytes

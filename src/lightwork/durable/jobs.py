@@ -108,6 +108,18 @@ def batches(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
         yield batch
 
 
+def _check_key(key: str) -> None:
+    seen: object = key
+    if not isinstance(seen, str):
+        raise UsageError(f"expected a text as key, seen {type(seen).__name__}")
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"expected a key that is Unicode, seen {key!r:.200} with half a character"
+        ) from error
+
+
 class KeyedJobs:
     """Makes the jobs of one map: with a key, equal calls are the same jobs in every run.
 
@@ -120,6 +132,8 @@ class KeyedJobs:
                 f"job_id={task.job_id} names one job, and this submits many; give a key instead, "
                 "which names each by its arguments"
             )
+        if key is not None:
+            _check_key(key)
         self._codec = codec
         self._task = task
         self._key = key

@@ -15,6 +15,7 @@ which no such function ever runs.
 
 import _signal  # type: ignore[import-not-found]
 import os
+import sys
 import threading
 from _thread import get_ident
 from collections.abc import Callable
@@ -79,7 +80,7 @@ class Uninterrupted:
         if self._act is not None:
             _set_function(_SIGINT, self._act)
             if self._is_due:
-                self._act(_SIGINT, None)
+                self._act(_SIGINT, sys._getframe(1))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if _main.pid == self._pid:

@@ -122,6 +122,22 @@ def test_a_plain_job_whose_answers_are_all_lost_says_that_it_may_be_kept(
         assert state_of(store, job.id) == State.READY
 
 
+def test_a_plain_job_whose_answer_is_lost_before_the_server_is_gone_may_be_kept(
+    url: str, between: Proxy
+) -> None:
+    with SqlStore(between.url) as store:
+
+        def is_submit_to_the_last(sent: bytes) -> bool:
+            if is_submit(sent):
+                between.refuse()
+            return is_submit(sent)
+
+        between.loses_answer_to = is_submit_to_the_last
+
+        with pytest.raises(StoreUnavailable, match="submit again with the same ids"):
+            store.submit([new_job()])
+
+
 @pytest.mark.parametrize("code", ["40001", "40P01"])
 def test_a_transaction_that_lost_against_another_runs_again(store: SqlStore, code: str) -> None:
     job = new_job()

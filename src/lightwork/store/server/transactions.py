@@ -150,7 +150,7 @@ class Transactions:
     ) -> T:
         seconds = self._patience()
         until = monotonic() + seconds
-        tries = 0
+        tries, is_doubtful = 0, False
         while True:
             step = _Try(is_alone=is_alone)
             step.seconds = seconds
@@ -158,9 +158,11 @@ class Transactions:
                 with self._turn(until):
                     result = self._try(engine, work, until, step)
             except exc.DBAPIError as error:
+                # Of any try: what an earlier one may have done no later error undoes.
+                is_doubtful |= step.is_committing and error.connection_invalidated
                 pause = self._pause_before_next(error, step, tries)
                 if pause is None or monotonic() + pause >= until:
-                    raise self._error(error, step) from error
+                    raise self._error(error, step, is_doubtful=is_doubtful) from error
             else:
                 if step.is_committing and not is_quiet:
                     self._on_commit()
@@ -217,8 +219,8 @@ class Transactions:
             return random.uniform(0.5, 1.0) * longest
         return None
 
-    def _error(self, error: exc.DBAPIError, step: _Try) -> StoreError:
-        if step.is_committing and error.connection_invalidated:
+    def _error(self, error: exc.DBAPIError, step: _Try, *, is_doubtful: bool) -> StoreError:
+        if is_doubtful:
             return StoreUnavailable(
                 f"store {self._where}: the connection was lost during the commit, which may have "
                 "taken place; submit again with the same ids to find out"

@@ -152,6 +152,7 @@ class Broker:
                 raise self._silent_error() from None
             raise
         # No call of `append`: Python looks for a Ctrl-C after calls, and what was granted would be lost.
+        line.settled = line.question
         session.idle += [line]
         return answer
 
@@ -265,6 +266,11 @@ class Broker:
     ) -> None:
         # OSError: this host was closed meanwhile, with all its lines.
         with contextlib.suppress(EOFError, OSError, StoreUnavailable):
+            if line.question == line.settled:
+                # Interrupted before it asked: the answer of the question before is another's.
+                session.lines.discard(line)
+                line.close()
+                return
             other = self._line(session, is_patient=True)
             try:
                 outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
@@ -278,6 +284,7 @@ class Broker:
                 session.lines.discard(other)
                 other.close()
                 raise
+            other.settled = other.question
             session.idle.append(other)
             if session.is_lost:
                 self._lose(session, None)

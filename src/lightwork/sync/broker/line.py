@@ -29,12 +29,14 @@ class Line:
     Attributes:
         number: By which the broker knows it.
         question: The number of the last question.
+        settled: The number of the last one whose answer is where it belongs. Whoever is interrupted takes back what
+            came after it, and nothing before.
     """
 
     def __init__(self, line: socket.socket) -> None:
         self.socket = line
         self.number = 0
-        self.question = 0
+        self.question = self.settled = 0
 
     def greet(self, session: bytes) -> None:
         """Ask to become one of the session's; `join` says when it is.
