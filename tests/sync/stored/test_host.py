@@ -232,25 +232,33 @@ def test_a_session_is_renewed_as_long_as_its_process_lives(
     assert host.ask(LOCK, "release") is None
 
 
+def status_of_a_release_in_a_fork(host: StoredHost) -> int:
+    """0: it was held by another; 3: somebody was in SQLite for as long as a fork waits, which the child says."""
+    pid = os.fork()
+    if pid == 0:
+        status = 2
+        try:
+            host.ask(LOCK, "release")
+            status = 1
+        except Refusal as error:
+            status = 0 if error.reason == "held by another" else 1
+        except StoreError as error:
+            traceback.print_exc()
+            status = 3 if "forked while the file was open" in str(error) else 2
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def test_a_forked_child_has_a_session_of_its_own(open_host: OpenHost) -> None:
     host = open_host()
     host.ask(LOCK, "acquire")
 
-    pid = os.fork()
-    if pid == 0:
-        try:
-            refused = ""
-            try:
-                host.ask(LOCK, "release")
-            except Refusal as error:
-                refused = error.reason
-            os._exit(0 if refused == "held by another" else 1)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(2)
+    found = (status_of_a_release_in_a_fork(host) for _ in range(5))
 
-    assert os.waitpid(pid, 0)[1] == 0
+    assert next((one for one in found if one != 3), 3) == 0
     assert host.ask(LOCK, "release") is None
 
 

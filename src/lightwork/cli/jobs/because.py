@@ -15,6 +15,8 @@ from lightwork.terminal.amounts import show_duration
 from lightwork.terminal.output import seconds_since
 from lightwork.work.unserved import NOBODY, why_unserved
 
+# Nothing is in its way; said of one job, not of each in a list.
+NOT_YET: Final = "its turn has not come: a worker that knows its task claims it with a free slot"
 _WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.READY})
 
 
@@ -67,7 +69,7 @@ def _why_ready(view: JobView, around: Around) -> str:
         slots = sum(worker.slots for worker in able)
         what = "the only slot" if slots == 1 else f"all {slots} slots"
         return f"{what} of the workers that know its task {'is' if slots == 1 else 'are'} taken"
-    return "its turn has not come: a worker that knows its task claims it with a free slot"
+    return NOT_YET
 
 
 def _why_scheduled(view: JobView, around: Around) -> str:

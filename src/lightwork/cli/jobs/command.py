@@ -194,10 +194,11 @@ def _took(view: "JobView") -> str:
 
 
 def _note(view: "JobView", around: "Around | None") -> Cell:
-    from lightwork.cli.jobs.because import why_waiting
+    from lightwork.cli.jobs.because import NOT_YET, why_waiting
 
     if around is not None and view.state in {State.READY, State.BLOCKED}:
-        return Cell(one_line(why_waiting(view, around)), "yellow")
+        why = why_waiting(view, around)
+        return Cell("" if why == NOT_YET else one_line(why), "yellow")
     if view.state is State.RUNNING:
         return Cell(_progress(view), "yellow")
     if view.state is State.SCHEDULED and view.due_at is not None:

@@ -26,8 +26,8 @@ _ONE: Final = select.EPOLLIN | select.EPOLLET | select.EPOLLEXCLUSIVE
 _ALL: Final = select.EPOLLIN | select.EPOLLET
 
 
-# Of one sleep, in seconds: the kernel counts milliseconds in 31 bits.
-_LONGEST: Final = 1e6
+# Seconds of one sleep: a wake-up that several signals at once have cost somebody, amid all that is done about it, costs this.
+_LONGEST: Final = 1.0
 
 
 class BrokerEndedError(Exception):
@@ -64,7 +64,7 @@ class Listener:
         self._words[self._wanted] = 1
 
     def sleep(self, end: float | None) -> bool:
-        """Sleep until it rings; False: the time is up (`time.monotonic`).
+        """Sleep until it rings, or is to be looked at again; False: the time is up (`time.monotonic`).
 
         Raises:
             BrokerEndedError: It has.
@@ -78,10 +78,10 @@ class Listener:
             self.pass_on()
             raise
         self.want()
-        return is_woken
+        return is_woken or end is None or time.monotonic() < end
 
     def _hear(self, left: float | None) -> bool:
-        heard = self._epoll.poll(None if left is None else min(left, _LONGEST))
+        heard = self._epoll.poll(_LONGEST if left is None else min(left, _LONGEST))
         if any(number == self._line for number, _ in heard):
             raise BrokerEndedError
         return bool(heard)
