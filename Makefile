@@ -5,7 +5,7 @@
 # is repeated. Nothing here runs in parallel: one environment, one pip.
 #
 #   PYTHON=python3.12   the Python (3.11 or newer) that makes .venv
-#   TESTERS=2           how many processes run the tests
+#   TESTERS=3           how many processes run the tests: one more than two cores, as many tests wait for children
 #   ARGS="-k lease"     passed on to the program behind demo, test, bench, bench-local, bench-store, bench-net, bench-sync, judges, soak, chaos
 
 VENV := .venv
@@ -17,7 +17,11 @@ SOAK_ROUNDS ?= 20
 SOAK_CALLS ?= 100000
 SOAK_FAULTS ?= 100
 JOBS ?= 20000
-TESTERS ?= 2
+TESTERS ?= 3
+
+# Without compiled modules each of the thousand programs that the tests start compiles all of lightwork anew,
+# and each tester all of the tests: half as much work again. Images of containers set it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -61,7 +65,7 @@ docs: $(VENV)/.lightwork ## redraw the generated parts of docs/design.md
 
 judges: $(VENV)/.judges $(VENV)/.test ## let the tests of loky, pebble, dask and others judge lightwork (ARGS="loky")
 	@$(BIN)/python tests/judges/run.py $(ARGS)
-	@$(if $(ARGS),,LIGHTWORK_JUDGES=all $(BIN)/python -m pytest tests/cpython/test_judge_multiprocessing.py)
+	@$(if $(ARGS),,LIGHTWORK_JUDGES=all $(BIN)/python -m pytest tests/cpython/test_judge_multiprocessing.py tests/cpython/test_judge_sync.py)
 
 soak: $(VENV)/.test ## kill children amid SOAK_CALLS calls (100000), check histories with SOAK_FAULTS faults (100), repeat the chaos tests SOAK_ROUNDS times (20)
 	@LIGHTWORK_FUZZ_CALLS=$(SOAK_CALLS) $(BIN)/python -m pytest -s tests/pool/process/test_process_fuzz.py
@@ -104,6 +108,7 @@ $(VENV)/.pip: $(VENV)/.lightwork
 $(VENV)/.test: $(VENV)/.pip
 	@echo "installing what the tests need"
 	@$(PIP) install --quiet --group test
+	@$(BIN)/python tests/cpython/make_judge.py $(VENV)/judge
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

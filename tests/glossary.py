@@ -78,13 +78,15 @@ def _name_problems(source: Source) -> Iterator[str]:
         banned |= BANNED_FOR_JOBS
     for line, name in defined_names(source):
         yield from _problems(source.path, line, name, banned)
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef):
             yield from _problems(source.path, node.lineno, node.name, BANNED_IN_CLASSES)
 
 
 def _problems(path: str, line: int, text: str, banned: dict[str, str]) -> Iterator[str]:
-    for word in words_of(text):
+    # One pattern of all for the many words that are none: a tenth of the time.
+    found = filter(re.compile("|".join(banned)).fullmatch, words_of(text))
+    for word in found:
         for pattern, instead in banned.items():
             if re.fullmatch(pattern, word) and not is_allowed(path, word):
                 shown = text if len(text) < 60 else f"...{word}..."
@@ -104,7 +106,7 @@ def words_of(text: str) -> list[str]:
 def defined_names(source: Source) -> Iterator[tuple[int, str]]:
     """Yield line and name of everything that the file names itself, and of the file."""
     yield 1, PurePosixPath(source.path).stem
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, FunctionNode | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -121,7 +123,7 @@ def defined_names(source: Source) -> Iterator[tuple[int, str]]:
 
 def spoken_texts(source: Source) -> Iterator[tuple[int, str]]:
     """Yield line and text of docstrings, of log lines, and of every text that a terminal may show."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Module | ast.ClassDef | FunctionNode) and ast.get_docstring(node):
             yield node.body[0].lineno, ast.get_docstring(node) or ""
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOG_VERBS:

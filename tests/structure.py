@@ -5,6 +5,7 @@ each rule a file that breaks it. A problem reads `file:line: what, and what to d
 """
 
 import ast
+import functools
 import graphlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,10 @@ LATE_IMPORTS: Final = {
     ("pool/executor/executor.py", "starmap"): "all that a map needs: only for maps",
     ("pool/executor/executor.py", "_start_map"): "all that a map needs: only for maps",
     ("pool/link/children.py", "_output_reader"): "only for a pool with output=",
+    (
+        "pool/map/trial.py",
+        "put_error",
+    ): "dataclasses: only for an error that has no room on the board",
     ("pool/process/executor.py", "_listener"): "only for a pool with output=",
     ("pool/process/executor.py", "start_call"): "only for a pool with memory_errors=True",
     ("pool/process/settle.py", "following_options"): "only for calls with retries",
@@ -119,17 +124,33 @@ LATE_IMPORTS: Final = {
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: what is computed once is kept where slots have no room.
+@dataclass(frozen=True)
 class Source:
-    """One file: its path below src/lightwork, and what it says."""
+    """One file: its path below src/lightwork, and what it says; parsed once for all rules."""
 
     path: str
     text: str
 
-    @property
+    @functools.cached_property
     def tree(self) -> ast.Module:
         """The parsed file."""
         return ast.parse(self.text)
+
+    @functools.cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """Everything in the file."""
+        return list(ast.walk(self.tree))
+
+    @functools.cached_property
+    def functions(self) -> Sequence[tuple[FunctionNode, bool]]:
+        """Every function, and whether it is a method."""
+        return [
+            (child, isinstance(node, ast.ClassDef))
+            for node in self.nodes
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, FunctionNode)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +172,7 @@ def find_imports(source: Source, files: frozenset[str]) -> list[Import]:
     """Return each import once, also those inside functions and under TYPE_CHECKING."""
     found = dict.fromkeys(
         Import(source.path, node.lineno, module)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         for module in _imported_modules(node, files)
     )
@@ -239,7 +260,7 @@ def purity_problems(sources: Sequence[Source]) -> Iterator[str]:
     for source in sources:
         if not layers.LAYERS[layers.row_of(source.path)].is_pure:
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Call):
                 called = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 if called in IMPURE_CALLS:
@@ -272,7 +293,7 @@ def size_problems(sources: Sequence[Source]) -> Iterator[str]:
         lines = source.text.count("\n")
         if lines > MAX_FILE_LINES:
             yield f"{source.path}:{lines}: over {MAX_FILE_LINES} lines; split it by noun"
-        for node, _ in functions(source):
+        for node, _ in source.functions:
             length = _function_lines(node)
             if length > MAX_FUNCTION_LINES:
                 where = f"{source.path}:{node.lineno}: {node.name}"
@@ -282,7 +303,7 @@ def size_problems(sources: Sequence[Source]) -> Iterator[str]:
 def parameter_problems(sources: Sequence[Source]) -> Iterator[str]:
     """A call that can be read at its call site: few positional parameters."""
     for source in sources:
-        for node, is_method in functions(source):
+        for node, is_method in source.functions:
             count = len(node.args.posonlyargs) + len(node.args.args)
             count -= is_method and not any(
                 isinstance(mark, ast.Name) and mark.id == "staticmethod"
@@ -306,7 +327,7 @@ def late_import_problems(sources: Sequence[Source]) -> Iterator[str]:
 def late_imports(sources: Sequence[Source]) -> Iterator[tuple[str, str, int]]:
     """Yield file, function and line of every import inside a function."""
     for source in sources:
-        for node, _ in functions(source):
+        for node, _ in source.functions:
             for inner in _own_nodes(node):
                 if isinstance(inner, ast.Import | ast.ImportFrom):
                     yield source.path, node.name, inner.lineno
@@ -317,14 +338,6 @@ def docstring_problems(sources: Sequence[Source]) -> Iterator[str]:
     for source in sources:
         if not ast.get_docstring(source.tree):
             yield f"{source.path}:1: no docstring; say what it owns, what it must never do"
-
-
-def functions(source: Source) -> Iterator[tuple[FunctionNode, bool]]:
-    """Yield every function, and whether it is a method."""
-    for node in ast.walk(source.tree):
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, FunctionNode):
-                yield child, isinstance(node, ast.ClassDef)
 
 
 def _own_nodes(function: FunctionNode) -> Iterator[ast.AST]:

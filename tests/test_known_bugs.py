@@ -1,6 +1,7 @@
 """The table of known bugs names tests that exist, and leaves no number out."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -21,6 +22,7 @@ NAMED = sorted(
 COUNT = 81
 
 
+@functools.cache
 def names_in(file: Path) -> set[str]:
     tree = ast.parse(file.read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

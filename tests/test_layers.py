@@ -105,9 +105,15 @@ NEIGHBOURS = [
 ]
 
 
+# No longer than this file: trees of everything would be the garbage collector's burden in all other tests.
+@pytest.fixture(scope="module")
+def sources() -> Sequence[Source]:
+    return structure.read_sources()
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_the_sources_keep_the_rule(rule: Rule) -> None:
-    problems = list(rule(structure.read_sources()))
+def test_the_sources_keep_the_rule(rule: Rule, sources: Sequence[Source]) -> None:
+    problems = list(rule(sources))
 
     assert not problems, "\n" + "\n".join(f"src/lightwork/{problem}" for problem in problems)
 
@@ -142,8 +148,8 @@ def test_a_folder_that_is_too_full_is_told() -> None:
     ]
 
 
-def test_the_sources_are_found() -> None:
-    paths = {source.path for source in structure.read_sources()}
+def test_the_sources_are_found(sources: Sequence[Source]) -> None:
+    paths = {source.path for source in sources}
 
     assert {"__init__.py", "errors.py", "pool/__init__.py"} <= paths
 
@@ -154,8 +160,7 @@ def test_no_file_belongs_to_two_rows() -> None:
     assert len(names) == len(set(names))
 
 
-def test_every_late_import_that_is_allowed_still_happens() -> None:
-    sources = structure.read_sources()
+def test_every_late_import_that_is_allowed_still_happens(sources: Sequence[Source]) -> None:
     files = {source.path for source in sources}
 
     late = {found[:2] for found in structure.late_imports(sources)}

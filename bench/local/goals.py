@@ -20,6 +20,7 @@ class Goal:
 OUR_POOL = "lw.Pool"
 _ROWS_OF_POOLS = (
     *("submit and result", "round trip, median", "map of tiny items", "map, chunk size 1"),
+    *("map of 1,000 tiny items", "map of 10,000 tiny items"),
     *("map, chunk size 1, of __main__", "100 MiB array in", "100 MiB array in and out"),
     *("100 MiB of bytes in", "100 MiB of bytes out"),
     *("mixed durations, submit", "mixed durations, map"),

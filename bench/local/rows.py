@@ -14,6 +14,9 @@ from local import calls
 from local.peers import Side
 from local.report import Figure
 
+# Items of small maps.
+_FEW = (1_000, 10_000)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -65,6 +68,21 @@ def map_tiny(side: Side, work: Work) -> Sequence[float]:
     items = range(work.items)
     taken = seconds(side.map, calls.no_op, items, side.tiny_chunk, total=_total(work.items))
     return [work.items / taken]
+
+
+def map_few(side: Side, work: Work) -> Sequence[float]:
+    return [_map_often(side, count, work) for count in _FEW]
+
+
+def _map_often(side: Side, count: int, work: Work) -> float:
+    """Return the milliseconds of a map of so many tiny items, in the median."""
+    # Who has no size of its own is given that of the standard pool.
+    chunk = side.tiny_chunk and max(count // (4 * side.children), 1)
+    taken = sorted(
+        seconds(side.map, calls.no_op, range(count), chunk, total=_total(count))
+        for _ in range(max(work.items // 20_000, 3))
+    )
+    return taken[len(taken) // 2] * 1e3
 
 
 def map_singly(side: Side, work: Work) -> Sequence[float]:
@@ -218,6 +236,13 @@ def make_rows(work: Work) -> Mapping[str, Row]:
             measure=round_trip,
         ),
         Row(name="map", figures=_rate("map of tiny items", "items/s"), measure=map_tiny),
+        Row(
+            name="map of few",
+            figures=tuple(
+                Figure(f"map of {count:,} tiny items", "ms", more_is_better=False) for count in _FEW
+            ),
+            measure=map_few,
+        ),
         Row(name="map singly", figures=_rate("map, chunk size 1"), measure=map_singly),
         Row(
             name="map of main", figures=_rate("map, chunk size 1, of __main__"), measure=map_of_main

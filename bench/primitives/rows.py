@@ -15,6 +15,8 @@ from primitives.sides import BATCH, CONTEXT, Side
 
 # Until a process that was told to wait for something surely does; seconds.
 _SETTLED: Final = 0.002
+# The same where to say that it waits is a transaction.
+_SETTLED_STORED: Final = 0.05
 _PATIENCE: Final = 60.0
 _TURN: Final = 100
 
@@ -29,6 +31,7 @@ class Work:
     items: int = 20_000
     trips: int = 1000
     batches: int = 100
+    stored: int = 40
 
     def part(self, share: float) -> "Work":
         """Return as much less, and something of each."""
@@ -77,10 +80,10 @@ def hand_off(side: Side, work: Work) -> float:
         return statistics.median(_handed_off(lock, line) for _ in range(work.hand_offs)) * 1e6
 
 
-def _handed_off(lock: Any, line: Connection) -> float:
+def _handed_off(lock: Any, line: Connection, settled: float = _SETTLED) -> float:
     lock.acquire()
     line.send(None)
-    time.sleep(_SETTLED)
+    time.sleep(settled)
     began = time.monotonic()
     lock.release()
     return _hear(line) - began
@@ -93,6 +96,27 @@ def _take_when_told(line: Connection, lock: Any) -> None:
         at = time.monotonic()
         lock.release()
         line.send(at)
+
+
+def stored(side: Any, work: Work) -> float:
+    """Return milliseconds of a hand-off through a database, in the median."""
+    with side.database() as url, _child(_open_and_take, side, url) as line:
+        lock = side.stored_lock(url)
+        # The first one makes the store.
+        lock.acquire()
+        lock.release()
+        line.send(None)
+        _hear(line)
+        times = [_handed_off(lock, line, _SETTLED_STORED) for _ in range(work.stored)]
+        return statistics.median(times) * 1e3
+
+
+def _open_and_take(line: Connection, side: Any, url: str) -> None:
+    line.recv()
+    # Not inherited: each process has a session of its own there.
+    lock = side.stored_lock(url)
+    line.send(0.0)
+    _take_when_told(line, lock)
 
 
 def killed(side: Side, work: Work) -> float:
@@ -229,6 +253,11 @@ def _hear(line: Connection) -> float:
 ROWS: Final[Sequence[Row]] = (
     Row("free", Figure("Lock, free: acquire, release", "us", more_is_better=False), free),
     Row("hand-off", Figure("Lock, hand-off", "us", more_is_better=False), hand_off),
+    Row(
+        "stored",
+        Figure("Lock, hand-off through PostgreSQL", "ms", more_is_better=False),
+        stored,
+    ),
     Row("killed", Figure("Lock, after kill -9 of its holder", "ms", more_is_better=False), killed),
     Row("start", Figure("Broker, started and asked", "ms", more_is_better=False), start),
     Row("slot", Figure("Semaphore: acquire, release", "us", more_is_better=False), slot),

@@ -13,6 +13,7 @@ from importlib import metadata
 from lightwork.sync.runtime_folder import VARIABLE
 from local.report import Failure, Line, Report, cell, rotated
 from local.table import table
+from primitives.database import why_no_database
 from primitives.goals import GOALS
 from primitives.rows import ROWS, Row, Work
 from primitives.sides import SIDES, Side, is_installed
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not rows or options.rounds < 1:
         names = ", ".join(row.figure.name for row in ROWS)
         parser.error(f"--only: expected a part of one of: {names}; --rounds at least 1")
-    work = Work(200, 3, 1, 200, 20, 3) if options.quick else Work()
+    work = Work(200, 3, 1, 200, 20, 3, 3) if options.quick else Work()
     with tempfile.TemporaryDirectory() as folder:
         # A broker of its own, which nobody else keeps busy.
         os.environ[VARIABLE] = f"{folder}/run"
@@ -49,10 +50,14 @@ def measure(rows: Sequence[Row], work: Work, rounds: int) -> Report:
         "rounds": rounds,
     }
     sides = {name: SIDES[name]() for name in SIDES if is_installed(name)}
+    without = why_no_database() if any(row.name == "stored" for row in rows) else ""
     lines: list[Line] = []
     failures: list[Failure] = []
     try:
         for row in rows:
+            if without and row.name == "stored":
+                print(f"{row.figure.name}: skipped, no server: {without}", file=sys.stderr)
+                continue
             print(f"{row.figure.name} ...", file=sys.stderr)
             seen = take_turns(row, sides, work, rounds, failures)
             cells = {name: cell(row.figure, figures) for name, figures in seen.items()}

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty
@@ -16,6 +17,7 @@ import lightwork as lw
 from lightwork.sync.broker.protocol import LOCK
 from lightwork.sync.broker.shortcuts import ArenaBroker
 from lightwork.sync.host import Place
+from primitives.database import empty_database
 
 # Forked where it is measured: what is shared is inherited, and no start is part of a figure.
 CONTEXT: Final = multiprocessing.get_context("fork")
@@ -66,10 +68,18 @@ class Lightwork(Side):
     """The broker, and the arena for locks."""
 
     library = "lightwork"
-    does = LOCKS | QUEUES | {"killed", "start", "slot"}
+    does = LOCKS | QUEUES | {"stored", "killed", "start", "slot"}
 
     def lock(self) -> Any:
         return lw.Lock()
+
+    def database(self) -> AbstractContextManager[str]:
+        """Make an empty database; its URL."""
+        return empty_database()
+
+    def stored_lock(self, url: str) -> Any:
+        """Return this process's own object for the lock in that store."""
+        return lw.Lock("measured", where=url)
 
     def start(self) -> float:
         """Return how long a broker takes to start and to answer; seconds."""

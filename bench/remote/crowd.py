@@ -1,6 +1,6 @@
 """Crowd: a process with many idle workers of one server; says "ready", and ends with its input.
 
-python crowd.py polls URL COUNT      their clients, each with its long poll and its heartbeats
+python crowd.py polls URL COUNT      their clients, each with its long poll, and what heartbeats it needs beside
 python crowd.py loops URL COUNT      whole workers, upkeep of the store included
 
 Polls and heartbeats are those of a worker (work/wakeup.py, work/lease.py), by a client of its own each.
@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator
 
 from lightwork.clock import monotonic
-from lightwork.model import WorkerInfo
+from lightwork.model import DEFAULT_QUEUE, WorkerInfo
 from lightwork.net.opening import open_store
 from lightwork.work.lease import Lease
 from lightwork.work.service import Worker
@@ -32,7 +32,7 @@ def polling(url: str) -> Iterator[None]:
         store.register(info, lease=LEASE)
         lease = Lease(store, info.id, LEASE, on_lost=lambda: print("a lease was lost"))
         lease.start(sent_at)
-        watch = StoreWatch(store, lambda: None)
+        watch = StoreWatch(store, lambda: None, (DEFAULT_QUEUE,))
         watch.start()
         yield
         lease.stop()

@@ -68,15 +68,19 @@ def find_by_reference(fn: Callable[..., Any]) -> object:
     return found if found is fn or getattr(found, "fn", None) is fn else None
 
 
+def is_flat(value: Any) -> bool:
+    """Whether a tuple or dict of arguments has numbers and texts alone."""
+    items = value.values() if type(value) is dict else value
+    return NEVER_NESTED.issuperset(map(type, items))
+
+
 def swapped(value: Any, kinds: tuple[type, ...], swap: Callable[[Any], Any]) -> Any:
     """Return a tuple or dict of arguments with all that is of these kinds replaced.
 
     Lists, tuples and values of dicts are looked through, NESTED of them inside of each other; those
     in which nothing is replaced stay the same objects.
     """
-    items = value.values() if type(value) is dict else value
-    # Mostly there are numbers and texts alone.
-    if NEVER_NESTED.issuperset(map(type, items)) or not holds(value, kinds):
+    if is_flat(value) or not holds(value, kinds):
         return value
     return _swapped(value, kinds, swap, NESTED + 1)
 

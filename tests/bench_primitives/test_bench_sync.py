@@ -44,6 +44,20 @@ def test_a_killed_holder_is_measured_where_it_hands_over() -> None:
 
 
 @pytest.mark.process
+def test_without_a_database_its_row_is_skipped_and_the_reason_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A port that no server may use.
+    url = "postgresql+psycopg://postgres@127.0.0.1:1/postgres"
+    monkeypatch.setenv("LIGHTWORK_TEST_POSTGRESQL", url)
+
+    done = run("--quick", "--only", "PostgreSQL")
+
+    assert done.returncode == 0, done.stderr
+    assert "through PostgreSQL: skipped, no server: " in done.stderr
+
+
+@pytest.mark.process
 def test_a_row_that_nobody_knows_is_refused() -> None:
     done = run("--only", "no such row")
 

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -98,11 +97,3 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return line
     raise AssertionError(f"the program ended without saying {words!r}")
-
-
-def until(condition: Callable[[], object], what: str, *, within: float = 90.0) -> None:
-    """Return when the condition holds; fail saying what was waited for."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"after {within} s still not: {what}"
-        time.sleep(0.005)

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from cli.conftest import Invoke
 from cli.jobs_made import Made
+from lightwork.store.sqlite import engine
 from store import servers
 
 
@@ -41,6 +42,19 @@ def test_a_file_that_others_may_read_is_a_warning(
 
     assert done.exit_code == 0
     assert f"chmod o-rwx {folder}/lightwork.db" in done.stdout
+
+
+def test_a_library_that_cannot_do_it_fails_and_says_so(
+    lightwork: Invoke, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.ready()
+    monkeypatch.setattr(engine, "TABLE_FUNCTION", "left_out")
+
+    done = lightwork("doctor")
+
+    assert done.exit_code == 1
+    assert "fail database" in done.stdout
+    assert "built without JSON" in done.stdout
 
 
 def test_what_is_not_there_fails_and_says_what_to_do(lightwork: Invoke) -> None:

@@ -96,15 +96,25 @@ def test_a_paused_queue_is_told(lightwork: Invoke, store: Store, made: Made) -> 
     assert value_of(found["lightwork_queue_paused"], queue="default") == 1
 
 
-@pytest.mark.parametrize("odd", ['a"b', "back\\slash", "two\nlines", "lone \ud800", "täsk"])
-def test_a_name_may_hold_anything(odd: str) -> None:
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [
+        ('a"b', 'a"b'),
+        ("back\\slash", "back\\slash"),
+        ("two\nlines", "two\nlines"),
+        ("lone \ud800", "lone \\ud800"),
+        ("täsk", "täsk"),
+        ("\x1b[2J gone", "\\x1b[2J gone"),
+        ("one\rother\u2028third\0", "one\\rother\\u2028third\\x00"),
+    ],
+)
+def test_a_name_may_hold_anything(odd: str, shown: str) -> None:
     family = Family(
         "lightwork_test", "gauge", "Help with \\ and\nlines.", [Sample({"task": odd}, 1)]
     )
 
     found = parsed(exposition([family]))["lightwork_test"]
 
-    shown = odd.encode("utf-8", "backslashreplace").decode()
     assert [sample.labels for sample in found.samples] == [{"task": shown}]
 
 

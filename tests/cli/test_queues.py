@@ -116,3 +116,24 @@ def test_whoever_waits_in_a_paused_queue_is_told(lightwork: Invoke, made: Made) 
     made.store.pause("default")
 
     assert "the queue 'default' is paused" in lightwork("jobs").stdout
+
+
+def test_a_pause_of_a_queue_that_nobody_knows_says_so(lightwork: Invoke, made: Made) -> None:
+    made.ready(queue="mail")
+
+    done = lightwork("queues", "pause", "mial")
+
+    assert done.exit_code == 0
+    assert "no job and no worker knows a queue of this name yet" in done.stdout
+    assert "did you mean 'mail'?" in done.stdout
+    known = [lightwork("queues", "pause", name, "--json").stdout for name in ("mial", "mail")]
+    assert [json.loads(found)["known"] for found in known] == [False, True]
+
+
+def test_a_name_that_would_break_lines_is_no_queue(lightwork: Invoke, made: Made) -> None:
+    made.ready()
+
+    done = lightwork("queues", "pause", "two\nlines")
+
+    assert done.exit_code != 0
+    assert "none of them for control" in done.stderr

@@ -8,9 +8,10 @@ from sqlalchemy import make_url
 
 from cli.conftest import Invoke
 from cli.jobs_made import Made
-from cli.runs import start, until
+from cli.runs import start
 from lightwork.store.sqlstore import SqlStore
 from store import servers
+from waiting import wait_until
 
 SECRET = "hush-hush"
 
@@ -38,7 +39,7 @@ def test_no_list_of_processes_shows_the_password(folder: Path, url: str) -> None
         Made(store).ready(str(folder), task="script:hold")
     words = ("worker", "-m", "script", "-j", "2", "--json")
     with start(*words, folder=folder, environment={"LIGHTWORK_URL": url}) as worker:
-        until((folder / "begun").exists, "a child runs")
+        wait_until((folder / "begun").exists, "a child runs")
 
         processes = descendants(worker.pid)
         places = [Path(f"/proc/{pid}") / name for pid in processes for name in ("cmdline", "comm")]

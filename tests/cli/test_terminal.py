@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli.jobs_made import Made
-from cli.runs import start, until
+from cli.runs import start
 from lightwork.model import ErrorInfo
+from waiting import wait_until
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
 
@@ -129,7 +130,7 @@ def test_a_watch_draws_on_a_screen_of_its_own_and_leaves_it(
             text += os.read(ours, 65536).decode()
             return "health" in text
 
-        until(is_drawn, "the screen is drawn")
+        wait_until(is_drawn, "the screen is drawn")
         process.send_signal(number)
         text += read_all(ours)
         process.wait(timeout=60)

@@ -7,9 +7,10 @@ import pytest
 
 from cli.conftest import Invoke
 from cli.jobs_made import Made
-from cli.runs import start, until
+from cli.runs import start
 from lightwork.model import State
 from lightwork.store.contract import Store
+from waiting import wait_until
 
 
 def test_live_workers_are_listed(lightwork: Invoke, made: Made, store: Store) -> None:
@@ -69,11 +70,13 @@ def test_a_drained_worker_runs_what_it_holds_and_ends_well(
 ) -> None:
     held = made.ready(str(folder), task="script:hold")
     with start("worker", "-m", "script", "-j", "1", "--name", "eve", folder=folder) as worker:
-        until((folder / "begun").exists, "it runs")
+        wait_until((folder / "begun").exists, "it runs")
         later = made.ready(3)
 
         lightwork("workers", "drain", "eve")
-        until(lambda: "stopping" in str(worker.stderr and worker.stderr.readline()), "it heard")
+        wait_until(
+            lambda: "stopping" in str(worker.stderr and worker.stderr.readline()), "it heard"
+        )
         (folder / "end").touch()
 
         assert worker.wait(90) == 0

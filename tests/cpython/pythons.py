@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,20 @@ SOURCES: Final = Path(__file__).parent.parent.parent / "src"
 TESTS: Final = Path(__file__).parent.parent
 # Of all that lightwork needs, pools need cloudpickle alone, which is plain Python; so is pytest.
 PACKAGES: Final = Path(cloudpickle.__file__).parent.parent
+# What `make test` makes for a newer Python, where there is one.
+JUDGE: Final = Path(sys.prefix) / "judge"
+# What is compiled of a store, and of its server: each Python needs its own.
+COMPILED: Final = "import msgspec, sqlalchemy, httptools, uvicorn, importlib.metadata as m; m.version('lightwork')"
+_SUITE: Final = "test.test_concurrent_futures.util, test.test_concurrent_futures.executor"
+
+
+def can_judge(python: str, more: str = "") -> bool:
+    """Whether this Python runs, is new enough and ships the suite, and can import more."""
+    code = f"import sys; assert sys.version_info >= (3, 13); import {_SUITE}; {more}"
+    try:
+        return not subprocess.run([python, "-c", code], capture_output=True, check=False).returncode
+    except OSError:
+        return False
 
 
 def interpreters() -> Iterator[str]:
@@ -21,6 +36,7 @@ def interpreters() -> Iterator[str]:
     yield sys.executable
     if named := os.environ.get("LIGHTWORK_JUDGE_PYTHON"):
         yield named
+    yield str(JUDGE / "bin/python")
     for name in ("python3.14", "python3.13"):
         if found := shutil.which(name):
             yield found

@@ -4,20 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pythons import environment, interpreters
+from pythons import COMPILED, can_judge, environment, interpreters
 
 HERE = Path(__file__).parent
-PACKAGE = "import test.test_concurrent_futures.util, test.test_concurrent_futures.executor"
-
-
-# What is compiled of a store, and of its server: each Python needs its own.
-COMPILED = "import msgspec, sqlalchemy, httptools, uvicorn, importlib.metadata as m; m.version('lightwork')"
-
-
-def can_judge(python: str, more: str = "") -> bool:
-    """Whether this Python runs, is new enough and ships the suite, and can import more."""
-    code = f"import sys; assert sys.version_info >= (3, 13); {PACKAGE}; {more}"
-    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="module")

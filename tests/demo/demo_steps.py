@@ -7,9 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,14 +25,6 @@ SOURCES = str(Path(lightwork.__file__).parents[1])
 
 # State, attempt, end and result of each job that has its outcome.
 Outcomes = dict[bytes, tuple[Any, ...]]
-
-
-def until(condition: Callable[[], object], what: str, *, within: float = 30.0) -> None:
-    """Return when the condition holds; fail saying what was waited for."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"after {within} s still not: {what}"
-        time.sleep(0.02)
 
 
 def make_files(folder: Path, *, count: int) -> Path:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from demo_steps import until
 
 from lightwork.cli.main import cli
 from lightwork.demo.workers import Workers, share
 from lightwork.errors import Error
+from waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_children_are_shared_between_two_workers_if_there_are_two(
 @pytest.mark.process
 def test_workers_that_fail_again_and_again_end_the_demo_with_their_last_words() -> None:
     def replace_for_ever() -> None:
-        until(lambda: list(workers.replace_dead()) and False, "the workers has given up")
+        wait_until(lambda: list(workers.replace_dead()) and False, "the workers has given up")
 
     with (
         Workers("sqlite:////no/such/x.db", [1]) as workers,

@@ -10,7 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from demo_steps import BAD_FILE, Outcomes, Stage, make_files, until
+from demo_steps import BAD_FILE, Outcomes, Stage, make_files
+
+from waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -159,7 +161,7 @@ class Twice:
 def interrupted(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Twice]:
     stage = Stage(tmp_path_factory.mktemp("demo") / "here", files)
     demo = stage.start("--no-kill", "--json")
-    until(lambda: len(stage.outcomes()) >= 20, "20 outcomes")
+    wait_until(lambda: len(stage.outcomes()) >= 20, "20 outcomes")
     demo.send_signal(signal.SIGINT)
     _, stderr = demo.communicate(timeout=30)
     left, before = len(stage.processes()), stage.outcomes()
@@ -196,7 +198,7 @@ def test_jobs_of_an_interrupted_demo_are_handed_back_not_lost(interrupted: Twice
 
 def test_killed_with_all_its_processes_it_goes_on_where_it_was(stage: Stage) -> None:
     demo = stage.start("--no-kill")
-    until(lambda: len(stage.outcomes()) >= 20, "20 outcomes")
+    wait_until(lambda: len(stage.outcomes()) >= 20, "20 outcomes")
     killed = stage.kill_all()
     demo.communicate(timeout=30)
     before = stage.outcomes()
@@ -213,18 +215,18 @@ def test_killed_with_all_its_processes_it_goes_on_where_it_was(stage: Stage) -> 
 
 def test_workers_end_when_the_demo_alone_is_killed(stage: Stage) -> None:
     demo = stage.start("--no-kill")
-    until(lambda: len(stage.outcomes()) >= 10, "10 outcomes")
+    wait_until(lambda: len(stage.outcomes()) >= 10, "10 outcomes")
 
     demo.kill()
     demo.communicate(timeout=30)
 
-    until(lambda: not stage.processes(), "the workers have ended", within=10)
+    wait_until(lambda: not stage.processes(), "the workers have ended", within=10)
     assert len(stage.outcomes()) < FILES
 
 
 def test_a_worker_that_somebody_kills_is_replaced_and_its_jobs_are_rescued(stage: Stage) -> None:
     demo = stage.start("--no-kill", "--json")
-    until(lambda: len(stage.outcomes()) >= 10, "10 outcomes")
+    wait_until(lambda: len(stage.outcomes()) >= 10, "10 outcomes")
     worker = psutil.Process(demo.pid).children()[0]
     worker.kill()
 

@@ -191,6 +191,32 @@ def test_nothing_is_taken_after_shutdown(url: str) -> None:
         opened.submit(square, 1)
 
 
+def test_who_waits_without_end_at_a_shut_down_executor_is_told(url: str) -> None:
+    opened = DurableExecutor(url)
+    future = opened.submit(square, 3)
+    later: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            future.result()
+        except BaseException as error:
+            later.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    opened.shutdown()
+    assert isinstance(future, DurableFuture)
+
+    with pytest.raises(StoreError, match="when its executor was shut down"):
+        future.result()
+    with pytest.raises(TimeoutError):
+        future.result(0.01)
+    waiting.join(30)
+    assert "when its executor was shut down" in str(later[0])
+    with DurableExecutor(url, workers=1) as again:
+        assert again.future(future.job_id).result(60) == 9
+
+
 def test_shutdown_may_be_called_twice(url: str) -> None:
     opened = DurableExecutor(url, workers=1)
 

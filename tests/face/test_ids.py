@@ -1,6 +1,7 @@
 """Ids: fresh ones sort by time, keyed ones are the same tomorrow, chosen ones belong to one call."""
 
 import asyncio
+import os
 import time
 import uuid
 from typing import Any
@@ -32,6 +33,23 @@ def test_a_fresh_id_starts_with_the_milliseconds_of_its_making() -> None:
 
 def test_fresh_ids_differ() -> None:
     assert len({new_job_id() for _ in range(10_000)}) == 10_000
+
+
+def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
+    new_job_id()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, b"".join(new_job_id().bytes for _ in range(200)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 200 * 16)
+    os.close(reading)
+    os.close(writing)
+
+    ours = {new_job_id().bytes[6:] for _ in range(200)}
+
+    assert not ours & {theirs[at + 6 : at + 16] for at in range(0, len(theirs), 16)}
 
 
 def test_a_keyed_id_is_a_uuid_of_version_8() -> None:

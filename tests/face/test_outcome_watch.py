@@ -7,6 +7,9 @@ from typing import cast
 
 import pytest
 
+from face.jobs import square
+from lightwork.clock import monotonic
+from lightwork.durable.executor import DurableExecutor
 from lightwork.durable.outcome_watch import OutcomeWatch
 from lightwork.errors import JobNotFound, StoreError, StoreUnavailable
 from lightwork.model import JobOutcome, State
@@ -24,12 +27,14 @@ class Outcomes:
         self.failures = 0
         self.loss: StoreError | None = None
         self.looks = 0
+        self.waits = 0
         self._changes = 0
         self._changed = threading.Condition()
 
     def add(self, *job_ids: uuid.UUID) -> None:
         with self._changed:
             self.known |= {job_id: outcome(job_id) for job_id in job_ids}
+            self.looks = self.waits = 0
             self._changes += 1
             self._changed.notify_all()
 
@@ -48,8 +53,10 @@ class Outcomes:
     def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
         return {job_id: State.READY for job_id in job_ids if job_id not in self.pruned}
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
+    def wait_for_change(self, seen: int, timeout: float, *, but_submits: bool) -> int:
+        assert but_submits
         with self._changed:
+            self.waits += 1
             self._changed.wait_for(lambda: self._changes != seen, timeout)
             return self._changes
 
@@ -259,6 +266,39 @@ def test_more_than_can_be_looked_up_at_once_all_come(store: Outcomes, watch: Out
     wait_until(lambda: len(heard.all) == len(jobs), "all outcomes")
 
 
+def test_behind_many_who_wait_no_other_change_is_needed(
+    store: Outcomes, watch: OutcomeWatch
+) -> None:
+    jobs = [uuid.uuid4() for _ in range(20_000)]
+    for job in jobs:
+        watch.wait_for(job, Heard())
+    waits: list[int] = []
+    watch.wait_for(jobs[10_000], lambda _: waits.append(store.waits))
+
+    store.add(jobs[10_000])
+
+    wait_until(lambda: bool(waits), "the outcome")
+    # Perhaps once, to hear of this change.
+    assert waits[0] <= 1
+
+
+def test_the_latest_is_looked_up_first_though_many_wait(
+    store: Outcomes, watch: OutcomeWatch
+) -> None:
+    for _ in range(20_000):
+        watch.wait_for(uuid.uuid4(), Heard())
+    looks: list[int] = []
+    latest = uuid.uuid4()
+    watch.wait_for(latest, lambda _: looks.append(store.looks))
+    wait_until(lambda: store.waits > 1, "nothing is left to look up")
+
+    store.add(latest)
+
+    wait_until(lambda: bool(looks), "the outcome")
+    # Perhaps one was under way, without this change.
+    assert looks[0] <= 2
+
+
 def test_a_failure_reaches_all_who_wait_and_all_who_come_later(watch: OutcomeWatch) -> None:
     before, after, failure = Heard(), Heard(), OSError("gone")
     watch.wait_for(uuid.uuid4(), before)
@@ -370,3 +410,35 @@ def test_the_store_is_left_alone_while_all_that_is_waited_for_is_just_being_kept
 
     assert heard.came.wait(20)
     assert heard.all == [outcome(job)]
+
+
+def test_who_submits_one_by_one_does_not_look_for_outcomes_each_time(kept: DurableExecutor) -> None:
+    kept.submit(square, 0)
+    looks, outcomes = [], kept.store.outcomes
+
+    def note(job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
+        looks.append(1)
+        return outcomes(job_ids)
+
+    kept.store.outcomes = note  # type: ignore[method-assign]
+    began = monotonic()
+    for number in range(200):
+        kept.submit(square, number)
+
+    # Once a second, and when it had begun; without a word for submits it was one look for a few of them.
+    assert len(looks) <= 4 + 2 * (monotonic() - began)
+
+
+def test_a_look_that_was_held_up_does_not_keep_the_watch_from_the_next(
+    store: Outcomes, watch: OutcomeWatch, job: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("lightwork.durable.outcome_watch.monotonic", lambda: now[0])
+
+    def stand_still(job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
+        now[0] += 12.0
+        return {}
+
+    monkeypatch.setattr(store, "outcomes", stand_still)
+
+    assert watch._look([job]) <= 2.0

@@ -68,6 +68,15 @@ class BellModel:
         return is_put and not (bell.items and waiting)
 
     def steps(self, bell: Bell) -> Iterator[Step[Bell]]:
+        """Tell what may come next; numbers are those of the moment, for it does not matter who is who.
+
+        All getters do the same, and all putters: states that differ in their order alone are one, which leaves an
+        eighth of them to be seen, and every interleaving.
+        """
+        for step in self._steps(bell):
+            yield Step(step.name, _in_order(step.to), step.is_outside)
+
+    def _steps(self, bell: Bell) -> Iterator[Step[Bell]]:
         for number in range(self.putters):
             yield from self._putter(bell, number)
         for number in range(self.getters):
@@ -140,6 +149,11 @@ class BellModel:
         taken = bell._replace(items=bell.items - 1)
         passes_on = at != "looks" and taken.items and not self.bugs.does_not_pass_on
         return _getter_at(taken, number, "passes on" if passes_on else "done")
+
+
+def _in_order(bell: Bell) -> Bell:
+    getters, putters = tuple(sorted(bell.getters)), tuple(sorted(bell.putters))
+    return Bell(bell.items, bell.word, getters, putters, bell.unmourned, bell.deaths)
 
 
 def _getter_at(bell: Bell, number: int, at: str, has_heard: bool = False) -> Bell:

@@ -90,3 +90,43 @@ def kind(item: object) -> str:
 
 def add(a: int, b: int) -> int:
     return a + b
+
+
+def note_and_take_long(item: tuple[str, int]) -> int:
+    path, n = item
+    note(path, n)
+    # What it works, so that a map can be closed long before its end; nothing waits for it.
+    time.sleep(0.005)
+    return n
+
+
+class LoadedOnceOnly:
+    """A value that raises while it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> object:
+    raise LookupError("this value cannot be loaded")
+
+
+def one_cannot_be_loaded(n: int) -> object:
+    return LoadedOnceOnly() if n == 300 else [n]
+
+
+class LargeLoadedOnceOnly:
+    """One whose pickle has no room on a board."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, (), bytes(100_000)
+
+
+def one_large_cannot_be_loaded(n: int) -> object:
+    return LargeLoadedOnceOnly() if n == 100 else n
+
+
+def interrupted_or_not(n: int) -> int:
+    if n % 20 == 5:
+        raise KeyboardInterrupt(n)
+    return n

@@ -33,7 +33,9 @@ def wait_for_interrupt(pipe: Any) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         pipe.send("ready")
-        time.sleep(FOREVER)
+        while True:
+            # One that comes right before a sleep is found after it.
+            time.sleep(0.1)
     except KeyboardInterrupt:
         sys.exit(7)
 
@@ -75,6 +77,11 @@ def sleep_forever(_: object = None) -> None:
     time.sleep(FOREVER)
 
 
+def set_and_sleep(event: Any) -> None:
+    event.set()
+    time.sleep(FOREVER)
+
+
 class Adder(mp.Process):
     """A subclass with a `run` of its own."""
 
@@ -105,3 +112,9 @@ def remember(word: str) -> None:
 
 def recall() -> str:
     return _kept[0]
+
+
+def end_at_seven(n: int) -> int:
+    if n == 7:
+        raise StopIteration
+    return n

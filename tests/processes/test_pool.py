@@ -183,6 +183,17 @@ def test_terminate_ends_what_runs_and_what_waits() -> None:
             result.get(WAIT)
 
 
+def test_what_ran_as_its_pool_was_terminated_is_not_said_to_lack_memory() -> None:
+    pool, has_begun = mp.Pool(1), mp.Event()
+    running = pool.apply_async(targets.set_and_sleep, (has_begun,))
+    assert has_begun.wait(WAIT)
+
+    pool.terminate()
+
+    with pytest.raises(lw.WorkerLost, match="as its pool was told to end at once"):
+        running.get(WAIT)
+
+
 def test_a_child_that_is_killed_costs_its_call() -> None:
     with mp.Pool(2) as pool:
         with pytest.raises(lw.WorkerLost):
@@ -271,3 +282,12 @@ def test_a_pool_that_is_open_at_the_end_of_its_program_does_not_hold_it_up(tmp_p
     )
 
     assert (done.returncode, done.stdout) == (0, "False\n")
+
+
+def test_an_item_that_raises_stop_iteration_does_not_end_the_loop_of_who_reads() -> None:
+    with mp.Pool(1) as pool:
+        results = pool.imap(targets.end_at_seven, range(20))
+        assert [next(results) for _ in range(7)] == [*range(7)]
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            next(results)
+        assert list(results) == [*range(8, 20)]

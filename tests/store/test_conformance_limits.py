@@ -318,6 +318,24 @@ def test_no_more_begin_than_tokens_are_there(store: Store) -> None:
     assert 3000 < due_in <= 3600
 
 
+def test_the_next_token_is_waited_for_although_all_slots_are_taken(store: Store) -> None:
+    """What holds the slot may end before the token comes, and its end opens nothing then."""
+    submitted(store, 2, Limit("a", running=1, rate=1, per=3600, burst=1))
+    assert len(claimed(store, registered(store))) == 1
+
+    due_in = store.readmit()
+
+    assert due_in is not None
+    assert 3000 < due_in <= 3600
+
+
+def test_no_time_brings_a_slot(store: Store) -> None:
+    submitted(store, 3, Limit("a", running=1, rate=1, per=3600, burst=2))
+    assert len(claimed(store, registered(store))) == 1
+
+    assert store.readmit() is None
+
+
 def test_tokens_that_come_let_jobs_begin(store: Store) -> None:
     submitted(store, 5, Limit("a", rate=1, per=3600, burst=2))
     worker = registered(store)

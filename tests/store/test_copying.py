@@ -215,3 +215,17 @@ def test_a_source_that_changes_meanwhile_is_found_at_the_end(
 
     with pytest.raises(StoreError, match="somebody has changed one of them meanwhile"):
         copy_store(source, target, tell=tell)
+
+
+@pytest.mark.parametrize(("source", "target"), [("sqlite", "mariadb")], indirect=True)
+def test_names_that_the_target_takes_for_one_are_told(source: SqlStore, target: SqlStore) -> None:
+    source.submit([new_job()])
+    for queue in ("mail", "post"):
+        source.pause(queue)
+    # As stores of earlier programs may have it.
+    execute(source, "UPDATE queue SET name = 'mail ' WHERE name = 'post'")
+
+    with pytest.raises(StoreError, match=r"two rows of queue .*spaces at the end") as refusal:
+        copy_store(source, target, tell=lambda *_: None)
+
+    assert "'mail" in str(refusal.value)

@@ -40,7 +40,13 @@ def store(between: Proxy) -> Iterator[SqlStore]:
 def lose_next_commit(between: Proxy) -> None:
     """The next commit takes place, and its answer is lost."""
     left = [True]
-    between.loses_answer_to = lambda sent: bool(is_commit(sent) and left and left.pop())
+
+    def is_meant(sent: bytes) -> bool:
+        # PostgreSQL claims by a statement that is its own transaction, and ends a lone job by such a message.
+        is_alone = b"WITH next" in sent or b"SET TRANSACTION" in sent
+        return bool((is_commit(sent) or is_alone) and left and left.pop())
+
+    between.loses_answer_to = is_meant
 
 
 def test_jobs_whose_acknowledgement_was_lost_are_kept_once(store: SqlStore, between: Proxy) -> None:

@@ -50,7 +50,7 @@ def tune(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProce
 
 
 def test_an_async_function_is_measured(folder: Path) -> None:
-    words = ("--input", "input.txt", "--seconds", "2", "--json")
+    words = ("--input", "input.txt", "--seconds", "6", "--json")
 
     done = tune(folder, "tuned:wait_async", *words)
 

@@ -119,6 +119,8 @@ def test_the_outer_policy_of_a_task_of_a_task_counts() -> None:
         {"queue": 5},
         {"queue": "a\0b"},
         {"queue": "\ud800"},
+        {"queue": "two\nlines"},
+        {"queue": "\u2028"},
         {"priority": 2**31},
         {"priority": -(2**31)},
         {"priority": 1.5},
@@ -370,3 +372,23 @@ def test_what_has_no_name_of_its_own_has_no_reference(fn: Any) -> None:
 
 def test_a_task_shows_its_name() -> None:
     assert repr(importable.declared) == "<Task importable:declared>"
+
+
+def test_a_name_that_would_break_lines_is_refused_where_the_task_is_declared() -> None:
+    def odd() -> None: ...
+
+    odd.__qualname__ = "two\nlines"
+
+    with pytest.raises(UsageError, match="no control characters"):
+        task(odd)
+
+
+def test_a_name_with_a_space_at_an_end_is_refused() -> None:
+    def odd() -> None: ...
+
+    odd.__qualname__ = "send "
+
+    with pytest.raises(UsageError, match="no space at an end"):
+        task(odd)
+    with pytest.raises(UsageError, match="spaces at its ends"):
+        task(queue=" mail")

@@ -22,11 +22,18 @@ class Renewals:
     def __init__(self, answer: Callable[[], bool]) -> None:
         self.answer = answer
         self.count = 0
+        # When what was renewed by the way had been sent; None: nothing is.
+        self.sent_at: float | None = None
 
     def renew(self, worker_id: uuid.UUID, *, lease: float) -> bool:
         assert worker_id == WORKER
         self.count += 1
         return self.answer()
+
+    def renewed_by_waiting(self, worker_id: uuid.UUID, *, lease: float) -> float | None:
+        assert worker_id == WORKER
+        assert lease > 0
+        return self.sent_at
 
 
 class Watched:
@@ -165,3 +172,93 @@ def test_stop_may_come_before_start_and_twice(make: Callable[..., Watched]) -> N
     watched.lease.stop()
 
     assert not watched.lease.is_trusted()
+
+
+@pytest.fixture
+def resting() -> Iterator[Callable[..., tuple[Lease, Renewals, threading.Event]]]:
+    made: list[Lease] = []
+
+    def rest(answer: Callable[[], bool], *, ttl: float) -> tuple[Lease, Renewals, threading.Event]:
+        store, lost = Renewals(answer), threading.Event()
+        store.sent_at = float("-inf")
+        lease = Lease(cast("Store", store), WORKER, ttl, on_lost=lost.set)
+        made.append(lease)
+        lease.rest()
+        lease.start(monotonic())
+        lease._due.set()
+        wait_until(lambda: lease._is_resting, "it rests")
+        return lease, store, lost
+
+    yield rest
+    for one in made:
+        one.stop()
+
+
+Resting = Callable[..., tuple[Lease, Renewals, threading.Event]]
+
+
+def test_who_rests_sends_no_heartbeats_and_outlives_the_window(resting: Resting) -> None:
+    lease, store, lost = resting(lambda: False, ttl=0.2)
+
+    wait_until(lambda: monotonic() > lease._trusted_until + 0.2, "the window is over for long")
+
+    assert (store.count, lost.is_set(), lease.is_trusted()) == (0, False, True)
+
+
+def test_who_works_after_a_rest_renews_first_where_the_window_is_over(resting: Resting) -> None:
+    lease, store, _ = resting(lambda: True, ttl=0.2)
+    wait_until(lambda: monotonic() > lease._trusted_until, "the window is over")
+
+    assert lease.work()
+    assert store.count >= 1
+    assert lease._trusted_until > monotonic() - 0.2
+
+
+def test_who_works_inside_of_the_window_of_the_last_poll_renews_by_the_way(
+    resting: Resting,
+) -> None:
+    lease, store, _ = resting(lambda: True, ttl=60.0)
+    store.sent_at = sent_at = monotonic()
+
+    assert lease.work()
+    assert lease._trusted_until == trusted_until(sent_at, 60.0)
+    # In its own thread, and at once: the window is as old as the poll.
+    wait_until(lambda: store.count == 1, "the heartbeat goes on")
+
+
+def test_who_works_after_a_rest_in_which_the_lease_was_lost_hears_it(resting: Resting) -> None:
+    lease, _, lost = resting(lambda: False, ttl=0.2)
+    wait_until(lambda: monotonic() > lease._trusted_until, "the window is over")
+
+    assert not lease.work()
+    assert lost.is_set()
+    assert not lease.is_trusted()
+
+
+def test_who_works_while_the_store_is_away_is_told_at_once(resting: Resting) -> None:
+    lease, _, lost = resting(unavailable, ttl=0.2)
+    wait_until(lambda: monotonic() > lease._trusted_until, "the window is over")
+
+    with pytest.raises(StoreUnavailable):
+        lease.work()
+    assert not lost.is_set()
+
+
+def test_who_rests_and_is_renewed_no_more_renews_by_itself(resting: Resting) -> None:
+    lease, store, lost = resting(lambda: True, ttl=0.2)
+
+    store.sent_at = None
+
+    wait_until(lambda: store.count >= 2, "heartbeats go on")
+    assert not lease._is_resting
+    assert not lost.is_set()
+
+
+def test_a_window_that_ends_while_it_works_after_a_rest_is_an_end(resting: Resting) -> None:
+    lease, store, lost = resting(lambda: True, ttl=0.2)
+    wait_until(lambda: monotonic() > lease._trusted_until, "the window is over")
+    assert lease.work()
+    store.answer = unavailable
+
+    assert lost.wait(10)
+    assert not lease.is_trusted()

@@ -11,8 +11,10 @@ import pytest
 
 from lightwork.errors import StoreError
 from lightwork.model import DEFAULT_RETENTION, NewSchedule, State
+from lightwork.net.client import carried
 from lightwork.net.client.client import ServerStore
 from lightwork.net.server.app import App, Receive, Scope, Send
+from lightwork.net.wire.about import CHANGES
 from lightwork.net.wire.methods import METHODS
 from lightwork.store.contract import Store
 from lightwork.tasks.task import Task
@@ -68,12 +70,15 @@ def working(url: str, tasks: Iterable[Task[..., Any]] = TASKS) -> Iterator[Worke
         worker.join()
 
 
-def test_an_idle_worker_of_such_a_server_asks_for_no_upkeep(store: Store) -> None:
+def test_an_idle_worker_of_such_a_server_asks_for_no_upkeep(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carried, "PART_OF_LEASE", 0.05)
     app = CountingApp(store, does_upkeep=True)
 
     with served(app) as url, keeping_up(store), working(url):
-        # Which it does once a second.
-        wait_until(lambda: app.count("lanes") > 3, "it was idle for some seconds")
+        # Of three quarters of a second each.
+        wait_until(lambda: app.asked[CHANGES] > 8, "it was idle for some seconds")
 
     assert app.count(*UPKEEP) == 0
 

@@ -43,6 +43,23 @@ def test_no_queue_waits_longer_than_its_share_says() -> None:
     assert max(gaps) <= 51
 
 
+def test_a_turn_is_short_however_many_could_be_claimed_at_once() -> None:
+    shares = Shares({"critical": 5, "bulk": 1})
+    counts: Counter[str] = Counter()
+    unfair = 0.0
+
+    for _ in range(100):
+        first = shares.order(["critical", "bulk"])[0]
+        jobs = min(1000, shares.most)
+        shares.note(first, jobs)
+        counts[first] += jobs
+        unfair = max(unfair, abs(counts["critical"] - 5 * counts["bulk"]))
+
+    assert unfair <= 51
+    shares.order(["critical"])
+    assert shares.most > 1000
+
+
 def test_a_queue_that_was_empty_has_saved_up_nothing() -> None:
     shares = Shares({"a": 1, "b": 1})
     claimed(shares, ["a"], 1000)

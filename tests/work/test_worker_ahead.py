@@ -170,6 +170,46 @@ def test_what_a_claim_took_whose_answer_was_lost_is_claimed_again(
     assert {(view.crashes, view.losses) for view in store.jobs()} == {(0, 0)}
 
 
+class _ClaimsLate:
+    """A store whose first claim is cut off, and made by the server when somebody has asked what is held."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cut: Callable[[], object] | None = None
+        self._has_cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def claim(self, *args: Any, **options: Any) -> list[Attempt]:
+        if not self._has_cut:
+            self._has_cut = True
+            self._cut = lambda: self._store.claim(*args, **options)
+            raise StoreUnavailable("the connection was lost while the server was at it")
+        return self._store.claim(*args, **options)
+
+    def release_others(self, *args: Any, **options: Any) -> int:
+        released = self._store.release_others(*args, **options)
+        if self._cut is not None:
+            cut, self._cut = self._cut, None
+            cut()
+        return released
+
+
+def test_a_claim_that_a_slow_server_makes_long_after_the_line_was_cut_is_given_back(
+    store: Store,
+) -> None:
+    job_id = submit(store, note, 1)
+    worker = Worker(cast("Store", _ClaimsLate(store)), executor="threads:1", tasks=TASKS)
+    worker.start()
+
+    wait_for(store, job_id, State.SUCCEEDED)
+    worker.stop()
+
+    assert view_of(store, job_id).attempt == 2
+    assert ran == [1]
+
+
 class _HoldsAnAck:
     """A store that takes its time with one ack: until all that is claimed has run, and that is much."""
 
@@ -216,4 +256,6 @@ def test_more_is_claimed_before_the_ends_of_many_are_recorded(store: Store) -> N
     )
     worker.stop()
 
-    assert holding.later[:2] == ["claim", "ack"]
+    # Once or twice: an end may arrive while the first of them is under way.
+    assert holding.later[0] == "claim"
+    assert "ack" in holding.later[1:3]

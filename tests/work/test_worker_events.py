@@ -8,9 +8,10 @@ import pytest
 
 import lightwork as lw
 from lightwork import lifecycle
+from lightwork.errors import StoreUnavailable
 from lightwork.events.kinds import Event
 from lightwork.events.listeners import Listeners
-from lightwork.model import ErrorInfo, State
+from lightwork.model import ErrorInfo, State, WorkerInfo
 from lightwork.pool.call.current import current
 from lightwork.store.contract import Store
 from lightwork.tasks.task import task
@@ -53,6 +54,31 @@ def test_a_job_that_takes_its_time_is_claimed_started_and_succeeds(
     of_worker = [one for one in heard if isinstance(one, lw.WorkerEvent)]
     assert [type(one) for one in of_worker] == [lw.WorkerStarted, lw.WorkerStopped]
     assert {(one.name, one.worker) for one in of_worker} == {("ada", of_job[0].worker)}
+
+
+def test_a_lease_that_is_lost_while_the_store_is_away_is_told_once(
+    store: Store, make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make(lease=0.5)
+    heard = heard_by(worker)
+    worker.start()
+    wait_until(lambda: bool(heard), "the worker is at work")
+    register, away = store.register, iter(range(2))
+
+    def refuse(info: WorkerInfo, *, lease: float, is_here: bool = False) -> None:
+        if next(away, None) is not None:
+            raise StoreUnavailable("away")
+        register(info, lease=lease, is_here=is_here)
+
+    monkeypatch.setattr(store, "register", refuse)
+    with monkeypatch.context() as lost:
+        lost.setattr(store, "renew", lambda *_, **__: False)
+        wait_until(lambda: lw.WorkerLeaseLost in map(type, heard), "the lease is lost")
+
+    wait_until(lambda: [type(one) for one in heard].count(lw.WorkerStarted) > 1, "it goes on")
+    told = [one.worker for one in heard if isinstance(one, lw.WorkerLeaseLost)]
+    assert len(told) == len(set(told))
+    assert next(away, None) is None
 
 
 def test_a_failure_that_is_run_again_is_retried_and_none_that_is_not(

@@ -17,7 +17,7 @@ from lightwork.bounds.parsing import (
 )
 from lightwork.errors import UsageError
 from lightwork.model import Limit, NewJob, NewSchedule, Policy, Unique, UniqueKey
-from lightwork.tasks.names import LONGEST_NAME
+from lightwork.tasks.names import LONGEST_NAME, is_odd
 from lightwork.tasks.task import check_policy
 
 KEY_BYTES = 16
@@ -49,11 +49,11 @@ def check_task_name(name: str) -> None:
     """Refuse what can be the name of no task.
 
     Raises:
-        UsageError: It is empty, too long for a store, or has a NUL, which PostgreSQL keeps in no text.
+        UsageError: It is empty, too long for a store, or has control characters, half a character, or a space at an end.
     """
-    if not 0 < len(name) <= LONGEST_NAME or "\0" in name:
+    if not 0 < len(name) <= LONGEST_NAME or is_odd(name):
         raise UsageError(
-            f"the name of a task is text of 1 to {LONGEST_NAME} characters, module:function; "
+            f"the name of a task is text of 1 to {LONGEST_NAME} characters, none of them for control, no space at an end, module:function; "
             f"seen: {len(name)} characters, {name!r:.100}"
         )
 

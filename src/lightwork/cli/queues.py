@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lightwork.cli.jobs.command import ListByDefault
+from lightwork.error_text import did_you_mean
 from lightwork.model import State
 from lightwork.terminal.options import choose_url, is_url, output_options, url_argument
 from lightwork.terminal.output import answer, one_line, plain, print_json, printable
@@ -83,8 +84,20 @@ def pause(*, target: tuple[str, str], json: bool, quiet: bool) -> None:
     url, name = target
     with closing(_open(url)) as store:
         is_new = store.pause(name)
+        known = _used_names(store)
     text = f"{name} is paused" if is_new else f"{name} was paused already"
-    _answer(name, {"paused": True}, text, json=json, quiet=quiet)
+    if name not in known:
+        text += f"; no job and no worker knows a queue of this name yet{did_you_mean(name, known)}"
+    found = {"paused": True, "known": name in known}
+    _answer(name, found, text, json=json, quiet=quiet)
+
+
+def _used_names(store: "Store") -> list[str]:
+    """Return the queues of jobs and of live workers; one that is only paused, or limited, is nobody's."""
+    names = {view.name for view in store.queues() if any(view.states.values())}
+    for worker in store.workers():
+        names |= set(worker.queues) if worker.is_live else set()
+    return sorted(names)
 
 
 @queues.command()

@@ -38,6 +38,18 @@ class JobControl:
         self._watch = watch
         self.waits = Waits(store)
 
+    def check_open(self, job_id: UUID) -> None:
+        """Refuse to wait for what cannot come.
+
+        Raises:
+            StoreError: The executor was shut down.
+        """
+        if self._watch.is_closed:
+            raise StoreError(
+                f"job {job_id} had no outcome when its executor was shut down, so none comes here: "
+                "`future(job_id)` of a new executor of this store waits for it"
+            )
+
     def is_running(self, job_id: UUID) -> bool:
         """Whether a worker has claimed the job."""
         states = _asked(lambda: self._store.states([job_id]), dict[UUID, State]())

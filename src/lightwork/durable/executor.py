@@ -297,8 +297,8 @@ class DurableExecutor(Executor):
         """Take no more jobs; with `wait` and workers here, return when all are done.
 
         Without workers of its own there is nothing to wait for: the jobs are in the
-        store. Futures that have no outcome then are left as they are; `future(job_id)`
-        of a new executor finds their jobs again.
+        store. Futures that have no outcome then are left as they are, and refuse to be
+        waited for without end; `future(job_id)` of a new executor finds their jobs again.
         """
         if self._forked is not None:
             return

@@ -33,6 +33,8 @@ class DurableFuture(Future[T]):
 
     # Told when it is made: the job, and its task as the store names it.
     kept_as: Subject
+    # Told its job while somebody waits for long.
+    why_not: Callable[[UUID], None] | None = None
     # The job that has made it, if one has.
     _maker: Current | None = None
     # Jobs of which asyncio waits for it; there is mostly none.
@@ -47,8 +49,6 @@ class DurableFuture(Future[T]):
             self._waiters = Waiters(self, control.waits)
         # The job may never have existed: then it ends as cancelled.
         self.is_in_doubt = False
-        # Called while somebody waits for long.
-        self.tell_why: Callable[[], None] = _nothing
         # What the store says of the end of a job that nobody has cancelled by its id.
         self._why_cancelled: ErrorInfo | None = None
 
@@ -124,10 +124,17 @@ class DurableFuture(Future[T]):
         if isinstance(call := self._call, KeptCall):
             self._control.give_up(self.job_id, call.settle, error)
 
+    def tell_why(self) -> None:
+        """Warn if there is a reason for which nobody will run the job."""
+        if self.why_not is not None:
+            self.why_not(self.job_id)
+
     def _wait_telling(self, timeout: float | None) -> float | None:
         """Wait for as long as that is worth a word; return how long the caller may still wait."""
         deadline = math.inf if timeout is None else monotonic() + timeout
         while not self.done():
+            if timeout is None:
+                self._control.check_open(self.job_id)
             left = deadline - monotonic()
             if left <= PATIENCE:
                 return left
@@ -172,10 +179,6 @@ class DurableFuture(Future[T]):
         # are to be told are the parent's.
         self._condition = LazyCondition()  # type: ignore[assignment]
         self._done_callbacks = []
-
-
-def _nothing() -> None:
-    """Tell nobody anything."""
 
 
 class KeptCall:

@@ -1,6 +1,7 @@
 """Ids: names of jobs, made by whoever submits, so that a repeated submit is harmless."""
 
 import hashlib
+import os
 import secrets
 import time
 from typing import Final
@@ -10,18 +11,36 @@ from lightwork.errors import UsageError
 
 _VERSION_SHIFT: Final = 76
 _VARIANT_SHIFT: Final = 62
+_DRAWN: Final = 100
+# All but the time of an id. A list's own steps are never cut in two by another thread.
+_drawn: Final[list[int]] = []
+# A child would give its jobs the ids that its parent gives.
+os.register_at_fork(after_in_child=_drawn.clear)
 
 
 def new_job_id() -> UUID:
     """Return a fresh id (UUID version 7: ordered by time, so it is cheap to index)."""
-    head = time.time_ns() // 1_000_000 << 80
-    return _stamped(head | int.from_bytes(secrets.token_bytes(10), "big"), version=7)
+    return UUID(int=time.time_ns() // 1_000_000 << 80 | _chance())
+
+
+def _chance() -> int:
+    """Return 80 bits that nobody else has: asked of the system for many ids at once, at 1 to 10 us a call."""
+    try:
+        return _drawn.pop()
+    except IndexError:
+        drawn = secrets.token_bytes(10 * _DRAWN)
+        first, *rest = (
+            _stamped(int.from_bytes(drawn[at : at + 10], "big"), version=7)
+            for at in range(0, 10 * _DRAWN, 10)
+        )
+        _drawn.extend(rest)
+        return first
 
 
 def keyed_job_id(key: str, task: str, digest: bytes, number: int) -> UUID:
     """Return the id (UUID version 8) of the n-th job with this key, task and arguments."""
     text = f"{key}\0{task}\0{number}\0".encode() + digest
-    return _stamped(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"), version=8)
+    return UUID(int=_stamped(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"), version=8))
 
 
 def parse_job_id(job_id: UUID | str) -> UUID:
@@ -38,7 +57,7 @@ def parse_job_id(job_id: UUID | str) -> UUID:
         raise UsageError(f"a job id is a UUID; seen: {job_id!r}") from error
 
 
-def _stamped(number: int, *, version: int) -> UUID:
+def _stamped(number: int, *, version: int) -> int:
     # UUID(version=) knows 7 and 8 only from Python 3.14 on.
     number &= ~(0xF << _VERSION_SHIFT) & ~(0x3 << _VARIANT_SHIFT)
-    return UUID(int=number | version << _VERSION_SHIFT | 0x2 << _VARIANT_SHIFT)
+    return number | version << _VERSION_SHIFT | 0x2 << _VARIANT_SHIFT

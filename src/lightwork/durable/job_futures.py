@@ -9,19 +9,22 @@ import asyncio
 import functools
 import gc
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
 from lightwork.bounds.payloads import check_payloads
+from lightwork.clock import call_seconds_left
 from lightwork.codec import Codec, Subject
 from lightwork.durable.control import JobControl
 from lightwork.durable.future import DurableFuture, KeptCall
 from lightwork.durable.jobs import BATCH, batches, check_known, known_calls
 from lightwork.durable.options import PLAIN, SubmitOptions
-from lightwork.durable.outcome_watch import OutcomeWatch, job_failed
+from lightwork.durable.outcome_watch import Deliver, OutcomeWatch, job_failed
 from lightwork.durable.waits.no_worker import Patience
 from lightwork.errors import DuplicateJob, JobNotFound, StoreError
 from lightwork.lifecycle import Failed, Quarantined
@@ -37,6 +40,8 @@ from lightwork.work.acks import Ends
 _NOTHING: Final = (0, b"")
 log = logging.getLogger(__name__)
 
+# Seconds in which a batch is packed and sent.
+_TO_SEND: Final = 0.002
 # Jobs whose progress is read at a time.
 _ASKED: Final = 500
 
@@ -76,7 +81,7 @@ class JobFutures:
         self._listening: dict[DurableFuture[Any], Listener] = {}
         self._is_forked = False
         # One object for all futures.
-        self._settles = self._settle
+        self._settles, self._tells = self._settle, self._patience.tell
         watch.on_look = self._look
 
     def submit(
@@ -134,14 +139,63 @@ class JobFutures:
     def submit_many(
         self, task: Task[..., Any], jobs: Iterable[NewJob], options: SubmitOptions
     ) -> list[DurableFuture[Any]]:
-        """Keep jobs batch by batch as they are taken; see DurableExecutor.submit_many."""
+        """Keep jobs batch by batch as they are taken; see DurableExecutor.submit_many.
+
+        While a server keeps one batch, the calls of the next are taken, in this thread as ever. With a file, and
+        through a driver that is written in Python, it would be no quicker: both need the interpreter.
+        """
         made: list[DurableFuture[Any]] = []
         with self._unwanted_if_it_fails(options) as kept:
-            for batch in batches(jobs):
+            rest = batches(jobs)
+            batch = next(rest, None)
+            while batch is not None:
                 # Before: it may be interrupted when they are kept, and those that are not nobody else has the ids of.
                 kept.extend(b"".join(job.id.bytes for job in batch))
-                made += self.submit(task, batch, options)
+                if self._store.keeps_meanwhile and _has_time(batch, options):
+                    with self._kept_meanwhile(task, batch, options) as found:
+                        batch = next(rest, None)
+                    made += found
+                else:
+                    made += self.submit(task, batch, options)
+                    batch = next(rest, None)
         return made
+
+    @contextmanager
+    def _kept_meanwhile(
+        self, task: Task[..., Any], jobs: Sequence[NewJob], options: SubmitOptions
+    ) -> Iterator[list[DurableFuture[Any]]]:
+        """Keep the jobs while the block runs; their futures are in the list after it."""
+        found: list[DurableFuture[Any]] = []
+        taken: dict[UUID, UUID] = {}
+        with self._made(task, jobs, options.listeners) as made:
+            written: futures.Future[list[bool]] | None = None
+            try:
+                with Uninterrupted():
+                    written = self._store.submit_nowait(jobs, taken=taken)
+                # Else this thread would keep the interpreter, for 5 ms, from the one that is to send it.
+                futures.wait([written], _TO_SEND)
+                yield found
+                new = written.result()
+            except BaseException as error:
+                if written is not None and not written.cancel():
+                    self._let_end(written, jobs, options, error)
+                raise
+        if not all(new):
+            self._watch.look_now()
+        found += self._with_holders(task, made, taken) if taken else made
+
+    def _let_end(
+        self,
+        written: futures.Future[list[bool]],
+        jobs: Sequence[NewJob],
+        options: SubmitOptions,
+        error: BaseException,
+    ) -> None:
+        """Wait until a batch is kept that is too late to stop; somebody who wants to end does not wait."""
+        if isinstance(error, Exception):
+            futures.wait([written])
+        elif options.key is None:
+            written.add_done_callback(functools.partial(self._control.take_back, jobs))
 
     async def submit_many_async(
         self, task: Task[..., Any], jobs: Iterable[NewJob], options: SubmitOptions
@@ -150,9 +204,9 @@ class JobFutures:
         made: list[DurableFuture[Any]] = []
         with self._unwanted_if_it_fails(options) as kept:
             for batch in batches(jobs):
-                futures = await self.submit_async(task, batch, options)
+                found = await self.submit_async(task, batch, options)
                 kept.extend(b"".join(job.id.bytes for job in batch))
-                made += futures
+                made += found
         return made
 
     @contextmanager
@@ -205,7 +259,8 @@ class JobFutures:
             try:
                 # A Ctrl-C is felt at the end of it, when all can be unmade.
                 with Uninterrupted(), _uncollected():
-                    made.extend(self.make(Subject(job.id, job.task), task) for job in jobs)
+                    made.extend(DurableFuture(job.id, self._control) for job in jobs)
+                    self._register(made, [Subject(job.id, job.task) for job in jobs], task)
                     self._listening.update(zip(made, listeners, strict=False))
                 yield made
             except BaseException:
@@ -265,7 +320,8 @@ class JobFutures:
         options: SubmitOptions,
     ) -> list[DurableFuture[Any]]:
         """Return futures of jobs that are kept, many of which may have their outcome."""
-        made = [self.make(subject, task) for subject in subjects]
+        made = [DurableFuture[Any](subject.job_id, self._control) for subject in subjects]
+        self._register(made, subjects, task)
         self._listening.update(zip(made, options.listeners, strict=False))
         mark = self._watch.mark()
         known = self._store.outcomes([one.job_id for one in subjects])
@@ -287,13 +343,26 @@ class JobFutures:
         self, future: DurableFuture[Any], subject: Subject, task: Task[..., Any] | None
     ) -> None:
         """Let a future that was made elsewhere wait for the outcome of its job; see `make`."""
-        future.kept_as, job_id = subject, subject.job_id
-        call = KeptCall(self._settles, future, subject, None if task is None else task.fn)
-        bind(future, call)
-        if task is None or not self._is_served_here(task):
-            self._elsewhere.add(job_id)
-            future.tell_why = functools.partial(self._patience.tell, job_id)
-        self._watch.wait_for(job_id, call.settle)
+        self._register([future], [subject], task)
+
+    def _register(
+        self,
+        made: Sequence[DurableFuture[Any]],
+        subjects: Sequence[Subject],
+        task: Task[..., Any] | None,
+    ) -> None:
+        fn = None if task is None else task.fn
+        is_elsewhere = task is None or not self._is_served_here(task)
+        waits: list[tuple[UUID, Deliver]] = []
+        for future, subject in zip(made, subjects, strict=True):
+            future.kept_as = subject
+            call = KeptCall(self._settles, future, subject, fn)
+            bind(future, call)
+            if is_elsewhere:
+                self._elsewhere.add(subject.job_id)
+                future.why_not = self._tells
+            waits.append((subject.job_id, call.settle))
+        self._watch.wait_for_all(waits)
 
     def listen(self, future: DurableFuture[Any], listener: Listener) -> None:
         """Tell somebody what the job reports."""
@@ -379,6 +448,12 @@ class JobFutures:
 
     def _result(self, subject: Subject, fn: Callable[..., Any] | None, outcome: JobOutcome) -> Any:
         return self._codec.decode_result(subject, outcome.result, fn=fn)
+
+
+def _has_time(batch: Sequence[NewJob], options: SubmitOptions) -> bool:
+    """Whether another thread may keep a batch: there is one after it, and no deadline of this thread."""
+    is_bound = asyncio._get_running_loop() is not None or call_seconds_left() != math.inf
+    return len(batch) >= BATCH and options.failed != "retry" and not is_bound
 
 
 @contextmanager

@@ -4,9 +4,9 @@ The truth is the store; news comes three ways, each of which alone suffices in
 the end:
 
 - a worker in this process tells what it has just recorded;
-- the store says that something changed: the jobs submitted longest ago are
-  looked up, since they finish first, and so many of the others in turn;
-- once a second the same without any sign of change.
+- the store says that something changed, other than that jobs were submitted: the jobs submitted longest ago are
+  looked up, since they finish first, the latest, which may be urgent, and all others in turn before it waits again;
+- once a second a step of the same without any sign of change.
 
 So a lost wake-up costs a second, never a result. Once a second it is also asked
 whether the jobs still exist: one that was pruned has no outcome that could come.
@@ -19,7 +19,7 @@ those who began to wait later do not hear of it. They hear what the store says t
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -48,6 +48,7 @@ class _Wait(NamedTuple):
 
 # Looked up at a time, from the front and again from the rest in turn.
 _LOOKED_UP: Final = 500
+_LATEST: Final = 100
 _WAIT_SECONDS: Final = 1.0
 # How late the thread notices that it is asked to look or to end while it waits
 # for the store, which looks for changes of other processes as often anyway.
@@ -61,6 +62,8 @@ _REFUSALS: Final = 3
 _BUSY_SHARE: Final = 0.2
 # Seconds of looking that may be saved up: on a quiet system no look has to wait.
 _CREDIT_MAX: Final = 0.02
+# And that may be owed: one look that was held up, by a database that stood still, keeps nobody from the next.
+_DEBT_MAX: Final = 0.4
 
 
 class OutcomeWatch:
@@ -81,6 +84,8 @@ class OutcomeWatch:
         self._is_closed = False
         self._failure: BaseException | None = None
         self._offset = 0
+        # How many looks are left until all have been looked up since the last change.
+        self._steps_left = 0
         # Jobs that are just being kept, and whether some were left out of a look for it.
         self._submitting: list[AbstractSet[UUID]] = []
         self._has_left_out = False
@@ -96,17 +101,26 @@ class OutcomeWatch:
 
     def wait_for(self, job_id: UUID, deliver: Deliver) -> None:
         """Call `deliver` once with the outcome of the job, in some thread."""
+        self.wait_for_all([(job_id, deliver)])
+
+    def wait_for_all(self, delivers: Sequence[tuple[UUID, Deliver]]) -> None:
+        """Do the same for many, which takes less than one by one."""
         with self._lock:
             failure = self._failure
-            if failure is None:
-                can_be_found = self._has_left_out and not self._is_submitting(job_id)
+            if failure is None and delivers:
+                can_be_found = self._has_left_out and not all(
+                    self._is_submitting(job_id) for job_id, _ in delivers
+                )
                 if not self._waiting or can_be_found:
                     self._wake()
-                self._mark += 1
-                self._waiting.setdefault(job_id, []).append(_Wait(self._mark, deliver))
+                # One after the other: what was told before is not for those who come later.
+                for number, (job_id, deliver) in enumerate(delivers, self._mark + 1):
+                    self._waiting.setdefault(job_id, []).append(_Wait(number, deliver))
+                self._mark += len(delivers)
                 self._start_thread()
         if failure is not None:
-            deliver(failure)
+            for _, deliver in delivers:
+                deliver(failure)
 
     @contextmanager
     def submitting(self, job_ids: Iterable[UUID]) -> Iterator[None]:
@@ -223,6 +237,11 @@ class OutcomeWatch:
         with self._lock:
             self._idle.wait_for(lambda: self._waiting.keys() <= apart_from)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no outcome comes any more."""
+        return self._is_closed
+
     def close(self) -> list[UUID]:
         """Stop; return the jobs whose outcome did not come."""
         with self._lock:
@@ -265,8 +284,9 @@ class OutcomeWatch:
                     self.deliver(outcomes, mark=mark)
                 idle = _LEFT_OUT_SECONDS if self._waiting else _IDLE_SECONDS
                 pause = self._look(job_ids) if job_ids else idle
-                if not self._new.wait(pause) and job_ids:
-                    seen = self._wait_for_change(seen)
+                if not self._new.wait(pause) and job_ids and not self._steps_left:
+                    before, seen = seen, self._wait_for_change(seen)
+                    self._steps_left = len(self._waiting) // _LOOKED_UP if seen != before else 0
                 self._new.clear()
                 refusals = 0
             except StoreError as error:
@@ -286,7 +306,7 @@ class OutcomeWatch:
         deadline = monotonic() + _WAIT_SECONDS
         now = seen
         while now == seen and not self._new.is_set() and monotonic() < deadline:
-            now = self._store.wait_for_change(seen, _NOTICE_SECONDS)
+            now = self._store.wait_for_change(seen, _NOTICE_SECONDS, but_submits=True)
         return now
 
     def _next_job_ids(self) -> list[UUID]:
@@ -297,12 +317,14 @@ class OutcomeWatch:
         doubted, self._doubted = self._doubted[:_LOOKED_UP], self._doubted[_LOOKED_UP:]
         first = [*doubted, *itertools.islice(self._waiting, _LOOKED_UP)]
         if len(self._waiting) <= _LOOKED_UP:
+            self._steps_left = 0
             return first
         if self._offset + _LOOKED_UP >= len(self._waiting):
             self._offset = 0
         self._offset += _LOOKED_UP
+        self._steps_left = max(self._steps_left - 1, 0)
         rest = itertools.islice(self._waiting, self._offset, self._offset + _LOOKED_UP)
-        return first + list(rest)
+        return [*first, *rest, *itertools.islice(reversed(self._waiting), _LATEST)]
 
     def _look(self, job_ids: list[UUID]) -> float:
         """Deliver what there is; return for how long not to look again."""
@@ -318,8 +340,9 @@ class OutcomeWatch:
         now = monotonic()
         earned = (now - self._credited_at) * _BUSY_SHARE
         self._credit = min(self._credit + earned, _CREDIT_MAX) - (now - started)
+        self._credit = max(self._credit, -_DEBT_MAX)
         self._credited_at = now
-        return min(max(-self._credit / _BUSY_SHARE, 0.0), _IDLE_SECONDS)
+        return max(-self._credit / _BUSY_SHARE, 0.0)
 
     def _miss(self, job_ids: Iterable[UUID]) -> None:
         """End the wait for those jobs that the store does not know any more."""

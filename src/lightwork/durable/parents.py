@@ -9,7 +9,7 @@ from concurrent import futures
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from lightwork.callables import swapped
+from lightwork.callables import is_flat, swapped
 from lightwork.codec import Subject
 from lightwork.codec.references import References, ResultOf
 from lightwork.durable.future import DurableFuture
@@ -41,6 +41,9 @@ def parents_of(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     Raises:
         UsageError: It would have to wait for a future that is no job, and is not done.
     """
+    if not task.after and is_flat(args) and is_flat(kwargs):
+        # As mostly.
+        return Parents(args, kwargs, None, ())
     found: dict[UUID, Subject] = {}
 
     def refer(future: futures.Future[Any]) -> Any:

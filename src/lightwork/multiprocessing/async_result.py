@@ -186,6 +186,10 @@ class MapResult(AsyncResult):
             self._is_read = True
             return
         values, failures = batch
-        self._values += values
+        if self._values:
+            self._values += values
+        else:
+            # Often half of all: not worth a copy.
+            self._values = values
         if failures and self._error is None:
             self._error = failures[min(failures)]

@@ -94,7 +94,9 @@ class IMapIterator(Iterator[Any]):
 
 def _raise(error: BaseException) -> NoReturn:
     try:
-        raise error
+        # As it is, it would end the loop of who reads, without a word.
+        is_end = isinstance(error, StopIteration)
+        raise RuntimeError("the function raised StopIteration") if is_end else error
     finally:
         # The traceback holds this frame.
         del error

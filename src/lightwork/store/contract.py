@@ -67,6 +67,10 @@ class Store(AdminStore, PrimitiveStore, Protocol):
             StoreUnavailable: It was asked anew, and does not answer.
         """
 
+    @property
+    def keeps_meanwhile(self) -> bool:
+        """Whether a thread that keeps many jobs mostly waits for another program, so that others can go on."""
+
     # Jobs, as their submitter sees them.
 
     def submit(
@@ -222,6 +226,14 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     def renew_all(self, worker_ids: Iterable[uuid.UUID], *, lease: float) -> set[uuid.UUID]:
         """Do the same for many workers at once; return those whose leases had not run out."""
 
+    def renewed_by_waiting(self, worker_id: uuid.UUID, *, lease: float) -> float | None:
+        """Have this lease renewed while its worker waits for changes in its queues, and holds nothing.
+
+        To be asked each time that a renewal would be due. Returns when the last renewal was sent
+        that is known to have succeeded, by `clock.monotonic`, which may be long ago; None: nothing is
+        renewed so, now or ever, and whoever asks has to renew.
+        """
+
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what a worker of this process holds: it will not act again.
 
@@ -238,6 +250,9 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     def is_draining(self, worker_id: uuid.UUID) -> bool:
         """Whether this worker was told so."""
 
+    def draining(self) -> list[uuid.UUID]:
+        """Return all workers that were told so and have not ended."""
+
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release without blame whatever it still holds."""
 
@@ -252,7 +267,9 @@ class Store(AdminStore, PrimitiveStore, Protocol):
         """Keep the names of the tasks that a worker knows, for whoever asks why a job waits."""
 
     def lanes(self, queues: Sequence[str]) -> list[Lane]:
-        """Return the lanes of these queues that have ready jobs; costs a seek for each.
+        """Return the lanes of these queues that have ready jobs, or may have; costs a seek for each.
+
+        None is only returned where there is none, but for what becomes ready meanwhile.
 
         Which tasks a worker knows only the worker can say, and looking for one may run
         code of a user: so it is asked between this and the claim, outside of both.
@@ -358,6 +375,12 @@ class Store(AdminStore, PrimitiveStore, Protocol):
         its result may be asked for. Where there is none, no lock is taken.
         """
 
+    def sweep(self) -> None:
+        """Begin to remove what is in the way of claims, where the database does it too late.
+
+        Called often while jobs run; returns at once, and does nothing where it is not time.
+        """
+
     def align_clock(self) -> float:
         """Bring the database clock a little nearer to this machine's wall clock.
 
@@ -373,8 +396,19 @@ class Store(AdminStore, PrimitiveStore, Protocol):
         Not after those of this process of which nobody need hear, such as claims and heartbeats.
         """
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
-        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+    def wait_for_change(
+        self, seen: int, timeout: float, *, but_submits: bool = False, queues: Sequence[str] = ()
+    ) -> int:
+        """Wait until `changes()` differs from `seen` or the time is up; return it.
+
+        Args:
+            seen: What was returned last; -1: nothing was seen yet.
+            timeout: Seconds.
+            but_submits: Jobs that are submitted are no change, where that can be told from others; the
+                numbers are then comparable with those of such waits only.
+            queues: Where that can be told, only jobs that become ready are a change (where that can be told, too: in these queues), and
+                that a worker of this store is to end; the numbers are then comparable likewise.
+        """
 
     def hurry(self) -> None:
         """Let no call wait for the database for longer than a second any more.

@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, Float, Integer, Table, delete, func, insert, select
+from sqlalchemy import Column, Connection, Float, Integer, Table, delete, exc, func, insert, select
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import LargeBinary, Text
 
@@ -85,11 +85,28 @@ def copy_store(source: SqlStore, target: SqlStore, *, tell: Listener) -> list[Co
             after = target.database.read(partial(_last, number))
         done = 0
         for rows in _batches(source, table, after):
-            target.database.write(partial(_execute, insert(table), rows=rows))
+            try:
+                target.database.write(partial(_execute, insert(table), rows=rows))
+            except StoreError as error:
+                if isinstance(error.__cause__, exc.IntegrityError):
+                    raise _taken_for_one(source, target, table, error) from error
+                raise
             done += len(rows)
             tell(table.name, done)
     _go_on_counting(source, target)
     return _compare(source, target, tell)
+
+
+def _taken_for_one(
+    source: SqlStore, target: SqlStore, table: Table, error: StoreError
+) -> StoreError:
+    said = error.__cause__.orig if isinstance(error.__cause__, exc.DBAPIError) else error
+    return StoreError(
+        f"two rows of {table.name} that {source.safe_url} tells apart are one to {target.safe_url} "
+        f"({said}): their names differ by no more than spaces at the end, which MariaDB takes for "
+        "equal. Rename one of them in the source, or copy into another kind of database; the target "
+        "is to be empty again"
+    )
 
 
 def _check_source(source: SqlStore) -> None:

@@ -11,6 +11,7 @@ could do it with a connection alone:
     identity        two URLs may lead to one database
     note_commit     of whose commit those who wait would hear late
     hurry           whoever wants to end must not wait for the lock of somebody else
+    sweep           dead rows are the business of one kind of server, and on a thread of its own
     align_clock     a file has no clock of its own
     signs           the kernel knows at once that a process has died, and a lease late; but
                     only where all programs of a store run under one kernel
@@ -25,6 +26,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from lightwork.store.contracts.news import News, never
 from lightwork.store.sql.spelling import Spelling
 
 T = TypeVar("T")
@@ -60,18 +62,36 @@ class Database(Protocol):
         """Return what `look` returns, each of whose statements sees a snapshot of its own."""
 
     def write(
-        self, write: Callable[[Connection], T], *, is_quiet: bool = False, is_alone: bool = False
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_quiet: bool = False,
+        is_submit: bool = False,
+        is_alone: bool = False,
+        is_once: bool = False,
+        is_end: Callable[[T], bool] = never,
     ) -> T:
         """Return what `write` returns once its transaction is committed.
 
         Args:
             write: Speaks to its connection and does nothing else: it may run twice.
             is_quiet: Nobody waits for what it changes: who waits may hear of it late.
+            is_submit: It only brings new jobs: who waits for the ends of others may hear of it late.
             is_alone: Only one of its statements writes, and does no harm if it is executed and
                 committed twice: it can do without a transaction around it.
+            is_once: That would do harm all the same: whoever calls is told if nobody knows whether it
+                took place.
+            is_end: Told what `write` has returned: whether it only brings ends of jobs, and nothing can
+                begin for these: who waits for work may hear of it late.
         """
 
-    def write_soon(self, write: Callable[[Connection], T], *, is_alone: bool = False) -> Future[T]:
+    def write_soon(
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_submit: bool = False,
+        is_alone: bool = False,
+    ) -> Future[T]:
         """Do the same without waiting; a future that can be cancelled has written nothing."""
 
     def join(self, connection: Connection) -> None:
@@ -90,8 +110,11 @@ class Database(Protocol):
     def changes(self) -> int:
         """Return a number that differs after any commit by anybody."""
 
-    def wait(self, seen: int, timeout: float) -> int:
-        """Wait until `changes()` differs from `seen` or the time is up; return it."""
+    def wait(self, seen: int, timeout: float, *, news: News = News.ALL) -> int:
+        """Do what Store.wait_for_change says, of commits that are news to who waits for this."""
+
+    def sweep(self) -> None:
+        """Begin to remove what is in the way of claims, if it is time; returns at once."""
 
     def hurry(self) -> None:
         """Let no call wait for longer than a second any more, those that wait now included."""
@@ -132,8 +155,8 @@ class Signs(Protocol):
     def is_live(self, worker_id: uuid.UUID) -> bool | None:
         """Whether a worker of any process may act; None: only the database can tell."""
 
-    def dead(self) -> list[uuid.UUID]:
-        """Return workers of any process that have died and are not buried."""
+    def ended(self) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+        """Return workers of any process: who has died and is not buried; who is late and may not act."""
 
     def is_one_dead(self) -> bool:
         """Whether there was such a worker a moment ago."""

@@ -32,7 +32,7 @@ from lightwork.store.joining import is_driver_in_transaction
 from lightwork.store.opening import kind_of
 from lightwork.store.operations import attempts
 from lightwork.store.operations.bounds.payloads import PayloadBound
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.sql.engines.job_engine import JobEngine
 
 _JOB: Final = "lightwork_job"
 # No such savepoint: of MariaDB, PostgreSQL, SQLite.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from lightwork.errors import UsageError
 from lightwork.store.database import Database
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.sql.engines.job_engine import JobEngine
 from lightwork.store.sqlite import database as sqlite
 from lightwork.store.urls import EXPECTED, parse, safe_url
 

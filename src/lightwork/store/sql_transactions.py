@@ -1,12 +1,13 @@
 """SQL transactions: a database, and how an operation becomes a read or a write of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from lightwork.codec.payload import MAX_BYTES
+from lightwork.store.contracts.news import News
 from lightwork.store.database import Database
 from lightwork.store.opening import kind_of
 from lightwork.store.operations.bounds.payloads import PayloadBound
@@ -36,13 +37,40 @@ class SqlTransactions:
         """The URL as it may be shown and logged."""
         return safe_url(self.url)
 
+    @property
+    def largest_value(self) -> int:
+        """How many bytes a payload or a result may have here."""
+        return self.database.largest_value
+
+    @property
+    def has_upkeep(self) -> bool:
+        """Return False: who uses a database itself does what is to be done there."""
+        return False
+
+    @property
+    def keeps_meanwhile(self) -> bool:
+        """Whether the driver leaves the interpreter to others while it waits, which is for long."""
+        return self._spelling.keeps_meanwhile
+
+    def note_commit(self) -> None:
+        """Wake those who wait for changes."""
+        self.database.note_commit()
+
     def changes(self) -> int:
         """Return a number that differs after any commit by anybody."""
         return self.database.changes()
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
+    def wait_for_change(
+        self,
+        seen: int,
+        timeout: float,
+        *,
+        but_submits: bool = False,
+        queues: Sequence[str] = (),
+    ) -> int:
         """Wait until `changes()` differs from `seen` or the time is up."""
-        return self.database.wait(seen, timeout)
+        news = News.ENDS if but_submits else News.WORK if queues else News.ALL
+        return self.database.wait(seen, timeout, news=news)
 
     def hurry(self) -> None:
         """Let no call wait for the database for longer than a second any more."""

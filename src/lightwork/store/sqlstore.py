@@ -6,12 +6,16 @@ writes; how, is said in operations/. A read or a write is one transaction.
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from lightwork.lifecycle import AttemptEnd
+from lightwork.clock import monotonic
+from lightwork.errors import StoreError
+from lightwork.lifecycle import AttemptEnd, Released
 from lightwork.model import (
     Attempt,
     JobOutcome,
@@ -38,7 +42,9 @@ from lightwork.store.operations import (
     workers,
 )
 from lightwork.store.operations.bounds import expiry, queue_limits, slots, unique, waiting
+from lightwork.store.operations.pace import Pace
 from lightwork.store.sql.many import plain_jobs
+from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.sql_primitives import SqlPrimitives
 from lightwork.store.views import (
@@ -48,6 +54,10 @@ from lightwork.store.views import (
     KnownCall,
     Rescued,
 )
+
+T = TypeVar("T")
+# A look that takes no more seconds is made as often as ever.
+_SHORT: Final = 0.05
 
 
 def open_store(url: str, *, create: bool = True) -> Store:
@@ -68,15 +78,12 @@ def open_store(url: str, *, create: bool = True) -> Store:
 class SqlStore(SqlAdmin, SqlPrimitives):
     """Jobs in SQL; see contract.Store for what each method promises."""
 
-    @property
-    def largest_value(self) -> int:
-        """How many bytes a payload or a result may have here."""
-        return self.database.largest_value
-
-    @property
-    def has_upkeep(self) -> bool:
-        """Return False: who uses a database itself does what is to be done there."""
-        return False
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        super().__init__(url, create=create)
+        self._short_way = claiming.ShortWay()
+        self._short_end = claiming.ShortWay()
+        # Of looks that read all dead rows of what runs, while these cannot be removed.
+        self._pace = Pace()
 
     def submit(
         self,
@@ -87,7 +94,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
     ) -> list[bool]:
         """Keep jobs, all or none; False for each whose id was known, or whose key is held."""
         write, is_alone = self._submitting(jobs_, taken, known)
-        return self.database.write(write, is_alone=is_alone)
+        return self.database.write(write, is_submit=_are_only_new(jobs_), is_alone=is_alone)
 
     def submit_nowait(
         self,
@@ -98,7 +105,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
     ) -> Future[list[bool]]:
         """Do the same without waiting."""
         write, is_alone = self._submitting(jobs_, taken, known)
-        return self.database.write_soon(write, is_alone=is_alone)
+        return self.database.write_soon(write, is_submit=_are_only_new(jobs_), is_alone=is_alone)
 
     def submit_on(
         self,
@@ -146,13 +153,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
             connection, self._spelling, jobs_, taken=taken, known=known, insert=insert
         )
 
-    def note_commit(self) -> None:
-        """Wake those who wait for changes."""
-        self.database.note_commit()
-
     def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
         """Return the state of each job that exists."""
-        return self._look(jobs.states, job_ids)
+        return self._look(jobs.states, self._spelling, job_ids)
 
     def held_up(self, waiter: uuid.UUID, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
         """Return those of the jobs that cannot begin before `waiter` has ended."""
@@ -160,7 +163,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def outcomes(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
         """Return the outcome of each job that has one."""
-        return self._look(jobs.outcomes, job_ids)
+        return self._look(jobs.outcomes, self._spelling, job_ids)
 
     def results_size(self, job_ids: Iterable[uuid.UUID]) -> int:
         """Return how many bytes the results of these jobs have together."""
@@ -168,7 +171,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def progress(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         """Return what each job has last reported, where it has reported anything."""
-        return self._look(jobs.progress, job_ids)
+        return self._look(jobs.progress, self._spelling, job_ids)
 
     def cancel(
         self, job_ids: Iterable[uuid.UUID], *, running: WhenRunning = "ask"
@@ -237,6 +240,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         renewed = self._write_quietly(workers.renew_all, ids - here, lease) if ids - here else set()
         return renewed | {one for one in here if self.renew(one, lease=lease)}
 
+    def renewed_by_waiting(self, worker_id: uuid.UUID, *, lease: float) -> float | None:
+        """Return None: whoever waits here tells the database nothing."""
+
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what a worker of this process holds: it will not act again."""
         self._signs.end(worker_id, is_dead=True)
@@ -249,6 +255,10 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         """Whether this worker was told so."""
         return self._look(workers.is_draining, worker_id)
 
+    def draining(self) -> list[uuid.UUID]:
+        """Return all workers that were told so."""
+        return self._look(workers.draining)
+
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release whatever it still holds."""
         self._write(workers.sign_off, self._spelling, worker_id)
@@ -256,7 +266,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def release_others(self, worker_id: uuid.UUID, *, held: Sequence[Attempt]) -> int:
         """Release what this worker holds apart from these."""
-        return self._write(workers.release_others, self._spelling, worker_id, held)
+        # A look first: it is asked now and then, and to lock what runs would be news to all.
+        has_others = self._look(workers.has_others, worker_id, held)
+        return has_others and self._write(workers.release_others, self._spelling, worker_id, held)
 
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows."""
@@ -274,14 +286,39 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         while True:
             begins = max(limit - len(found), 0)
             waits = limit + ahead - len(found) - begins
-            rows = self._write_quietly(
-                claiming.claim, self._spelling, worker_id, lanes=lanes, limit=begins, ahead=waits
-            )
+            rows = self._claim(worker_id, lanes, begins, waits)
             claimed, damaged = claiming.attempts_of(rows)
             found += claimed
             if not damaged:
                 return found
             self._write(claiming.fail_damaged, self._spelling, worker_id, damaged)
+
+    def _claim(
+        self, worker_id: uuid.UUID, lanes: Sequence[Lane], limit: int, ahead: int
+    ) -> Sequence[AnyRow]:
+        """Claim by one statement, or in a transaction where that takes more."""
+        lane = self._short_way.lane_of(lanes) if self._spelling.claims_plain else None
+        if lane is not None:
+            only = lane
+
+            def write(connection: Connection) -> Sequence[AnyRow] | None:
+                return self._spelling.claim_plain(
+                    connection, worker_id, only, slots=limit, ahead=ahead
+                )
+
+            rows = self.database.write(write, is_quiet=True, is_alone=True, is_once=True)
+            if rows is not None:
+                return rows
+            self._short_way.close(lane)
+
+        def claim(connection: Connection) -> Sequence[AnyRow]:
+            if not self._spelling.has_ready(connection, lanes):
+                return []
+            return claiming.claim(
+                connection, self._spelling, worker_id, lanes=lanes, limit=limit, ahead=ahead
+            )
+
+        return self._write_quietly(claim)
 
     def ack(
         self,
@@ -293,15 +330,43 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         """Record how attempts ended and which have begun; return the ends refused."""
         worker = worker_id.bytes
         endings = [attempts.ending_of(worker, attempt, end) for attempt, end in ends]
+        is_plain = not begun and attempts.is_plain(self._spelling, endings)
+        if is_plain and self._end_alone(ends[0][0], endings[0]):
+            return []
 
-        def write(connection: Connection) -> list[bool]:
+        def write(connection: Connection) -> list[attempts.Effect]:
             attempts.note_begun(connection, self._spelling, worker_id, begun)
-            return attempts.end_attempts(connection, self._spelling, endings)
+            return attempts.effects_of(connection, self._spelling, endings)
 
-        accepted = self.database.write(write, is_quiet=not endings)
+        effects = self.database.write(write, is_quiet=not endings, is_end=attempts.open_nothing)
+        if self._spelling.is_clogged:
+            self._note_back(attempt for attempt, end in ends if isinstance(end, Released))
         return [
-            attempt for (attempt, _end), is_ours in zip(ends, accepted, strict=True) if not is_ours
+            attempt
+            for (attempt, _end), effect in zip(ends, effects, strict=True)
+            if effect is attempts.Effect.REFUSED
         ]
+
+    def _end_alone(self, attempt: Attempt, ending: attempts.Ending) -> bool:
+        """Record a plain end by one message, if nothing can begin for it."""
+        lane = self._short_end.lane_of([Lane(ending.queue, attempt.task)])
+        if lane is None:
+            return False
+        is_ended = self.database.write(
+            lambda connection: attempts.succeed_alone(connection, self._spelling, ending),
+            is_alone=True,
+            is_once=True,
+            is_end=bool,
+        )
+        if not is_ended:
+            self._short_end.close(lane)
+        return is_ended
+
+    def _note_back(self, given_back: Iterable[Attempt]) -> None:
+        for attempt in given_back:
+            policy = attempt.policy
+            lane = Lane(policy.queue, attempt.task)
+            self._spelling.note_back(lane, policy.priority, attempt.seq)
 
     def report_progress(
         self, worker_id: uuid.UUID, reports: Sequence[tuple[Attempt, Progress]]
@@ -311,11 +376,26 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def cancel_requests(self, worker_id: uuid.UUID) -> list[tuple[uuid.UUID, int, bool]]:
         """Return what this worker runs and is asked to stop."""
-        return self._look(attempts.cancel_requests, worker_id)
+
+        def look() -> list[tuple[uuid.UUID, int, bool]]:
+            return self._look(attempts.cancel_requests, worker_id)
+
+        return self._at_pace(worker_id, look, list)
 
     def promote(self, *, limit: int = 500) -> int:
         """Make due jobs ready."""
-        return self._write(upkeep.promote, self._spelling, limit)
+        promoted = self._write(upkeep.promote, self._spelling, limit)
+        self._note_ready(promoted)
+        return len(promoted)
+
+    def _note_ready(self, seqs: Sequence[int]) -> None:
+        """Let our own looks find what is ready again, although nothing was there when they passed by."""
+        if not (self._spelling.is_clogged and seqs):
+            return
+        # The next full look finds it in any case.
+        with suppress(StoreError):
+            for row in self._look(upkeep.places, seqs):
+                self._spelling.note_back(Lane(row.queue, row.task), -row.rank, row.seq)
 
     def expire(self, *, limit: int = 500) -> int:
         """Cancel what has not begun in time."""
@@ -343,6 +423,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def recount_limits(self) -> int:
         """Count slots anew where they are not those of the jobs that run."""
+        return self._at_pace("limits", self._recount_limits, int)
+
+    def _recount_limits(self) -> int:
         keys, has_idle = self._read(slots.drifted), self._read(slots.is_any_idle)
         if keys or has_idle:
             self._write(slots.recount, keys)
@@ -352,14 +435,34 @@ class SqlStore(SqlAdmin, SqlPrimitives):
 
     def rescue(self, *, limit: int = 500) -> list[Rescued]:
         """End the attempts of workers whose lease ran out."""
-        dead, is_live = self._signs.dead(), self._signs.is_live
+        (dead, late), is_live = self._signs.ended(), self._signs.is_live
         # A look first: a hundred idle workers would else write twenty times a second.
-        if not dead and not self._read(upkeep.is_rescue_due, is_live):
+        if not dead and not self._is_rescue_due(is_live, late):
             return []
-        rescued = self._write(upkeep.rescue, self._spelling, is_live, limit)
+        rescued, seqs = self._write(upkeep.rescue, self._spelling, is_live, limit)
         # Only now: were we killed before that, nobody else would be told.
         self._signs.bury(dead)
+        self._note_ready(seqs)
         return rescued
+
+    def _is_rescue_due(self, is_live: workers.IsLive, late: Sequence[uuid.UUID]) -> bool:
+        return self._at_pace(
+            "rescue",
+            lambda: self._read(upkeep.is_rescue_due, is_live, late),
+            lambda: self._read(workers.any_ended, is_live, late),
+        )
+
+    def _at_pace(self, name: Hashable, look: Callable[[], T], else_: Callable[[], T]) -> T:
+        """Do what reads all that has run lately no more often than it may, where dead rows are in the way."""
+        if not self._spelling.is_clogged:
+            return look()
+        began = monotonic()
+        if not self._pace.is_due(name, began):
+            return else_()
+        found = look()
+        if (ended := monotonic()) - began > _SHORT:
+            self._pace.note(name, began, ended)
+        return found
 
     def has_dead(self) -> bool:
         """Whether a worker has died whom nobody has declared dead yet."""
@@ -371,9 +474,17 @@ class SqlStore(SqlAdmin, SqlPrimitives):
             return 0
         return self._write_quietly(counters.fold, self._spelling, limit)
 
+    def sweep(self) -> None:
+        """Begin to remove what is in the way of claims."""
+        self.database.sweep()
+
     def chores(self) -> Chores:
         """Return what there is to do for the whole store."""
-        return self._look(upkeep.chores)
+        return self._at_pace(
+            "chores",
+            lambda: self._look(upkeep.chores, self._spelling),
+            lambda: upkeep.NOTHING_TO_DO,
+        )
 
     def prune(self, *, older_than: float | Retention, limit: int = 1000) -> int:
         """Delete jobs that finished more than so many seconds ago."""
@@ -382,3 +493,8 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         if not self._read(upkeep.is_prune_due, ages):
             return 0
         return self._write(upkeep.prune, self._spelling, ages, limit)
+
+
+def _are_only_new(jobs_: Sequence[NewJob]) -> bool:
+    """Whether to keep them ends no other job, and none of them: for a unique key, or for a parent that failed."""
+    return not any(job.unique or job.after for job in jobs_)

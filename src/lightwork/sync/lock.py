@@ -87,8 +87,8 @@ class Lock(Primitive):
                 raise RuntimeError(_why_not_released(self, refusal.reason)) from None
             self._count = 0
             raise LockLost(
-                f"{type(self).__name__} {self.name!r} was taken by this process and is no longer its own: its "
-                f"session at {self.where} has ended, or somebody has broken the lock. Another may have held "
+                f"{type(self).__name__} {self.name!r} was taken by this process, or by its parent before a fork, and is "
+                f"no longer its own: its session at {self.where} has ended, or somebody has broken the lock. Another may have held "
                 "it since; do again what it guards, and let that compare tokens"
             ) from None
         except LockLost:

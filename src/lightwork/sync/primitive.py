@@ -1,15 +1,20 @@
 """Primitive: what every lock, queue or value of a program is: a place at a host, which pickles as its address."""
 
+import re
 import uuid
 from math import isnan
 from threading import TIMEOUT_MAX
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from lightwork.errors import UsageError
 from lightwork.machines.shapes import Plain
 from lightwork.sync.host import Host, Keeper, Place
 from lightwork.sync.opening import open_host
 
 P = TypeVar("P", bound="Primitive")
+# A store has room for 200, of which ten are for whose lock it is: "condition/".
+_LONGEST_NAME: Final = 190
+_NOT_KEPT: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class Primitive:
@@ -21,7 +26,7 @@ class Primitive:
     cannot be pickled.
 
     Attributes:
-        name: What it is found by; of one without a name, chance.
+        name: What it is found by, at most 190 characters; of one without a name, chance.
         where: "threads", "processes", or the URL of the store or server, without its password.
     """
 
@@ -33,6 +38,7 @@ class Primitive:
     _kept: object
 
     def _open(self, where: str | Host, kind: str, name: str, spec: tuple[Plain, ...] = ()) -> None:
+        check_name(name)
         place = Place(kind, name or uuid.uuid4().hex, spec)
         self._attach(open_host(where), place, is_named=bool(name))
 
@@ -64,6 +70,21 @@ class Primitive:
     def _shown(self, text: str) -> str:
         name = f" {self._place.name!r}" if self._is_named else ""
         return f"<lightwork.{type(self).__name__} at {id(self):#x}{name}: {text}>"
+
+
+def check_name(name: str) -> None:
+    """Refuse, at every reach, what cannot be a name at all of them.
+
+    Raises:
+        UsageError: It is too long for a store, or has what no database keeps: a NUL, or half of a surrogate pair.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a name is text, not {type(name).__name__}")
+    if len(name) > _LONGEST_NAME or _NOT_KEPT.search(name):
+        raise UsageError(
+            f"a name is text of at most {_LONGEST_NAME} characters without NUL and surrogates; seen: "
+            f"{len(name)} characters, {name!a:.100}"
+        )
 
 
 def time_limit(timeout: float | None) -> float | None:

@@ -1,11 +1,18 @@
 """Semaphore and BoundedSemaphore: a number of grants, at every reach."""
 
+import contextlib
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
+from lightwork.errors import Error
 from lightwork.machines.shapes import Plain
 from lightwork.sync.host import Host, Refusal
 from lightwork.sync.primitive import Primitive, time_limit
+
+_Question = tuple[str, tuple[Plain, ...]]
+# Seconds that a Ctrl-C waits for what it has cut off.
+_SOON: Final = 1.0
 
 
 class Semaphore(Primitive):
@@ -60,10 +67,21 @@ class Semaphore(Primitive):
         """
         if n < 1:
             raise ValueError("n must be one or more")
+        self._release(n)
+
+    def _release(self, n: int, undo: Callable[[Plain], _Question] | None = None) -> None:
         try:
-            self._host.ask(self._place, "release", (n,))
+            self._host.ask(self._place, "release", (n,), undo=undo)
         except Refusal:
             raise ValueError("Semaphore released too many times") from None
+
+    def _release_after_all(self, is_done: list[bool]) -> None:
+        """Release if that was cut off before the host did it; one that does not answer is not waited for."""
+        with contextlib.suppress(Error, Refusal, TimeoutError):
+            # Whatever was cut off is taken back, or known to be done, before another question has its answer.
+            self._host.ask(self._place, "value", timeout=_SOON)
+            if not is_done:
+                self._host.ask(self._place, "release", (1,), timeout=_SOON)
 
     def get_value(self) -> int:
         """Return how many are free now."""
@@ -79,7 +97,20 @@ class Semaphore(Primitive):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.release()
+        is_done: list[bool] = []
+
+        def note(_answer: Plain) -> _Question:
+            is_done.append(True)
+            return "", ()
+
+        try:
+            self._release(1, note)
+        except Exception:
+            raise
+        except BaseException:
+            # A Ctrl-C, perhaps before the first step of it: the caller's block is over all the same.
+            self._release_after_all(is_done)
+            raise
 
     def __repr__(self) -> str:
         return self._shown(f"value={self.get_value()}")
@@ -95,5 +126,5 @@ class BoundedSemaphore(Semaphore):
         return self._shown(f"value={self.get_value()}/{self._place.spec[0]!r}")
 
 
-def _release_if_granted(token: Plain) -> tuple[str, tuple[Plain, ...]]:
+def _release_if_granted(token: Plain) -> _Question:
     return ("release", (1,)) if token is not None else ("", ())

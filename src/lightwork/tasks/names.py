@@ -10,6 +10,7 @@ module: that is how everybody else can import it.
 
 import hashlib
 import sys
+import unicodedata
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ _SESSION_WORD: Final = "session-"
 _SESSION: Final = _SESSION_WORD + uuid.uuid4().hex[:16]
 # What a store keeps.
 LONGEST_NAME: Final = 500
+# Control characters, surrogates, and what else ends a line.
+_ODD: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def task_name(fn: Callable[..., Any]) -> str:
@@ -30,9 +33,19 @@ def task_name(fn: Callable[..., Any]) -> str:
     if module not in _MAIN:
         return f"{module}:{qualname}"
     name, origin = f"{main_module_name()}:{qualname}", main_origin()
-    if len(name) + len(origin) >= LONGEST_NAME:
+    if len(name) + len(origin) >= LONGEST_NAME or is_odd(origin):
         origin = hashlib.sha256(origin.encode(errors="surrogateescape")).hexdigest()
     return f"{name}@{origin}" if origin else name
+
+
+def is_odd(name: str) -> bool:
+    """Whether a name has what breaks lines, or what not every database keeps, or tells apart.
+
+    That is NUL, half of a surrogate pair, and a space at an end: to MariaDB `mail ` is `mail`.
+    """
+    if name != name.strip():
+        return True
+    return not name.isprintable() and any(unicodedata.category(letter) in _ODD for letter in name)
 
 
 def short_name(name: str) -> str:

@@ -46,7 +46,7 @@ from lightwork.error_text import class_name, did_you_mean
 from lightwork.errors import UsageError
 from lightwork.model import Backoff, Limit, Policy, Progress, Unique
 from lightwork.numeric import SIZE_LIMIT, as_int, as_number, parse_size
-from lightwork.tasks.names import short_name, task_name
+from lightwork.tasks.names import is_odd, short_name, task_name
 
 if TYPE_CHECKING:
     from lightwork.schedule.declared import Schedule
@@ -129,6 +129,11 @@ class Task(AnyTask, Generic[P, R]):
         self.policy = policy or Policy()
         # Given where the function has travelled: there `__main__` is another.
         self.name = name or task_name(fn)
+        if is_odd(self.name):
+            raise UsageError(
+                f"the name of a task has no control characters and no space at an end; seen: {self.name!r:.300}, "
+                "of the function's __module__ and __qualname__"
+            )
         # Of whoever has declared it: copies, and what has travelled, have none.
         self.schedule: Schedule | None = None
 
@@ -306,19 +311,17 @@ def make_policy(start: Policy, **changes: Unpack[PolicyOptions]) -> Policy:
     return policy
 
 
-def _is_odd(name: str) -> bool:
-    """Whether not every database keeps this text: with NUL, or half of a surrogate pair."""
-    return "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
 def check_policy(policy: Policy) -> None:
     """Refuse values that make no sense, whoever has written them.
 
     Raises:
         UsageError: One is out of its bounds.
     """
-    if type(policy.queue) is not str or not 0 < len(policy.queue) <= 100 or _is_odd(policy.queue):
-        raise UsageError(f"queue must be a name of 1 to 100 characters; seen: {policy.queue!r}")
+    if type(policy.queue) is not str or not 0 < len(policy.queue) <= 100 or is_odd(policy.queue):
+        raise UsageError(
+            "queue must be a name of 1 to 100 characters, without control characters and spaces at its ends; "
+            f"seen: {policy.queue!r:.300}"
+        )
     if type(policy.priority) is not int or not -(2**31) < policy.priority < 2**31:
         raise UsageError(
             f"priority must be a 32-bit integer above -2**31; seen: {policy.priority!r}"

@@ -69,11 +69,16 @@ class Acks:
         """Note that these have begun."""
         self._begun += begun
 
-    def send(self, worker_id: uuid.UUID, in_flight: InFlight) -> None:
-        """Record all of it; `in_flight` has the last progress of what has ended."""
+    def send(self, worker_id: uuid.UUID, in_flight: InFlight) -> bool:
+        """Record all of it; return whether that was anything.
+
+        Args:
+            worker_id: Whose attempts these are.
+            in_flight: Has the last progress of what has ended.
+        """
         self._tell_recorded(in_flight)
         if not self._ends and not self._begun:
-            return
+            return False
         if self._on_ending is not None and self._ends:
             # Before: once they are recorded, anybody may be the first to hear of them.
             self._on_ending(self._ends)
@@ -86,6 +91,7 @@ class Acks:
             self._telling.refused(refused)
         self._on_recorded(ends)
         self._telling.ended(ends)
+        return True
 
     def _tell_recorded(self, in_flight: InFlight) -> None:
         if not self._recorded:

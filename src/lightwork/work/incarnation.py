@@ -134,6 +134,14 @@ class Incarnation:
         """Whether the worker may act: ask before anything is started or recorded."""
         return self._lease.is_trusted()
 
+    def rest(self) -> None:
+        """Note that it holds nothing; see lease.py."""
+        self._lease.rest()
+
+    def work(self) -> bool:
+        """Whether it may claim."""
+        return self._lease.work()
+
     def give_up(self) -> list[tuple[Attempt, AttemptEnd]]:
         """Stop renewing, end the children; return how what was in flight ends.
 

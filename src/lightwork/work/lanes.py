@@ -6,6 +6,8 @@ anyway, so a busy worker does not look before each claim.
 """
 
 import logging
+import math
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 # Tasks that a worker tells by name; beyond, it says that it may know any.
 _MOST_TOLD: Final = 500
 _MOST_RESTS_TOLD: Final = 20
+# Of the queue with the largest weight, where others have jobs as well: few enough that nobody sees the turns.
+_TURN: Final = 50
 # A task that is unknown now may be imported, or declared in a notebook, later.
 _ASK_AGAIN_SECONDS: Final = 0.5
 
@@ -62,6 +66,11 @@ class KnownLanes:
             return self._lanes
         order = self._shares.order(lane.queue for lane in self._lanes)
         return sorted(self._lanes, key=lambda lane: order.index(lane.queue))
+
+    def turn(self, limit: int) -> tuple[list[Lane], int]:
+        """Return the lanes, and how many of so many jobs are to be claimed from them at once."""
+        lanes = self.current()
+        return lanes, limit if self._shares is None else min(limit, self._shares.most)
 
     def note_claimed(self, attempts: Sequence[Attempt]) -> None:
         """Note from where jobs were claimed, for whose turn it is next."""
@@ -131,11 +140,16 @@ class Shares:
 
     Each queue has a meter, which every job that is claimed from it moves on by one over its weight;
     the queue whose meter is behind comes first. So over any while in which queues always have jobs, each
-    gets its share to within one claim, and none starves, however small its weight. A queue that was
+    gets its share to within one turn, and none starves, however small its weight. A queue that was
     empty begins where the others are: it has saved up nothing.
+
+    A turn ends when the meter is _TURN jobs of the largest weight ahead: a claim of short jobs would take hundreds.
 
     Args:
         weights: Of each queue, in the order that counts where meters are equal.
+
+    Attributes:
+        most: How many jobs the turn of the queue lasts that `order` has put first.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
@@ -143,6 +157,7 @@ class Shares:
         self._meters = dict.fromkeys(weights, 0.0)
         # Those that had jobs when they were put in order last.
         self._busy: frozenset[str] = frozenset()
+        self.most = sys.maxsize
 
     def order(self, ready: Iterable[str]) -> list[str]:
         """Return the queues that have jobs, the one whose turn it is first."""
@@ -153,7 +168,14 @@ class Shares:
             if queue not in self._busy:
                 self._meters[queue] = max(self._meters[queue], level)
         self._busy = now
-        return sorted(known, key=self._meters.__getitem__)
+        order = sorted(known, key=self._meters.__getitem__)
+        self.most = sys.maxsize if len(order) < 2 else self._most(order[0], order[1], order)
+        return order
+
+    def _most(self, first: str, second: str, known: Iterable[str]) -> int:
+        ahead = _TURN / max(self._weights[queue] for queue in known)
+        behind = self._meters[second] - self._meters[first]
+        return max(1, math.floor((behind + ahead) * self._weights[first]))
 
     def note(self, queue: str, jobs: int = 1) -> None:
         """Note that jobs were claimed from a queue."""

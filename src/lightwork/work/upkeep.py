@@ -1,7 +1,7 @@
 """Upkeep: what any worker does for the whole store, in bounded batches.
 
 Promote what is due, make the jobs of schedules, unblock what waits with thousands of others, rescue
-what dead workers held, prune what ended long ago, and locks of the dead, align the database clock. Every
+what dead workers held, prune what ended long ago, and locks of the dead, have dead rows removed, align the database clock. Every
 worker does all of it, at jittered times; the statements are safe in parallel, so no leader is needed.
 Where a server does it (served/), its workers do their own part alone.
 Each part books its next turn before it works: an error cannot end it.
@@ -40,6 +40,8 @@ _RUN_SECONDS: Final = 60.0
 _READMIT_SECONDS: Final = 1.0
 _READMIT_SOONEST: Final = 0.02
 _RESCUE_BATCH: Final = 500
+# How often counts are folded, and limits counted anew, at most: a server looks for the dead seven times a second.
+_TIDY_SECONDS: Final = 5.0
 # How late a job is deleted that is old enough.
 _PRUNE_SECONDS: Final = 60.0
 _PRUNE_FIRST: Final = 100
@@ -50,6 +52,8 @@ _FOLD_BATCH: Final = 1000
 _FOLD_LONGEST: Final = 0.1
 # How soon a death is noticed that can be told without the database.
 _DEATH_SECONDS: Final = 0.5
+# How soon claims are slower than they need be, while jobs run.
+_SWEEP_SECONDS: Final = 0.1
 # What the wall clock may gain or lose between two looks without having been set.
 _JUMP_SECONDS: Final = 1.0
 
@@ -87,12 +91,16 @@ class Upkeep:
         # A job that was put off here is due.
         self._expected_at = math.inf
         self._rescue_at = 0.0
+        self._tidy_at = 0.0
         # While no job waits for a limit: never.
         self._readmit_at = math.inf
         self._run_at = 0.0
         # Schedules of which was told that they cannot be read here.
         self._told: set[str] = set()
         self._look_at = 0.0
+        self._sweep_at = 0.0
+        # How many changes ago.
+        self._swept: int | None = None
         self._wall_ahead = 0.0
 
     def expect_due(self, delay: float) -> None:
@@ -127,6 +135,8 @@ class Upkeep:
             self._look_at = now + _DEATH_SECONDS
             if self._store.has_dead():
                 self._rescue_at = now
+        if now >= self._sweep_at:
+            self._sweep(now)
         if now >= self._prune_at:
             self._prune(now)
         if now >= self._rescue_at:
@@ -228,12 +238,10 @@ class Upkeep:
     def _rescue(self, now: float) -> list[Rescued]:
         self._rescue_at = now + self._rescue_seconds * random.uniform(0.7, 1.0)
         self._align_clock()
-        while self._store.fold(limit=_FOLD_BATCH) == _FOLD_BATCH:
-            if monotonic() >= now + _FOLD_LONGEST:
-                break
         rescued = self._store.rescue(limit=_RESCUE_BATCH)
-        if drifted := self._store.recount_limits():
-            log.warning("limits_recounted keys=%d", drifted)
+        if rescued or now >= self._tidy_at:
+            self._tidy_at = now + _TIDY_SECONDS
+            self._tidy(now)
         if len(rescued) == _RESCUE_BATCH:
             # There may be more: next turn, so that others write in between.
             self._rescue_at = now
@@ -242,6 +250,23 @@ class Upkeep:
             dead = {one.worker for one in rescued}
             log.warning("jobs_rescued jobs=%d dead_workers=%d", len(rescued), len(dead))
         return rescued
+
+    def _sweep(self, now: float) -> None:
+        """Once more after the last change; while nothing changes nothing dies, so nobody is woken for it."""
+        self._sweep_at = now + _SWEEP_SECONDS
+        changes = self._changes() if self._changes else None
+        if changes is None or changes != self._swept:
+            self._swept = changes
+            self._store.sweep()
+
+    def _tidy(self, now: float) -> None:
+        while self._store.fold(limit=_FOLD_BATCH) == _FOLD_BATCH:
+            if monotonic() >= now + _FOLD_LONGEST:
+                # The next turn goes on.
+                self._tidy_at = now
+                break
+        if drifted := self._store.recount_limits():
+            log.warning("limits_recounted keys=%d", drifted)
 
     def _prune(self, now: float) -> None:
         """Delete one batch; the next one soon, where there is more, and the loop's share is small."""

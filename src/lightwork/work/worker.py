@@ -33,13 +33,14 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.codec import Codec
 from lightwork.error_info import describe_error
 from lightwork.errors import PoolError, StoreError, StoreUnavailable
-from lightwork.events.kinds import WorkerLeaseLost, WorkerStarted, WorkerStopped, WorkerStopping
+from lightwork.events.kinds import WorkerStarted, WorkerStopped, WorkerStopping
 from lightwork.events.listeners import Listeners
 from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried, Snoozed
 from lightwork.locks.uninterrupted import Uninterrupted
@@ -48,6 +49,7 @@ from lightwork.pool.executor.executor import Executor
 from lightwork.store.contract import Store
 from lightwork.work.acks import Acks, Ends
 from lightwork.work.catalog import Catalog
+from lightwork.work.flight.doubt import Doubt
 from lightwork.work.flight.results import ResultBound
 from lightwork.work.flight.runners import Runners
 from lightwork.work.in_flight import InFlight
@@ -97,8 +99,6 @@ class WorkerLoop:
     _mean_seconds = -1.0
     # Slots of jobs that wait for other jobs.
     _lent = 0
-    # An answer was lost: the store may say that we hold what we know nothing of.
-    _is_unsure = False
     # The last claim got fewer jobs than it asked for ...
     _is_drained = False
     # ... and fewer than slots were free: no job is ready at all.
@@ -139,9 +139,10 @@ class WorkerLoop:
             middleware=settings.middleware,
             sends_errors=on_ending is not None,
         )
+        self._doubt = Doubt()
         self._wake = threading.Event()
         self._stopping = Stopping()
-        self._watch = StoreWatch(store, self._wake_up)
+        self._watch = StoreWatch(store, self._wake_up, settings.queues * (not settings.burst))
         self._upkeep = WorkerUpkeep(store, settings, self._watch.number)
         self._lanes = KnownLanes(store, settings.queues, catalog, settings.weights)
         self._schedules = ScheduleKeeper(store, catalog)
@@ -237,7 +238,7 @@ class WorkerLoop:
                 self._upkeep_and_claim()
         except StoreUnavailable as error:
             log.warning("store_unavailable error=%s", error)
-            self._is_unsure = True
+            self._doubt.note_loss()
             if self._stopping.asked > 1:
                 self._is_cut_off = True
                 return
@@ -271,14 +272,15 @@ class WorkerLoop:
         return 0 if self._stopping.is_ending else limit
 
     def _claim(self, limit: int) -> None:
-        lanes = self._lanes.current()
+        lanes, limit = self._lanes.turn(limit)
         free = free_slots(self._slots_now, len(self._in_flight), limit)
         more = limit - free
         # Where nothing waits for us the lock for writing is left to others.
         attempts: list[Attempt] = []
-        if lanes:
+        if lanes and self._incarnation.work():
             self._watch.note_own()
             attempts = self._store.claim(self.worker_id, lanes=lanes, limit=free, ahead=more)
+            self._watch.note_race(is_lost=not attempts)
         self._lanes.note_claimed(attempts)
         self._is_bare = len(attempts) < free
         # Of lanes that are not fresh it may only mean that the work is elsewhere now.
@@ -289,17 +291,12 @@ class WorkerLoop:
         self._telling.claimed(attempts)
         self._counting.claimed(attempts)
         size = bundle_size(self._slots, self._mean_seconds, len(attempts) - free)
-        for group in groups_of(attempts, free, size, self._goes_with):
+        can_share = partial(self._runners.can_share, in_flight=self._in_flight)
+        for group in groups_of(attempts, free, size, can_share):
             if not self._start(group):
                 for left in attempts[attempts.index(group[0]) :]:
                     self._acks.add(left, Released())
                 return
-
-    def _goes_with(self, one: Attempt, other: Attempt) -> bool:
-        """Whether attempts of the same task and policy may be in one bundle."""
-        is_like = one.task == other.task and one.policy is other.policy
-        runner, can = self._runners.known(one.task), self._in_flight.can_travel_together
-        return is_like and runner is not None and can(one, runner) and can(other, runner)
 
     def _start(self, group: Sequence[Attempt]) -> bool:
         attempt = group[0]
@@ -361,7 +358,8 @@ class WorkerLoop:
         elif self._acks.has_many() and not self._is_drained and (more := self._room()):
             # Else children are idle while that is recorded.
             self._claim(more)
-        self._acks.send(self.worker_id, self._in_flight)
+        if self._acks.send(self.worker_id, self._in_flight):
+            self._watch.note_own()
 
     def _note_end(self, attempt: Attempt, end: AttemptEnd, seconds: float) -> None:
         self._counting.ended(attempt, end, seconds)
@@ -373,9 +371,9 @@ class WorkerLoop:
             self._upkeep.expect_due(end.delay)
 
     def _make_sure(self) -> None:
-        if self._is_unsure:
+        if self._doubt.must_ask():
             others = self._store.release_others(self.worker_id, held=self._in_flight.attempts())
-            self._is_unsure = False
+            self._doubt.note_asked()
             if others:
                 log.warning("jobs_released_unseen jobs=%d", others)
 
@@ -397,6 +395,7 @@ class WorkerLoop:
     def _look_after_running(self) -> None:
         now = monotonic()
         if not len(self._in_flight):
+            self._incarnation.rest()
             # Of what is claimed next nobody can have asked anything yet.
             self._cancels_at = now + _CANCEL_SECONDS
             return
@@ -453,7 +452,7 @@ class WorkerLoop:
         self._telling.worker_is(WorkerStarted)
 
     def _begin_again(self) -> None:
-        self._telling.worker_is(WorkerLeaseLost, held=len(self._in_flight))
+        self._telling.lease_is_lost(held=len(self._in_flight))
         self._acks.give_back(self.worker_id, self._incarnation.give_up())
         self._store.leave(self.worker_id)
         if self._stopping.is_ending:
@@ -465,8 +464,7 @@ class WorkerLoop:
         """End, if somebody has said so, when what runs is done: it has all the time it needs."""
         if self._stopping.may_look() and self._store.is_draining(self.worker_id):
             self._stopping.is_draining = True
-            held = len(self._in_flight)
-            self._telling.worker_is(WorkerStopping, held=held, grace=FOREVER)
+            self._telling.worker_is(WorkerStopping, held=len(self._in_flight), grace=FOREVER)
             self._in_flight.hand_back_waiting()
 
     def _note_stop(self) -> None:

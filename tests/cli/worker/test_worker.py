@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from cli.jobs_made import Made
-from cli.runs import SOURCES, read_until, run, start, until
+from cli.runs import SOURCES, read_until, run, start
 from lightwork.model import State
 from lightwork.store.contract import Store
+from waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -139,7 +140,7 @@ def test_sigterm_lets_the_running_job_finish(
     job_id = made.ready(str(folder), task="script:hold")
 
     with start("worker", "-m", "script", *kind, folder=folder) as worker:
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         worker.send_signal(signal.SIGTERM)
         read_until(worker, "worker stopping")
         (folder / "end").touch()
@@ -157,7 +158,7 @@ def test_ctrl_c_of_a_terminal_lets_the_running_job_finish(
     job_id = made.ready(str(folder), task="script:hold")
 
     with start(*WORKER, folder=folder) as worker:
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         os.killpg(worker.pid, signal.SIGINT)
         read_until(worker, "worker stopping")
         (folder / "end").touch()
@@ -173,7 +174,7 @@ def test_the_second_ctrl_c_stops_at_once_and_hands_back(
     job_id = made.ready(str(folder), task="script:hold")
 
     with start(*WORKER, "--grace", "1h", folder=folder) as worker:
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         os.killpg(worker.pid, signal.SIGINT)
         read_until(worker, "worker stopping")
         os.killpg(worker.pid, signal.SIGINT)
@@ -189,7 +190,7 @@ def test_what_has_not_begun_is_handed_back_unused(folder: Path, store: Store, ma
     waiting = made.ready(3)
 
     with start(*WORKER, folder=folder) as worker:
-        until((folder / "begun").exists, "the first job runs")
+        wait_until((folder / "begun").exists, "the first job runs")
         worker.send_signal(signal.SIGTERM)
         read_until(worker, "worker stopping")
         (folder / "end").touch()

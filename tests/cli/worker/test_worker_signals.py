@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from cli.jobs_made import Made
-from cli.runs import clean_environment, start, until
+from cli.runs import clean_environment, start
 from lightwork.model import State
 from lightwork.store.contract import Store
+from waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -57,7 +58,7 @@ def test_a_storm_of_signals_ends_it_cleanly(
     job_id = made.ready(str(folder), task="script:hold")
 
     with start(*WORKER, "--grace", "1h", folder=folder) as worker:
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         # To its very end, when the interpreter has taken its own functions away.
         while worker.poll() is None:
             worker.send_signal(number)
@@ -77,7 +78,7 @@ def test_a_worker_whose_terminal_is_closed_hands_its_jobs_back(
 
     with launched(ON_A_TERMINAL, *WORKER, "--grace", "0", folder=folder, stdin=theirs) as worker:
         os.close(theirs)
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         os.close(ours)
         worker.wait(timeout=60)
 
@@ -91,12 +92,12 @@ def test_under_nohup_it_works_on_when_the_terminal_is_closed(
     held = made.ready(str(folder), task="script:hold")
 
     with launched(UNDER_NOHUP, *WORKER, folder=folder) as worker:
-        until((folder / "begun").exists, "the job runs")
+        wait_until((folder / "begun").exists, "the job runs")
         worker.send_signal(signal.SIGHUP)
         (folder / "end").touch()
         later = made.ready(3)
         done = {held: State.SUCCEEDED, later: State.SUCCEEDED}
-        until(lambda: store.states([held, later]) == done, "both jobs are done")
+        wait_until(lambda: store.states([held, later]) == done, "both jobs are done")
         worker.send_signal(signal.SIGTERM)
         worker.wait(timeout=60)
 

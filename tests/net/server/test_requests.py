@@ -1,5 +1,6 @@
 """What comes from the network, whatever it is, is answered: refused before anything is done."""
 
+import math
 import threading
 import uuid
 
@@ -8,13 +9,17 @@ import pytest
 from lightwork.net.keys.roles import ROLES, Role
 from lightwork.net.server.app import App
 from lightwork.net.server.calls import THREADS
-from lightwork.net.server.request import Caller
+from lightwork.net.server.request import Caller, Request
 from lightwork.net.server.routes import Route
+from lightwork.net.wire import media
+from lightwork.net.wire.about import CHANGES, Poll
+from lightwork.net.wire.failures import Refused
+from lightwork.net.wire.media import MSGPACK
 from lightwork.net.wire.methods import METHODS
 from lightwork.store.contract import Store
 from lightwork.store.sqlstore import open_store
 from net.served import served
-from net.server.asked import ask
+from net.server.asked import ask, living
 
 JOB = {"task": "m:f", "payload": "AA==", "id": str(uuid.uuid4())}
 
@@ -249,7 +254,8 @@ MAY: dict[Role, set[str]] = {
         "prune_primitives",
         *("states", "outcomes", "results_size", "progress", "job", "held_up", "workers", "summary"),
         "settings",
-        *("register", "renew", "is_draining", "sign_off", "release_others", "publish_tasks"),
+        *("register", "renew", "is_draining", "draining", "sign_off", "release_others"),
+        "publish_tasks",
         *("lanes", "claim", "ack", "report_progress", "cancel_requests"),
         *("promote", "expire", "unblock", "readmit", "recount_limits", "rescue", "fold"),
         *("chores", "prune", "align_clock", "add_rollups", "fold_rollups"),
@@ -295,3 +301,43 @@ def test_without_a_proof_there_is_only_what_says_nothing(all_routes: list[Route]
         "/healthz",
         "/openapi.json",
     }
+
+
+@pytest.mark.parametrize("role", ["submit", "view"])
+def test_a_key_that_may_not_work_is_neither_told_of_jobs_nor_renews_leases_by_a_poll(
+    app: App, role: Role
+) -> None:
+    poll = Poll(workers=[uuid.uuid4()], queues=["default"], lease=15.0)
+    request = Request("POST", CHANGES, "", {"content-type": MSGPACK}, media.encode(poll, MSGPACK))
+
+    with pytest.raises(Refused, match="does not poll as workers do"):
+        living(app, lambda: app._poll(request, Caller(role), {}))
+
+
+@pytest.mark.parametrize(
+    ("poll", "said"),
+    [
+        (Poll(queues=["a"] * 201), "up to 200 queues; seen: 201"),
+        (Poll(workers=[uuid.uuid4() for _ in range(201)]), "up to 200 workers; seen: 201"),
+        (Poll(queues=["\0"]), "is no name of a queue"),
+        (Poll(queues=["a" * 101]), "is no name of a queue"),
+        (Poll(queues=[""]), "is no name of a queue"),
+        (Poll(wait=math.nan), "wait is a number of seconds"),
+        (Poll(queues=["a"], lease=-5.0), "lease must be from 0.5 to 3600 seconds"),
+        (Poll(queues=["a"], lease=1e15), "lease must be from 0.5 to 3600 seconds"),
+    ],
+)
+def test_a_poll_that_would_cost_others_is_refused(app: App, poll: Poll, said: str) -> None:
+    request = Request("POST", CHANGES, "", {"content-type": MSGPACK}, media.encode(poll, MSGPACK))
+
+    with pytest.raises(Refused, match=said):
+        living(app, lambda: app._poll(request, Caller("admin"), {}))
+
+
+def test_a_key_that_may_not_work_says_nothing_of_who_polls(app: App) -> None:
+    poll = Poll(workers=[uuid.uuid4()])
+    request = Request("POST", CHANGES, "", {"content-type": MSGPACK}, media.encode(poll, MSGPACK))
+
+    living(app, lambda: app._poll(request, Caller("view"), {}))
+
+    assert not app._calls.pollers._last

@@ -38,11 +38,13 @@ BY_HAND = {
     *(
         "submit_nowait",
         "renew_all",
+        "renewed_by_waiting",
         "cancel_nowait",
         "submit_on",
         "note_commit",
         "leave",
         "has_dead",
+        "sweep",
     ),
     *("changes", "wait_for_change", "hurry", "close"),
 }

@@ -58,6 +58,8 @@ BUNDLES: Final = [
     "lightwork.pool.map.bundle",
     "lightwork.pool.wire.display_name",
 ]
+# With the first trial of one.
+TRIALS: Final = [*BUNDLES, "lightwork.pool.map.trial"]
 # Of those below, what is needed.
 ALLOWED: Final = [
     "ctypes",
@@ -91,6 +93,12 @@ def check(modules: str, *more: str) -> None:
     assert seen == listed, f"{ADVICE}.\nnew: {sorted(seen - listed)}; gone: {sorted(listed - seen)}"
 
 
+@pytest.fixture(autouse=True)
+def _without_managers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no managers in this process: children would be given its key, and import it for that."""
+    monkeypatch.delitem(sys.modules, "multiprocessing.managers", raising=False)
+
+
 def test_a_fork_server_imports_only_what_is_listed() -> None:
     program = f"import lightwork.pool.child.fork_server; print({LIST_MODULES})"
 
@@ -118,3 +126,11 @@ def test_a_child_that_runs_bundles_of_a_map_imports_little_more(single: ProcessE
     modules = single.submit(eval, LIST_MODULES).result(WAIT)
 
     check(modules, *BUNDLES)
+
+
+def test_a_child_that_runs_trials_of_a_map_imports_little_more(single: ProcessExecutor) -> None:
+    list(single.map(abs, range(100)))
+
+    modules = single.submit(eval, LIST_MODULES).result(WAIT)
+
+    check(modules, *TRIALS)

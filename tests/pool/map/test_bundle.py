@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from lightwork.pool.call.options import CallOptions
 from lightwork.pool.link.bundle_board import BundleBoard
 from lightwork.pool.map.batcher import open_outcome
 from lightwork.pool.map.bundle import Parcel, pack_items, run_bundle
-from lightwork.pool.memory import control_block as pages
+from lightwork.pool.map.trial import pack_trial, run_trial
 from lightwork.pool.memory.control_block import (
     BUNDLE_MAX,
     ITEM,
@@ -29,25 +29,10 @@ from lightwork.pool.memory.control_block import (
     LIMIT,
     STARTED,
     ControlBlock,
-    make_control_block,
 )
 from lightwork.pool.process.executor import ProcessExecutor
 
 MANY = 3000
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlBlock]:
-    """The page of a child, which this process plays; its call is number 7."""
-    fd = make_control_block()
-    page = ControlBlock(fd)
-    page.words[STARTED] = 7
-    monkeypatch.setattr(pages, "own_block", pages.own_block)
-    pages.own_block[:] = [page]
-    yield page
-    pages.own_block.clear()
-    page.close()
-    os.close(fd)
 
 
 def parcel(count: int) -> Parcel:
@@ -77,7 +62,7 @@ def test_the_board_shows_what_is_done_while_an_item_runs(page: ControlBlock) -> 
 
     def look(n: int) -> int:
         begun, done = BundleBoard(page).read(Part(0, 3))
-        seen.append((begun, done.pieces()))
+        seen.append((begun, done.done()))
         return n
 
     run_bundle(look, parcel(3), first=0, end=3)
@@ -166,9 +151,20 @@ def test_only_a_bundle_that_stays_at_one_item_has_stalled(page: ControlBlock) ->
     assert board.stalled_call(103.5, 1.0) == 7
 
 
+def run_in_bundle(ran: list[int]) -> object:
+    return run_bundle(ran.append, parcel(BUNDLE_MAX), first=0, end=BUNDLE_MAX)
+
+
+def run_on_trial(ran: list[int]) -> object:
+    return run_trial(ran.append, pack_trial(range(BUNDLE_MAX)), first=0, end=BUNDLE_MAX)
+
+
+@pytest.mark.parametrize("run", [run_in_bundle, run_on_trial])
 @pytest.mark.parametrize("forbid", [BundleBoard.forbid_rest, BundleBoard.forbid_half])
 def test_taking_back_and_beginning_never_both_get_an_item(
-    page: ControlBlock, forbid: Callable[[BundleBoard, Part], int]
+    page: ControlBlock,
+    forbid: Callable[[BundleBoard, Part], int],
+    run: Callable[[list[int]], object],
 ) -> None:
     """The pool and the child race for items, without a lock, thousands of times."""
     races = 0
@@ -176,14 +172,19 @@ def test_taking_back_and_beginning_never_both_get_an_item(
     sys.setswitchinterval(1e-6)
     try:
         for seq in range(8, 60):
-            races += _race(page, seq, forbid)
+            races += _race(page, seq, forbid, run)
     finally:
         sys.setswitchinterval(interval)
 
     assert races
 
 
-def _race(page: ControlBlock, seq: int, forbid: Callable[[BundleBoard, Part], int]) -> bool:
+def _race(
+    page: ControlBlock,
+    seq: int,
+    forbid: Callable[[BundleBoard, Part], int],
+    run: Callable[[list[int]], object],
+) -> bool:
     """Take items back while they run; return whether any were."""
     ran: list[int] = []
     taken: list[int] = []
@@ -199,7 +200,7 @@ def _race(page: ControlBlock, seq: int, forbid: Callable[[BundleBoard, Part], in
 
     thread = threading.Thread(target=take_back)
     thread.start()
-    run_bundle(ran.append, parcel(BUNDLE_MAX), first=0, end=BUNDLE_MAX)
+    run(ran)
     stop.set()
     thread.join()
 

@@ -1,10 +1,17 @@
 """Several items of a map that run as one call."""
 
+from pathlib import Path
+
+import bundle_calls as items
+import calls
 import pytest
+import scenario_calls
 
 from lightwork.errors import RemoteError
 from lightwork.pool.map.batcher import unpack_failure
 from lightwork.pool.map.chunk import ItemFailure, run_chunk, run_star_chunk
+from lightwork.pool.process.executor import ProcessExecutor
+from waiting import wait_until
 
 # Chunks
 
@@ -44,6 +51,28 @@ def test_an_interrupt_is_not_taken_for_a_failed_item() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_chunk(interrupt, [1])
+
+
+@pytest.mark.process
+def test_an_item_that_raises_an_interrupt_in_a_child_fails_alone(pool: ProcessExecutor) -> None:
+    found = list(pool.map(items.interrupted_or_not, range(40), chunksize=20, errors="return"))
+
+    assert [n for n, value in enumerate(found) if value != n] == [5, 25]
+    assert {type(found[n]) for n in (5, 25)} == {KeyboardInterrupt}
+
+
+@pytest.mark.process
+def test_a_fork_that_comes_back_from_an_item_of_a_chunk_runs_no_other(
+    single: ProcessExecutor, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    given = [(str(here), n, n % 100 == 50) for n in range(600)]
+
+    assert list(single.map(scenario_calls.fork_or_not, given, chunksize=200)) == list(range(600))
+
+    wait_until(lambda: len(here.read_text().splitlines()) >= 6, "every fork has run")
+    assert single.submit(calls.double, 2).result() == 4
+    assert len(here.read_text().splitlines()) == 6
 
 
 def travel(error: BaseException) -> BaseException:

@@ -1,12 +1,16 @@
 """Many rows go to PostgreSQL as arrays, in one statement; see server/together.py."""
 
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from lightwork.lifecycle import Succeeded
-from lightwork.model import State
+from lightwork.model import Limit, State
 from lightwork.store.postgresql import spelling
 from lightwork.store.postgresql.packed import Blobs, Integers, Numbers, Packed, Texts
 from lightwork.store.sqlstore import SqlStore
@@ -48,6 +52,27 @@ def test_a_batch_is_acked_in_as_many_statements_as_a_pair(store: SqlStore) -> No
     assert len(acking(store, 200)) == len(acking(store, 2))
 
 
+def test_the_end_of_one_job_is_one_message(store: SqlStore) -> None:
+    sent = acking(store, 1)
+
+    assert [one.split()[0] for one in sent] == ["SET"]
+    assert store.summary().states[State.SUCCEEDED] == 1
+
+
+def test_an_end_of_one_job_that_is_refused_counts_nothing(store: SqlStore) -> None:
+    worker = registered(store)
+    submitted(store)
+    (attempt,) = store.claim(worker, lanes=LANES, limit=1)
+
+    late = replace(attempt, number=attempt.number + 1)
+
+    assert store.ack(worker, [(late, Succeeded(b""))]) == [late]
+    assert store.summary().states[State.SUCCEEDED] == 0
+    assert store.ack(worker, [(attempt, Succeeded(b""))]) == []
+    assert store.ack(worker, [(attempt, Succeeded(b""))]) == [attempt]
+    assert store.summary().states[State.SUCCEEDED] == 1
+
+
 def test_a_name_that_is_too_long_is_refused_and_not_cut_off(store: SqlStore) -> None:
     with pytest.raises(Exception, match="too long"):
         store.submit([new_job(task="x" * 501), new_job()])
@@ -66,7 +91,45 @@ def test_plain_jobs_are_kept_by_one_statement(store: SqlStore, count: int) -> No
     jobs = [new_job() for _ in range(count)]
     submitted(store)
 
-    assert len(sent_while(store, lambda: store.submit(jobs))) == 1
+    assert len(sent_while(lambda: store.submit(jobs))) == 1
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_plain_jobs_are_claimed_by_one_statement(store: SqlStore, count: int) -> None:
+    worker = registered(store)
+    store.submit([new_job() for _ in range(count)])
+
+    sent = sent_while(lambda: store.claim(worker, lanes=LANES, limit=1, ahead=count - 1))
+
+    assert len(sent) == 1
+
+
+def test_a_claim_that_takes_more_than_a_statement_is_not_tried_so_each_time(
+    store: SqlStore,
+) -> None:
+    worker = registered(store)
+    limits = (Limit("key", running=3),)
+    store.submit([replace(new_job(), limits=limits) for _ in range(3)])
+
+    def is_tried() -> bool:
+        sent = sent_while(lambda: store.claim(worker, lanes=LANES, limit=1))
+        return any("WITH next" in one for one in sent)
+
+    assert [is_tried(), is_tried()] == [True, False]
+    store._short_way._closed_until.clear()
+    assert is_tried()
+
+
+def test_a_claim_ends_before_the_first_that_may_not_wait(store: SqlStore) -> None:
+    worker = registered(store)
+    jobs = [new_job(idempotent=number != 2) for number in range(4)]
+    store.submit(jobs)
+
+    first = store.claim(worker, lanes=LANES, limit=1, ahead=3)
+    second = store.claim(worker, lanes=LANES, limit=1, ahead=3)
+
+    assert [one.job_id for one in first] == [job.id for job in jobs[:2]]
+    assert [one.job_id for one in second] == [job.id for job in jobs[2:]]
 
 
 def test_plain_jobs_of_which_some_are_known_are_told_apart(store: SqlStore) -> None:
@@ -83,21 +146,20 @@ def acking(store: SqlStore, size: int) -> list[str]:
     worker = registered(store)
     store.submit([new_job() for _ in range(size)])
     ends = [(one, Succeeded(b"")) for one in store.claim(worker, lanes=LANES, limit=size)]
-    return sent_while(store, lambda: store.ack(worker, ends))
+    return sent_while(lambda: store.ack(worker, ends))
 
 
-def sent_while(store: SqlStore, act: Any) -> list[str]:
-    engine = store.database._transactions.engines.writing  # type: ignore[attr-defined]
+def sent_while(act: Callable[[], object]) -> list[str]:
+    """Return what the driver is given in this thread, but for word to others."""
     statements: list[str] = []
+    execute, ours = psycopg.Cursor.execute, threading.get_ident()
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        # Word to others goes by itself, from a thread.
-        if "NOTIFY" not in statement:
-            statements.append(statement)
+    def note(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        if threading.get_ident() == ours and "NOTIFY" not in str(query):
+            statements.append(str(query))
+        return execute(cursor, query, *rest, **options)
 
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", note)
         act()
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     return statements

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from lightwork.errors import StoreError, StoreUnavailable
+from lightwork.lifecycle import Succeeded
 from lightwork.model import State
 from lightwork.store.sqlstore import SqlStore
 from store.proxy import Proxy, is_commit, proxy
 from store.servers import execute, server
-from store.steps import new_job, state_of, submitted
+from store.steps import LANES, new_job, registered, state_of, submitted
 from waiting import wait_until
 
 
@@ -26,6 +27,13 @@ def end_backends(url: str) -> None:
         server("postgresql"),
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
     )
+
+
+def backends(url: str) -> int:
+    """Return how many connections to the database there are."""
+    ask = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+    with create_engine(server("postgresql"), poolclass=NullPool).connect() as connection:
+        return int(connection.execute(ask, {"name": make_url(url).database}).scalar_one())
 
 
 @contextmanager
@@ -49,6 +57,19 @@ def test_dead_connections_cost_no_call(store: SqlStore, url: str) -> None:
     end_backends(url)
 
     assert store.states([job_id, other]) == {job_id: State.READY, other: State.READY}
+
+
+def test_a_claim_is_not_sent_on_a_dead_connection(store: SqlStore, url: str) -> None:
+    """Nobody could say whether it took place, and it is not to be done twice."""
+    worker = registered(store)
+    job_id = submitted(store)
+    store.lanes(["default"])
+    end_backends(url)
+    wait_until(lambda: not backends(url), "they have ended")
+
+    (attempt,) = store.claim(worker, lanes=LANES, limit=1)
+
+    assert (attempt.job_id, attempt.number) == (job_id, 1)
 
 
 def test_a_connection_that_dies_in_the_middle_of_a_write_costs_nothing(
@@ -302,3 +323,27 @@ def test_who_reads_while_a_store_is_closed_leaves_no_connection_open(url: str) -
     thread.join()
 
     assert drivers[0].closed
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_what_isolation_a_database_has_by_default_does_not_matter(url: str, level: str) -> None:
+    """Statements that are their own transactions cannot name theirs, and would lose to others."""
+    name = make_url(url).database
+    execute(url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+
+    def isolation(connection: Connection) -> Any:
+        return connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+
+    with SqlStore(url) as store:
+        seen = {
+            store.database.look(isolation),
+            store.database.write(isolation),
+            store.database.write(isolation, is_alone=True, is_once=True),
+        }
+        worker = registered(store)
+        job_id = submitted(store)
+        (attempt,) = store.claim(worker, lanes=LANES, limit=1)
+        store.ack(worker, [(attempt, Succeeded(b""))])
+
+        assert seen == {"read committed"}
+        assert state_of(store, job_id) == State.SUCCEEDED

@@ -3,14 +3,17 @@
 Asked of a store with thousands of finished jobs, whose statistics the server knows.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from lightwork.lifecycle import AttemptEnd, Succeeded
 from lightwork.store.admin import counts, news, queries
+from lightwork.store.operations import jobs as operations
+from lightwork.store.postgresql.claim import _claim
 from lightwork.store.postgresql.spelling import _many, _moving
 from lightwork.store.sql import ends, jobs, lanes, upkeep
 from lightwork.store.sqlstore import SqlStore
@@ -25,6 +28,7 @@ RECURRING: dict[str, tuple[Any, str]] = {
     "cancel requests": (ends.CANCEL_REQUESTS, "job_pkey"),
     "due": (upkeep.DUE, "scheduled_due"),
     "next due": (upkeep.NEXT_DUE_IN, "scheduled_due"),
+    "next due, behind a mark": (upkeep.NEXT_DUE_IN_SINCE, "scheduled_due"),
     "rescue": (ends.ABANDONED, "job_pkey"),
     "sign off": (ends.HELD_BY, "job_pkey"),
     **{f"prune {state}": (found, "outcome_state") for state, found in upkeep.PRUNABLE.items()},
@@ -67,6 +71,7 @@ VALUES = {
     "b_at": 2**41,
     "b_last": 2**62,
     "b_is_counted": 0,
+    "b_since": 2**40,
 }
 
 
@@ -116,6 +121,65 @@ def test_recurring_statement_uses_its_index(full: SqlStore, name: str) -> None:
     scanned = {step.get("Relation Name") for step in steps if step["Node Type"] == "Seq Scan"}
     assert index in {step.get("Index Name") for step in steps}, steps
     assert not scanned & {"job", "outcome"}, steps
+
+
+def test_a_claim_of_one_statement_reads_no_more_than_it_takes(full: SqlStore) -> None:
+    values = VALUES | {"b_slots": 1}
+
+    def explain(connection: Connection) -> Any:
+        text = f"EXPLAIN (FORMAT JSON) {_claim(connection.dialect, lanes.NEXT_OF_LANE)}"
+        return connection.exec_driver_sql(text, values).scalar()
+
+    (found,) = full.database.write(explain)
+    steps = list(nodes(found["Plan"]))
+
+    scanned = {step.get("Relation Name") for step in steps if step["Node Type"] == "Seq Scan"}
+    assert {"ready_lane", "ready_pkey"} <= {step.get("Index Name") for step in steps}, steps
+    assert not scanned & {"job", "outcome", "ready", "running"}, steps
+
+
+LOOKS = {
+    "outcomes": operations.outcomes,
+    "states": operations.states,
+    "progress": operations.progress,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_look_for_many_jobs_reads_no_others(look: Callable[..., Any]) -> None:
+    waiting = [new_job() for _ in range(500)]
+    with new_database("postgresql") as url, SqlStore(url) as store:
+        worker = registered(store, lease=3600)
+        for _ in range(5):
+            store.submit([new_job() for _ in range(1000)])
+            claimed = store.claim(worker, lanes=LANES, limit=1000)
+            store.ack(worker, [(attempt, Succeeded(b"")) for attempt in claimed])
+        store.submit(waiting)
+
+        def explain(connection: Connection) -> list[Any]:
+            asked: list[tuple[str, Any]] = []
+
+            def note(*said: Any) -> None:
+                asked.append((said[2], said[3]))
+
+            event.listen(connection, "before_cursor_execute", note)
+            try:
+                look(connection, store.database.spelling, [job.id for job in waiting])
+            finally:
+                event.remove(connection, "before_cursor_execute", note)
+            return [
+                connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", given).scalar()
+                for text, given in asked
+            ]
+
+        plans = store.database.write(explain)
+
+    steps = [step for (found,) in plans for step in nodes(found["Plan"])]
+    read: Counter[str] = Counter()
+    for step in steps:
+        read[step.get("Relation Name", "")] += step["Actual Rows"] * step["Actual Loops"]
+    assert read["outcome"] == 0
+    assert read["job"] == len(waiting)
 
 
 @pytest.mark.parametrize("kind", ends.END, ids=lambda kind: kind.__name__)

@@ -117,3 +117,24 @@ def test_an_option_that_the_driver_does_not_know_is_refused_by_its_name(url: str
         SqlStore(odd.render_as_string(hide_password=False))
 
     assert "hush" not in str(refused.value)
+
+
+def test_what_is_full_for_a_while_is_no_wrong_password(url: str) -> None:
+    guest = f"lightwork_guest_{make_url(url).database}"
+    execute(url, f"CREATE ROLE {guest} LOGIN CONNECTION LIMIT 0")
+    try:
+        with pytest.raises(StoreUnavailable, match="no connection left"):
+            SqlStore(make_url(url).set(username=guest).render_as_string(hide_password=False))
+    finally:
+        execute(url, f"DROP ROLE {guest}")
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_keep_every_text_is_refused(url: str, encoding: str) -> None:
+    name = f"{make_url(url).database}_{encoding.lower()}"
+    execute(url, f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(UsageError, match=f"as {encoding}.*ENCODING 'UTF8'"):
+            SqlStore(make_url(url).set(database=name).render_as_string(hide_password=False))
+    finally:
+        execute(url, f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,20 +1,24 @@
 """News from other programs: a number is the truth, NOTIFY makes it quick."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from lightwork.clock import monotonic
 from lightwork.lifecycle import Succeeded
+from lightwork.model import Limit
+from lightwork.store.contracts.news import News
+from lightwork.store.operations.claiming import ShortWay
 from lightwork.store.postgresql import hints
 from lightwork.store.postgresql.hints import PostgresHints
 from lightwork.store.server.watch import Watch
 from lightwork.store.sqlstore import SqlStore
 from store.servers import execute, server
-from store.steps import claim_one, new_job, registered, submitted
+from store.steps import LANES, claim_one, new_job, registered, submitted
 from waiting import wait_until
 
 
@@ -84,21 +88,21 @@ def test_commits_are_noticed_in_whatever_order_they_come(store: SqlStore, url: s
 def test_stores_of_one_program_tell_one_another_without_the_server(
     store: SqlStore, other: SqlStore
 ) -> None:
-    told = watch_of(other)._told
+    told = watch_of(other)._told_of(News.ALL)
 
     submitted(store)
 
-    assert watch_of(other)._told == told + 1
+    assert watch_of(other)._told_of(News.ALL) == told + 1
 
 
 def test_who_has_committed_in_a_transaction_of_their_own_wakes_others(
     store: SqlStore, other: SqlStore
 ) -> None:
-    told = watch_of(other)._told
+    told = watch_of(other)._told_of(News.ALL)
 
     store.note_commit()
 
-    assert watch_of(other)._told == told + 1
+    assert watch_of(other)._told_of(News.ALL) == told + 1
 
 
 def test_a_store_that_was_closed_has_no_commit_to_tell_of(url: str) -> None:
@@ -111,37 +115,37 @@ def test_a_store_that_was_closed_has_no_commit_to_tell_of(url: str) -> None:
 def test_a_claim_and_a_renewal_wake_nobody(store: SqlStore) -> None:
     worker = registered(store)
     submitted(store)
-    told = watch_of(store)._told
+    told = watch_of(store)._told_of(News.ALL)
 
     attempt = claim_one(store, worker)
     store.ack(worker, [], begun=[attempt])
     store.renew(worker, lease=60.0)
-    quiet = watch_of(store)._told
+    quiet = watch_of(store)._told_of(News.ALL)
     store.ack(worker, [(attempt, Succeeded(b""))])
 
-    assert (quiet, watch_of(store)._told) == (told, told + 1)
+    assert (quiet, watch_of(store)._told_of(News.ALL)) == (told, told + 1)
 
 
 def test_the_echo_of_our_own_word_wakes_nobody(store: SqlStore) -> None:
     store.wait_for_change(-1, 0.0)
     wait_until(hints_of(store).are_heard, "to listen")
     wait_until(lambda: not hints_of(store)._missing_since, "the first echo")
-    told = watch_of(store)._told
+    told = watch_of(store)._told_of(News.ALL)
 
     submitted(store)
-    wait_until(lambda: not hints_of(store)._is_due, "to be sent")
+    wait_until(lambda: not hints_of(store)._sender._due, "to be sent")
     wait_until(lambda: not hints_of(store)._missing_since, "the echo")
 
-    assert watch_of(store)._told == told + 1
+    assert watch_of(store)._told_of(News.ALL) == told + 1
 
 
 def test_a_few_words_in_a_row_wait_for_nothing(store: SqlStore) -> None:
-    heard = hints_of(store)
-    heard._credited_at = at = monotonic() - 3600
+    sender = hints_of(store)._sender
+    sender._credited_at = at = monotonic() - 3600
 
-    credit = [heard._credit_at(at + 3600)]
-    heard._credit -= 4
-    credit += [heard._credit_at(at + 3600), heard._credit_at(at + 3600.02)]
+    credit = [sender._credit_at(at + 3600)]
+    sender._credit -= 4
+    credit += [sender._credit_at(at + 3600), sender._credit_at(at + 3600.02)]
 
     assert credit == pytest.approx([4.0, 0.0, 2.0])
 
@@ -170,7 +174,7 @@ def test_what_is_sent_comes_back(store: SqlStore) -> None:
 def test_a_listener_whose_connection_dies_listens_again(store: SqlStore, url: str) -> None:
     store.wait_for_change(-1, 0.0)
     wait_until(hints_of(store).are_heard, "to listen")
-    lost = hints_of(store)._listener
+    lost = hints_of(store)._listener.driver
     name = make_url(url).database
 
     execute(
@@ -179,7 +183,7 @@ def test_a_listener_whose_connection_dies_listens_again(store: SqlStore, url: st
         f"WHERE datname = '{name}' AND query LIKE 'LISTEN%'",
     )
 
-    wait_until(lambda: hints_of(store)._listener not in {None, lost}, "to listen again")
+    wait_until(lambda: hints_of(store)._listener.driver not in {None, lost}, "to listen again")
 
 
 def test_without_a_word_from_anybody_changes_are_found_all_the_same(
@@ -193,3 +197,131 @@ def test_without_a_word_from_anybody_changes_are_found_all_the_same(
     wait_until(lambda: not hints_of(store).are_heard(), "to know that nothing is heard")
     with waiting(store):
         submitted(other)
+
+
+def test_heartbeats_of_this_program_wake_nobody_who_waits(store: SqlStore) -> None:
+    worker = registered(store)
+    watch = watch_of(store)
+    store.wait_for_change(-1, 0.0)
+    wait_until(lambda: hints_of(store).are_heard(), "words of its own come back")
+    # Of what came before it was heard.
+    wait_until(lambda: store.changes() == store.changes(), "all of it is seen")
+
+    def is_no_news() -> bool:
+        seen = store.changes()
+        assert store.renew_all([worker], lease=60) == {worker}
+        return store.changes() == seen and watch.changes() == seen
+
+    # Others use the cluster, too: the number is that of all its databases.
+    wait_until(is_no_news, "a renewal is known to be our own")
+
+
+def test_a_commit_beside_a_heartbeat_is_news(store: SqlStore, url: str) -> None:
+    worker = registered(store)
+    store.wait_for_change(-1, 0.0)
+    wait_until(lambda: hints_of(store).are_heard(), "words of its own come back")
+    seen = store.changes()
+    store.renew_all([worker], lease=60)
+    execute(url, "SELECT pg_current_xact_id()")
+
+    assert store.changes() != seen
+
+
+CLAIMS = {"nothing": 0, "a job": 1, "a limited job": 2, "a limited queue": 1}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_a_claim_is_counted_as_often_as_the_server_counts_it(store: SqlStore, case: str) -> None:
+    worker, watch = registered(store), watch_of(store)
+    if case == "a limited queue":
+        store.limit_queue("default", 10_000)
+
+    def is_exact() -> bool:
+        if case != "nothing":
+            limits = (Limit("key", running=10_000),) if case == "a limited job" else ()
+            store.submit([replace(new_job(), limits=limits)])
+        store._short_way = ShortWay()
+        before, own = store.database._ask_for_changes(), watch._own  # type: ignore[attr-defined]
+        attempts = store.claim(worker, lanes=LANES, limit=1)
+        assert len(attempts) == (case != "nothing")
+        after = store.database._ask_for_changes()  # type: ignore[attr-defined]
+        return (after - before, watch._own - own) == (CLAIMS[case], CLAIMS[case])
+
+    # Others use the cluster, too.
+    wait_until(is_exact, "the claim is counted as it is by the server")
+
+
+def test_submits_of_a_program_and_of_others_wake_nobody_who_waits_for_ends() -> None:
+    watch = Watch(lambda: 7, Heard())
+    seen = watch.changes()
+
+    watch.notify(News.WORK)
+    assert watch.wait(seen, 0.0, news=News.ENDS) == seen
+    assert watch.wait(seen, 0.0) != seen
+
+    watch.notify(News.ALL)
+    assert watch.wait(seen, 0.0, news=News.ENDS) != seen
+
+
+def test_ends_that_let_nothing_begin_wake_nobody_who_waits_for_work() -> None:
+    watch = Watch(lambda: 7, Heard())
+    seen = watch.changes()
+
+    watch.notify(News.ENDS)
+    assert watch.wait(seen, 0.0, news=News.WORK) == seen
+    assert watch.wait(seen, 0.0, news=News.ENDS) != seen
+
+    watch.notify(News.WORK)
+    assert watch.wait(seen, 0.0, news=News.WORK) != seen
+
+
+def test_word_says_to_whom_it_is_news(
+    store: SqlStore, other: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words: list[News] = []
+    watch, heard = watch_of(store), watch_of(store).notify
+
+    def note(news: News = News.ALL) -> None:
+        words.append(news)
+        heard(news)
+
+    # Before it listens.
+    monkeypatch.setattr(watch, "notify", note)
+    store.wait_for_change(-1, 0.0)
+    wait_until(lambda: words == [News.ALL], "to listen")
+    wait_until(hints_of(store).are_heard, "its own word")
+    words.clear()
+
+    # Of this program, and of the listener of another, which takes it for its own.
+    hints_of(other)._name = "somebody-else"
+    job_id = submitted(other)
+    wait_until(lambda: words == [News.WORK] * 2, "word of the submit")
+
+    worker = registered(other)
+    (attempt,) = other.claim(worker, lanes=LANES, limit=1)
+    other.ack(worker, [(attempt, Succeeded(b""))])
+    wait_until(lambda: words.count(News.ENDS) == 2, "word of the end")
+    assert News.ALL not in words
+
+    other.retry([job_id])
+    other.cancel([submitted(other)])
+    wait_until(lambda: words.count(News.ALL) >= 2, "word of the cancel")
+
+
+class Heard:
+    """As if all that is sent arrived."""
+
+    def listen(self, on_hint: Callable[[News], None]) -> None:
+        """Hear nothing all the same."""
+
+    def send(self, news: News = News.ALL, *, may_wait: bool = False) -> None:
+        """Send nothing."""
+
+    def are_heard(self) -> bool:
+        return True
+
+    def pause(self, idle: float) -> float:
+        return 2.0
+
+    def close(self) -> None:
+        """Nothing is open."""

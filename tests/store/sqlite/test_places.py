@@ -10,6 +10,7 @@ import pytest
 
 from lightwork.errors import SchemaMismatch, StoreError, UsageError
 from lightwork.model import State, WorkerInfo
+from lightwork.store.sqlite import engine
 from lightwork.store.sqlite.engine import network_type
 from lightwork.store.sqlstore import SqlStore, open_store
 from store.steps import submitted
@@ -33,6 +34,17 @@ from store.steps import submitted
 def test_url_of_no_file_is_wrong_use(url: str) -> None:
     with pytest.raises(UsageError):
         open_store(url)
+
+
+def test_a_library_without_json_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "TABLE_FUNCTION", "left_out")
+
+    with pytest.raises(StoreError, match=r"without JSON .*left_out.* from 3.38 on"):
+        open_store(f"sqlite:///{tmp_path}/work.db")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_refusal_does_not_repeat_the_password() -> None:

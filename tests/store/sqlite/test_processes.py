@@ -128,6 +128,34 @@ def test_own_commit_wakes_who_waits(file_store: SqlStore) -> None:
     assert woken[0] != seen
 
 
+def test_own_submit_wakes_nobody_who_waits_for_ends(file_store: SqlStore) -> None:
+    # The first commit of a connection may be anybody's.
+    submitted(file_store)
+    seen = file_store.wait_for_change(-1, 0.0, but_submits=True)
+
+    job_id = submitted(file_store)
+    assert file_store.wait_for_change(seen, 0.0, but_submits=True) == seen
+
+    file_store.cancel([job_id])
+    assert file_store.wait_for_change(seen, 0.0, but_submits=True) != seen
+
+
+def test_own_submit_wakes_nobody_who_waits_for_ends_although_others_have_committed(
+    file_store: SqlStore, path: Path
+) -> None:
+    submitted(file_store)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE users_own (id INTEGER)")
+        seen = file_store.wait_for_change(-1, 0.0, but_submits=True)
+
+        submitted(file_store)
+        assert file_store.wait_for_change(seen, 0.0, but_submits=True) == seen
+
+        other.execute("INSERT INTO users_own VALUES (1)")
+        submitted(file_store)
+        assert file_store.wait_for_change(seen, 0.0, but_submits=True) != seen
+
+
 def test_claims_and_heartbeats_wake_nobody_where_the_bell_is_heard(
     file_store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,15 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from lightwork.store.sqlite.worker_file import Life, Sign, dead_in, life_of
+from lightwork.store.sqlite.worker_file import Life, Sign, life_of, lives_in
 from lightwork.store.sqlite.worker_signs import WorkerSigns
+from lightwork.store.sqlstore import open_store
+from store.steps import registered
 from waiting import wait_until
 
 WORKER = uuid.uuid4()
@@ -137,7 +140,7 @@ def test_what_is_no_file_of_a_worker_tells_nothing_and_holds_up_nobody(
         (folder / WORKER.hex).symlink_to("victim")
 
     assert life_of(folder, WORKER) is Life.UNKNOWN
-    assert dead_in(folder) == []
+    assert Life.DEAD not in lives_in(folder).values()
 
 
 def test_the_file_of_a_worker_is_never_written_through_a_link(folder: Path) -> None:
@@ -169,3 +172,14 @@ def test_a_worker_that_ends_while_its_lease_is_renewed_has_none(
         living.end(WORKER)
 
     assert living.renew(WORKER, 600.0, renew_row) is False
+
+
+def test_who_looks_for_the_dead_judges_nobody_whose_lease_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hundred of other machines were judged seven times a second, one by one."""
+    with closing(open_store(f"sqlite:///{tmp_path}/work.db")) as store:
+        registered(store)
+        monkeypatch.setattr(WorkerSigns, "is_live", lambda *_: pytest.fail("it was judged"))
+
+        assert store.rescue() == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from lightwork.errors import StoreError
+from lightwork.store.contracts.news import News
 from lightwork.store.sqlite.engine import writing_engine
 from lightwork.store.sqlite.filelock import FileLock
 from lightwork.store.sqlite.fork_gate import ForkGate
@@ -31,6 +32,7 @@ class Bench:
             writing_engine(path, create=True),
             self.lock,
             str(path),
+            on_begin=lambda: None,
             on_commit=self.count_commit,
             gate=ForkGate(),
             check=lambda: None,
@@ -38,8 +40,8 @@ class Bench:
         )
         self.results: dict[int, Any] = {}
 
-    def count_commit(self, _is_alone: Callable[[], bool], is_news: bool) -> None:
-        self.commits += is_news
+    def count_commit(self, _is_alone: Callable[[], bool], news: News) -> None:
+        self.commits += news is News.ALL
 
     def post_together(self, *writes: Callable[[Connection], Any]) -> None:
         """Post each write from a thread of its own, all before the first may run."""

@@ -168,3 +168,30 @@ def test_a_balance_ends_at_zero(where: str) -> None:
     together(4, change_it)
 
     assert balance.value == 0
+
+
+def test_a_name_is_the_same_text_at_every_reach(where: str, name: str) -> None:
+    odd = f"{name}'%/\\ \n ü😀 "
+    lock = lw.Lock(odd, where=where)
+
+    assert lock.acquire()
+
+    assert lw.Lock(odd, where=where).locked()
+    assert not lw.Lock(odd.rstrip(), where=where).locked()
+    assert not lw.Lock(odd.upper(), where=where).locked()
+    lock.release()
+
+
+def test_what_some_reach_cannot_keep_is_no_name_at_any(where: str) -> None:
+    for no_name in ("a\0b", "\ud800", "x" * 191):
+        with pytest.raises(lw.UsageError, match="a name is text of at most 190 characters"):
+            lw.Lock(no_name, where=where)
+    with pytest.raises(TypeError, match="a name is text, not int"):
+        lw.Lock(5, where=where)  # type: ignore[arg-type]
+
+
+def test_the_longest_name_has_room_for_the_lock_of_what_it_names(where: str, name: str) -> None:
+    condition = lw.Condition(name=name.ljust(190, "x"), where=where)
+
+    with condition:
+        condition.notify()

@@ -11,15 +11,13 @@ from collections.abc import Hashable
 from typing import Any, Final, NamedTuple
 
 from sync.histories.linearizable import UNKNOWN, Operation, Step
-
-# What a release or ack is told by whoever has lost what it held.
-LOST: Final = "lost"
+from sync.histories.queue_model import LOST, SHUT_DOWN, Queue, queue_of
 
 
 def is_read(verb: str, answer: object) -> bool:
     """Whether what was answered so has changed nothing: a refusal, nothing to get, a look."""
     # A get that took an item from a queue is none: its state is another one after it.
-    return answer in (None, False, LOST) or verb in {"get", "size"}
+    return answer in (None, False, LOST, SHUT_DOWN) or verb in {"get", "size", "join"}
 
 
 class Lock(NamedTuple):
@@ -53,69 +51,6 @@ def _granted(state: Lock, one: Operation) -> Lock | None:
     if token <= state.token or is_inherited != state.is_inherited:
         return None
     return Lock(one.id, token)
-
-
-class Queue(NamedTuple):
-    """The number of the last that was put, what is in it, and what is lent: (number, item), and (ref, number, item)."""
-
-    last: int = 0
-    ready: tuple[tuple[int, str], ...] = ()
-    lent: frozenset[tuple[str, int, str]] = frozenset()
-
-
-def queue_of(maxsize: int) -> Step:
-    """Return the model of a queue in which at most so many wait; 0: any number.
-
-    put (item) -> whether there was room; get, lend -> the item, or None; ack, nack (ref) -> True or LOST; size;
-    lost (ref); reset.
-    """
-
-    def step(state: Queue, one: Operation) -> Hashable:
-        match one.verb:
-            case "put":
-                is_full = 0 < maxsize <= len(state.ready)
-                if one.answer is False:
-                    return state if is_full else None
-                return None if is_full else _with(state, one.args[0])
-            case "get" | "lend":
-                return _taken(state, one)
-            case "ack" | "nack" if one.answer == LOST:
-                return state
-            case "ack" | "nack" | "lost":
-                return _settled(state, one)
-            case "size":
-                return state if one.answer in {len(state.ready), UNKNOWN} else None
-            case "reset":
-                return Queue()
-        raise AssertionError(one)
-
-    return step
-
-
-def _with(state: Queue, item: str) -> Queue:
-    number = state.last + 1
-    return state._replace(last=number, ready=(*state.ready, (number, item)))
-
-
-def _taken(state: Queue, one: Operation) -> Queue | None:
-    if one.answer is None:
-        return None if state.ready else state
-    if not state.ready or one.answer not in {state.ready[0][1], UNKNOWN}:
-        return None
-    first, *others = state.ready
-    lent = state.lent | {(one.id, *first)} if one.verb == "lend" else state.lent
-    return state._replace(ready=tuple(others), lent=lent)
-
-
-def _settled(state: Queue, one: Operation) -> Queue | None:
-    for lent in state.lent:
-        if lent[0] == one.args[0]:
-            left = state._replace(lent=state.lent - {lent})
-            if one.verb == "ack":
-                return left
-            # First again: before all that was put later.
-            return left._replace(ready=tuple(sorted((*left.ready, lent[1:]))))
-    return None
 
 
 class Entry(NamedTuple):
@@ -154,15 +89,26 @@ def _changed(value: int | None, verb: str, args: tuple[Any, ...]) -> tuple[Any, 
     raise AssertionError(verb)
 
 
-# By key: the model, and the state in which it begins.
+# By key: the model, and the state in which it begins. Of queues that are shut down there are as many as come to their end.
 MODELS: Final[dict[str, tuple[Step, Hashable]]] = {
     "lock": (lock, Lock()),
     "queue": (queue_of(0), Queue()),
     "bounded": (queue_of(2), Queue()),
+    "ring": (queue_of(0), Queue()),
+    "small ring": (queue_of(3), Queue()),
     "dict a": (entry, Entry()),
     "dict b": (entry, Entry()),
     "value": (entry, Entry(0)),
     "value without lock": (entry, Entry(0)),
 }
-# What is gone with a broker that is killed; locks and values live in the arena.
-IN_BROKER: Final = ("queue", "bounded", "dict a", "dict b")
+_SHORT: Final = (queue_of(3), Queue())
+
+
+def model_of(key: str) -> tuple[Step, Hashable]:
+    """Return the model of a key, and the state in which it begins."""
+    return _SHORT if key.startswith("short") else MODELS[key]
+
+
+def lives_in_broker(key: str) -> bool:
+    """Whether it is gone with a broker that is killed; locks and values live in the arena."""
+    return not key.startswith(("lock", "value"))

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from lightwork.errors import LockLost, StoreUnavailable
 from sync.histories.linearizable import UNKNOWN, Operation
-from sync.histories.models import IN_BROKER, LOST, MODELS, is_read
+from sync.histories.many import refs_got, taken_apart
+from sync.histories.models import MODELS, is_read, lives_in_broker
+from sync.histories.queue_model import LOST
 
-_GETTING: Final = ("acquire", "lend")
 _GIVING_BACK: Final = ("release", "ack", "nack")
 
 
@@ -32,6 +33,8 @@ class Recorder:
         self._file = os.open(folder / f"{caller}.history", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._caller = caller
         self._count = 0
+        # Whether the host was out of reach; for who waits until it is not.
+        self.is_cut_off = False
 
     def call(self, key: str, verb: str, act: Callable[[], Any], *args: Any) -> tuple[str, Any]:
         """Call and record; return the operation's id, and the answer, UNKNOWN if there is none."""
@@ -44,7 +47,7 @@ class Recorder:
             # Whoever wants to give back is told so by the host; else it cannot be known what has come of it.
             answer = LOST if verb in _GIVING_BACK else UNKNOWN
         except StoreUnavailable:
-            answer = UNKNOWN
+            answer, self.is_cut_off = UNKNOWN, True
         if answer != UNKNOWN:
             self._write(["end", one, time.monotonic_ns(), answer])
         return one, answer
@@ -72,8 +75,8 @@ def read_history(
         death = killed.get(file.name.partition(".")[0], math.inf)
         for one in (*asked, *_losses(asked, death)):
             for key in ("dict a", "dict b") if one.key == "dict" else (one.key,):
-                found[key].append(one)
-    for key in IN_BROKER:
+                found.setdefault(key, []).append(one)
+    for key in filter(lives_in_broker, found):
         for number, (begin, end) in enumerate(broker_deaths):
             found[key].append(Operation(f"broker#{number}", key, "reset", (), True, begin, end))
     return found
@@ -87,25 +90,25 @@ def _operations(file: Path) -> Iterator[Operation]:
             begun[one] = [at, *rest]
         else:
             begin, key, verb, args = begun.pop(one)
-            answer = rest[0]
-            yield Operation(one, key, verb, tuple(args), answer, begin, at, is_read(verb, answer))
+            answer = tuple(rest[0]) if isinstance(rest[0], list) else rest[0]
+            whole = Operation(one, key, verb, tuple(args), answer, begin, at, is_read(verb, answer))
+            yield from taken_apart(whole)
     for one, (begin, key, verb, args) in begun.items():
-        yield Operation(one, key, verb, tuple(args), UNKNOWN, begin)
+        yield from taken_apart(Operation(one, key, verb, tuple(args), UNKNOWN, begin))
 
 
 def _losses(asked: list[Operation], death: float) -> Iterator[Operation]:
     """Yield that what was got and not given back is lost some day."""
-    given_back = {one.args[0]: one for one in asked if one.verb in _GIVING_BACK}
+    given_back = {ref: one for one in asked if one.verb in _GIVING_BACK for ref in one.args}
     last = max((one.begin for one in asked), default=0)
     for one in asked:
-        if one.verb not in _GETTING or one.answer in (None, False):
-            continue
-        back = given_back.get(one.id)
-        if back is not None and back.answer is True:
-            continue
-        # Of what ended with its process, not before that; of what it has outlived, at any time.
-        ended_with_it = back is None if not one.is_open else one.begin == last
-        if back is not None and back.is_open:
-            ended_with_it = back.begin == last
-        since = max(one.begin, death) if ended_with_it and death < math.inf else one.begin
-        yield Operation(f"{one.id} lost", one.key, "lost", (one.id,), UNKNOWN, since)
+        for ref in refs_got(one):
+            back = given_back.get(ref)
+            if back is not None and back.answer is True:
+                continue
+            # Of what ended with its process, not before that; of what it has outlived, at any time.
+            ended_with_it = back is None if not one.is_open else one.begin == last
+            if back is not None and back.is_open:
+                ended_with_it = back.begin == last
+            since = max(one.begin, death) if ended_with_it and death < math.inf else one.begin
+            yield Operation(f"{ref} lost", one.key, "lost", (ref,), UNKNOWN, since)

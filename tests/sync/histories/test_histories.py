@@ -6,28 +6,31 @@ ask for (a failure names its seed: the same is done again, the instants are not 
 
 import os
 import random
-from collections.abc import Iterator
-from contextlib import closing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from chaos.world import ServeProcess
 from leftovers import nothing_left_by
 from lightwork.store import sqlstore
 from lightwork.sync.runtime_folder import VARIABLE
 from net.served import offered, shared
 from store.databases import mariadb_url, path, postgresql_url, sqlite_url
+from store.private_servers import PrivateServer, private
 from store.proxy import proxy
 from sync.histories.linearizable import Operation, why_not
-from sync.histories.models import MODELS
+from sync.histories.models import model_of
 from sync.histories.world import World, losing_answers, world
 from sync.programs import end_broker
 
-__all__ = ["mariadb_url", "path", "postgresql_url", "sqlite_url"]
+__all__ = ["mariadb_url", "path", "postgresql_url", "private", "sqlite_url"]
 
 pytestmark = [pytest.mark.process, pytest.mark.chaos]
 
-FAULTS = int(os.environ.get("LIGHTWORK_HISTORY_FAULTS", "3"))
+FAULTS = int(os.environ.get("LIGHTWORK_HISTORY_FAULTS", "2"))
 SEED = int(os.environ.get("LIGHTWORK_HISTORY_SEED", "0")) or random.randrange(1, 1 << 30)
 CLIENTS = 2
 
@@ -100,6 +103,33 @@ def test_a_server_whose_users_are_killed_and_cut_off(
         _check(at.end())
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "http"])
+def test_a_server_that_is_killed_and_started_again(
+    folder: Path, tmp_path: Path, kind: str, private: Callable[[str], PrivateServer]
+) -> None:
+    with ExitStack() as undo:
+        if kind == "http":
+            server: ServeProcess | PrivateServer = ServeProcess(
+                f"sqlite:///{tmp_path}/work.db", tmp_path
+            )
+            undo.callback(server.end)  # type: ignore[union-attr]
+            url = server.url  # type: ignore[union-attr]
+        else:
+            server = private(kind)
+            url = undo.enter_context(server.database())
+        # Some sessions outlive the server, and some do not.
+        at = undo.enter_context(world(folder, url, SEED, lease=4.0))
+        _start(at)
+
+        def kill_it() -> None:
+            server.restart(signal.SIGKILL)
+
+        at.suffer([kill_it, kill_it, at.kill_a_client], FAULTS)
+        kill_it()
+
+        _check(at.end())
+
+
 def _start(at: World) -> None:
     for number in [at.start() for _ in range(CLIENTS)]:
         at.wait_for(number)
@@ -109,6 +139,6 @@ def _check(history: dict[str, list[Operation]]) -> None:
     counts = {key: len(operations) for key, operations in history.items()}
     print(f"seed {SEED}: {counts}")  # noqa: T201 - for whoever looks how much was done
     assert sum(counts.values()) > 100
-    for key, (step, state) in MODELS.items():
-        wrong = why_not(history[key], step, state)
+    for key, operations in history.items():
+        wrong = why_not(operations, *model_of(key))
         assert not wrong, f"LIGHTWORK_HISTORY_SEED={SEED}: {key}: {wrong}"

@@ -4,19 +4,21 @@ import math
 from typing import Any
 
 from sync.histories.linearizable import UNKNOWN, Operation, why_not
-from sync.histories.models import LOST, MODELS, is_read
+from sync.histories.many import taken_apart
+from sync.histories.models import is_read, model_of
+from sync.histories.queue_model import LOST, SHUT_DOWN
 
 
 def is_right(key: str, *lines: tuple[Any, ...]) -> bool:
     """Whether a history is: (begin, end, verb, args, answer), each known by its place in the list, from "0" on."""
-    step, state = MODELS[key]
     operations = [
         Operation(
             f"{number}", key, verb, args, answer, begin, end or math.inf, is_read(verb, answer)
         )
         for number, (begin, end, verb, args, answer) in enumerate(lines)
     ]
-    return not why_not(operations, step, state)
+    apart = [part for one in operations for part in taken_apart(one)]
+    return not why_not(apart, *model_of(key))
 
 
 def test_nothing_is_right() -> None:
@@ -120,6 +122,103 @@ def test_a_queue_holds_as_many_as_it_may() -> None:
     assert is_right("bounded", *full, (5, 6, "put", ("c",), False))
     assert not is_right("bounded", *full, (5, 6, "put", ("c",), True))
     assert not is_right("bounded", full[0], (5, 6, "put", ("c",), False))
+
+
+def test_of_many_puts_each_is_in_and_in_their_order() -> None:
+    puts = (1, 4, "put_many", (["a", "b"],), 2)
+
+    assert is_right("queue", puts, (5, 6, "get_many", (3,), ("a", "b")))
+    assert is_right("queue", puts, (5, 6, "get_many", (1,), ("a",)), (7, 8, "get", (), "b"))
+    assert not is_right("queue", puts, (5, 6, "get_many", (3,), ("b", "a")))
+    assert not is_right("queue", puts, (5, 6, "get", (), "a"), (7, 8, "get", (), None))
+    # Others may put between them.
+    assert is_right(
+        "queue", puts, (2, 3, "put", ("c",), True), (5, 6, "get_many", (3,), ("a", "c", "b"))
+    )
+
+
+def test_of_many_puts_that_were_cut_off_the_first_may_be_in() -> None:
+    cut = (1, None, "put_many", (["a", "b"],), UNKNOWN)
+
+    assert is_right("queue", cut, (2, 3, "get_many", (3,), ("a",)))
+    assert is_right("queue", cut, (2, 3, "get", (), None))
+    assert not is_right("queue", cut, (2, 3, "get", (), "b"))
+
+
+def test_many_puts_stop_where_it_is_full() -> None:
+    part = (1, 2, "put_many", (["a", "b", "c"],), 2)
+
+    assert is_right("bounded", part, (3, 4, "get_many", (3,), ("a", "b")))
+    assert not is_right("bounded", (1, 2, "put_many", (["a", "b", "c"],), 1))
+    assert not is_right("bounded", (1, 2, "put_many", (["a", "b", "c"],), 3))
+    assert is_right("bounded", part, (3, 4, "put_many", (["d"],), False))
+
+
+def test_many_are_got_at_once_or_maybe_in_part_if_nobody_was_told() -> None:
+    puts = (1, 2, "put_many", (["a", "b", "c"],), 3)
+    cut = (puts, (3, None, "get_many", (2,), UNKNOWN))
+
+    assert not is_right("queue", puts, (3, 4, "get_many", (2,), ("a", "c")))
+    assert is_right("queue", *cut, (4, 5, "get", (), "b"))
+    assert is_right("queue", *cut, (4, 5, "get", (), "c"))
+    assert not is_right("queue", *cut, (4, 5, "get", (), None))
+
+
+def test_many_that_were_lent_come_back_in_their_order() -> None:
+    lent = (
+        (1, 2, "put_many", (["a", "b", "c"],), 3),
+        (3, 4, "lend_many", (2,), ("a", "b")),
+        (5, 6, "ack", ("1.1",), True),
+        (7, 8, "nack", ("1.0",), True),
+    )
+
+    assert is_right("queue", *lent, (9, 10, "get_many", (3,), ("a", "c")))
+    assert not is_right("queue", *lent, (9, 10, "get_many", (3,), ("a", "b", "c")))
+    assert not is_right("queue", *lent, (9, 10, "get_many", (3,), ("c", "a")))
+
+
+def test_a_join_ends_when_all_is_done_and_not_before() -> None:
+    put, done = (1, 2, "put", ("a",), True), (3, 6, "done", (), True)
+
+    assert not is_right("queue", put, (3, 4, "join", (), True))
+    assert is_right("queue", put, done, (4, 5, "join", (), True))
+    assert is_right("queue", put, done, (4, 5, "join", (), False))
+    assert not is_right("queue", put, done, (7, 8, "join", (), False))
+    assert not is_right("queue", put, done, (7, 8, "done", (), True))
+    assert is_right("queue", put, done, (7, 8, "done", (), False))
+
+
+def test_nothing_is_put_after_a_shutdown_and_all_is_got() -> None:
+    shut = (1, 2, "put", ("a",), True), (3, 4, "shut", (False,), True)
+
+    assert is_right("queue", *shut, (5, 6, "put", ("b",), SHUT_DOWN))
+    assert not is_right("queue", *shut, (5, 6, "put", ("b",), True))
+    assert not is_right("queue", *shut, (5, 6, "get", (), SHUT_DOWN))
+    assert is_right("queue", *shut, (5, 6, "get", (), "a"), (7, 8, "get", (), SHUT_DOWN))
+    assert not is_right("queue", *shut, (5, 6, "get", (), "a"), (7, 8, "get", (), None))
+
+
+def test_a_queue_that_is_shut_down_is_not_over_while_another_has_something() -> None:
+    lent = (1, 2, "put", ("a",), True), (3, 4, "lend", (), "a"), (5, 6, "shut", (False,), True)
+
+    assert not is_right("queue", *lent, (7, 8, "get", (), SHUT_DOWN))
+    assert is_right("queue", *lent, (7, 8, "get", (), None))
+    assert is_right("queue", *lent, (7, 8, "nack", ("1",), True), (9, 10, "get", (), "a"))
+
+
+def test_a_shutdown_at_once_empties_it_and_what_comes_back_is_dropped() -> None:
+    emptied = (
+        (1, 2, "put_many", (["a", "b"],), 2),
+        (3, 4, "lend", (), "a"),
+        (5, 6, "shut", (True,), True),
+    )
+
+    assert is_right("queue", *emptied, (7, 8, "get", (), SHUT_DOWN))
+    assert not is_right("queue", *emptied, (7, 8, "get", (), "b"))
+    assert not is_right("queue", *emptied, (7, 8, "join", (), True))
+    nacked = (*emptied, (7, 8, "nack", ("1",), True))
+    assert is_right("queue", *nacked, (9, 10, "join", (), True))
+    assert not is_right("queue", *nacked, (9, 10, "get", (), "a"))
 
 
 def test_a_stale_read_is_wrong() -> None:

@@ -16,8 +16,7 @@ from sync.histories.recording import read_history
 from sync.programs import end_broker, start_broker
 from waiting import wait_until
 
-# Of the sessions at stores, seconds: what was killed is waited for as long.
-LEASE: Final = 1.5
+_LEASE: Final = 1.5
 _PATIENCE: Final = 90
 # Of each client but the one of threads.
 _THREADS: Final = 2
@@ -30,10 +29,11 @@ class World:
         folder: For histories.
         where: Of the primitives, as clients know it.
         seed: Of all that clients and faults do.
+        lease: Of the sessions at stores, seconds: what was killed is waited for as long.
     """
 
-    def __init__(self, folder: Path, where: str, seed: int) -> None:
-        self._folder, self._where, self._seed = folder, where, seed
+    def __init__(self, folder: Path, where: str, seed: int, lease: float) -> None:
+        self._folder, self._where, self._seed, self._lease = folder, where, seed, lease
         self.chance = random.Random(seed)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._count = 0
@@ -45,7 +45,7 @@ class World:
         """Start a client; return its number."""
         number = f"{self._count}"
         self._count += 1
-        said = [self._where, f"{LEASE}", number, f"{threads}", f"{self._seed}", *words]
+        said = [self._where, f"{self._lease}", number, f"{threads}", f"{self._seed}", *words]
         self._running[number] = subprocess.Popen(
             [sys.executable, "-m", "sync.histories.client", str(self._folder), *said],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -115,8 +115,8 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, where: str, seed: int) -> Iterator[World]:
-    made = World(folder, where, seed)
+def world(folder: Path, where: str, seed: int, lease: float = _LEASE) -> Iterator[World]:
+    made = World(folder, where, seed, lease)
     try:
         yield made
     finally:

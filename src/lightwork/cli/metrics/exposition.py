@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lightwork.terminal.output import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -43,8 +45,8 @@ def _lines(family: Family) -> Iterator[str]:
 
 
 def _escaped(text: str, *, is_quoted: bool = False) -> str:
-    clean = text.encode("utf-8", "backslashreplace").decode()
-    escaped = clean.replace("\\", "\\\\").replace("\n", "\\n")
+    # Stores of earlier programs may have names with anything in them, and the text may go to a terminal.
+    escaped = printable(text).replace("\\", "\\\\").replace("\n", "\\n")
     return escaped.replace('"', '\\"') if is_quoted else escaped
 
 

@@ -98,7 +98,11 @@ class Calls:
         """Note which server it is now."""
         if server != self.about.server:
             self.about = msgspec.structs.replace(self.about, server=server)
-            self._is_other = True
+            self.note_other()
+
+    def note_other(self) -> None:
+        """Note that it is another one, which has to say what it is."""
+        self._is_other = True
 
     def about_now(self) -> About:
         """Return what the server says of itself that answers now.
@@ -206,8 +210,8 @@ class Calls:
             )
         if answer.status == UNKNOWN:
             raise AuthError(
-                f"server {self.address.url} asks for a key: give authkey=, --authkey-file FILE or "
-                "LIGHTWORK_AUTHKEY"
+                f"server {self.address.url} asks for a key: set LIGHTWORK_AUTHKEY_FILE=FILE for any "
+                "command or program, or give authkey= in a program, --authkey-file FILE to a worker"
             )
         try:
             failure = media.decode(answer.body, Failure, media.MSGPACK)

@@ -5,25 +5,28 @@ cannot do for us: to wait (changes.py), to return before it is done (sender.py),
 connection of the database itself.
 """
 
+import functools
 import os
 import ssl
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from lightwork.errors import UsageError
+from lightwork.errors import StoreUnavailable, UsageError
 from lightwork.lifecycle import AttemptEnd
-from lightwork.model import Attempt, NewJob, State, WorkerInfo
+from lightwork.model import Attempt, Lane, NewJob, State, WorkerInfo
 from lightwork.net.client.address import address_of
 from lightwork.net.client.calls import Calls
+from lightwork.net.client.carried import Carried
 from lightwork.net.client.changes import Changes
 from lightwork.net.client.seal import NoSeal, Seal
 from lightwork.net.client.sender import Sender, Told
-from lightwork.net.wire.about import LARGEST_BODY
+from lightwork.net.client.unchanged import TOLD_SECONDS, Unchanged
+from lightwork.net.wire.about import LARGEST_BODY, MOST_POLLED
 from lightwork.net.wire.shapes import shape_of
 from lightwork.store.contract import Store, WhenRunning
 from lightwork.store.views import KnownCall
@@ -34,6 +37,18 @@ T = TypeVar("T")
 # Of one ack: a server holds up nobody for longer than it takes to record so many.
 _MOST_ENDS: Final = 1000
 _MOST_RESULT_BYTES: Final = LARGEST_BODY // 4
+
+
+class Claimers(NamedTuple):
+    """Workers of the same queues that use this store: what is told of these, and what was said since."""
+
+    changes: Changes
+    unchanged: Unchanged
+
+    def tells_of(self, worker_id: uuid.UUID) -> bool:
+        """Whether it would be heard if this worker is to end."""
+        return self.changes.followed() is not None and self.changes.names(worker_id)
+
 
 _clients: Final["weakref.WeakSet[ServerStore]"] = weakref.WeakSet()
 
@@ -77,7 +92,13 @@ class ServerStore:
         self.calls = Calls(address, tls if address.is_tls else None, seal or NoSeal())
         # Those that this store was told of: for them it asks whether there is anything to do.
         self._workers: set[uuid.UUID] = set()
-        self._changes = Changes(self._poll, lambda: list(self._workers.copy()))
+        self._changes = Changes(self._poll, self._polled_for)
+        self._unchanged = Unchanged(self._changes.followed)
+        # Of who waits for the ends of jobs.
+        self._ends = Changes(self._poll, self._polled_for, but_submits=True)
+        self._carried = Carried()
+        # Of workers, by the queues that they serve.
+        self._claimers: dict[tuple[str, ...], Claimers] = {}
         self._sender = Sender(
             lambda jobs, told: self.submit(jobs, taken=told.taken, known=told.known), self._url
         )
@@ -102,6 +123,11 @@ class ServerStore:
     def has_upkeep(self) -> bool:
         """Whether the server does the upkeep of its store; asks it, where it is another one now."""
         return self.calls.about_now().does_upkeep
+
+    @property
+    def keeps_meanwhile(self) -> bool:
+        """Return True."""
+        return True
 
     # Jobs.
 
@@ -150,6 +176,10 @@ class ServerStore:
         """Extend leases one by one: a program has few workers, and the server gathers those of all."""
         return {one for one in worker_ids if self.renew(one, lease=lease)}
 
+    def renewed_by_waiting(self, worker_id: uuid.UUID, *, lease: float) -> float | None:
+        """Have the polls of a worker renew its lease."""
+        return self._carried.ask(worker_id, lease)
+
     def note_commit(self) -> None:
         """Nobody commits from here but the server, which knows it."""
 
@@ -159,8 +189,18 @@ class ServerStore:
     release_others = called(Store.release_others)
     report_progress = called(Store.report_progress)
     cancel_requests = called(Store.cancel_requests)
-    lanes = called(Store.lanes)
+    _lanes = called(Store.lanes)
     _ack = called(Store.ack)
+
+    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+        """Return where jobs are ready; that none are is remembered until something changes."""
+        claimers = self._claimers.get(tuple(queues))
+        told = claimers.changes.take_lanes() if claimers is not None else None
+        if told is not None:
+            return told
+        is_followed = claimers is not None and claimers.changes.followed() is not None
+        unchanged = claimers.unchanged if claimers is not None and is_followed else self._unchanged
+        return unchanged.ask(tuple(queues), lambda: self._lanes(queues), nothing=[])
 
     def ack(
         self,
@@ -180,7 +220,8 @@ class ServerStore:
 
     renew = called(Store.renew)
     drain = called(Store.drain)
-    is_draining = called(Store.is_draining)
+    draining = called(Store.draining)
+    _is_draining = called(Store.is_draining)
     publish_tasks = called(Store.publish_tasks)
     _register = called(Store.register)
     _sign_off = called(Store.sign_off)
@@ -190,14 +231,28 @@ class ServerStore:
         self._register(worker, lease=lease, is_here=is_here)
         self._workers.add(worker.id)
 
+    def is_draining(self, worker_id: uuid.UUID) -> bool:
+        """Whether a worker is to end; that it is not is remembered until something changes."""
+        is_asked = functools.partial(self._is_draining, worker_id)
+        told = [one for one in self._claimers.copy().values() if one.tells_of(worker_id)]
+        unchanged = told[0].unchanged if told else self._unchanged
+        return unchanged.ask(worker_id, is_asked, nothing=False)
+
     def sign_off(self, worker_id: uuid.UUID) -> None:
         """End a worker's lease and release whatever it still holds."""
         self._sign_off(worker_id)
-        self._workers.discard(worker_id)
+        self._forget(worker_id)
 
     def leave(self, worker_id: uuid.UUID) -> None:
         """Let others rescue what it holds: when its lease is over, as nothing else tells them."""
+        self._forget(worker_id)
+
+    def _polled_for(self) -> list[uuid.UUID]:
+        return list(self._workers.copy())[:MOST_POLLED]
+
+    def _forget(self, worker_id: uuid.UUID) -> None:
         self._workers.discard(worker_id)
+        self._carried.forget(worker_id)
 
     # Upkeep.
 
@@ -213,6 +268,9 @@ class ServerStore:
     align_clock = called(Store.align_clock)
     add_rollups = called(Store.add_rollups)
     fold_rollups = called(Store.fold_rollups)
+
+    def sweep(self) -> None:
+        """Do nothing: whoever serves the store does it."""
 
     def has_dead(self) -> bool:
         """Return False: from here only the end of a lease can tell."""
@@ -277,8 +335,22 @@ class ServerStore:
         """Return a number that differs after any commit by anybody; asks the server."""
         return self._changes.changes()
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
+    def wait_for_change(
+        self,
+        seen: int,
+        timeout: float,
+        *,
+        but_submits: bool = False,
+        queues: Sequence[str] = (),
+    ) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
+        about = self.calls.about_now() if queues else self.calls.about
+        # Who does the upkeep himself has to look after each change; and who serves so many queues does, too.
+        is_told = max(len(queues), len(self._workers)) <= MOST_POLLED
+        if queues and is_told and about.wakes_workers and about.does_upkeep:
+            return self._claimers_of(tuple(queues)).changes.wait(seen, timeout)
+        if but_submits and about.wakes_workers:
+            return self._ends.wait(seen, timeout)
         return self._changes.wait(seen, timeout)
 
     def hurry(self) -> None:
@@ -289,7 +361,12 @@ class ServerStore:
         """Send what was posted, let go of threads and connections; idempotent."""
         self._sender.close()
         self.calls.close()
-        self._changes.close()
+        for changes in (
+            self._changes,
+            self._ends,
+            *(one.changes for one in self._claimers.values()),
+        ):
+            changes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -300,8 +377,22 @@ class ServerStore:
     def __repr__(self) -> str:
         return f"<ServerStore {self.safe_url}>"
 
+    def _claimers_of(self, queues: tuple[str, ...]) -> Claimers:
+        if queues not in self._claimers:
+            changes = Changes(self._poll, self._polled_for, queues, self._carried)
+            # Of two threads that come at once one is first.
+            self._claimers.setdefault(
+                queues, Claimers(changes, Unchanged(changes.followed, TOLD_SECONDS))
+            )
+        return self._claimers[queues]
+
     def _poll(self, poll: Any) -> Any:
-        polled = self.calls.poll(poll)
+        try:
+            polled = self.calls.poll(poll)
+        except UsageError as error:
+            # Of a server of an earlier release that was started in place of this one.
+            self.calls.note_other()
+            raise StoreUnavailable(f"server {self._url} is of another release now") from error
         self.calls.note_server(polled.server)
         return polled
 
@@ -310,6 +401,10 @@ class ServerStore:
         self._workers = set()
         self.calls.be_forked()
         self._changes.be_new()
+        self._ends.be_new()
+        self._unchanged = Unchanged(self._changes.followed)
+        self._carried = Carried()
+        self._claimers = {}
         self._sender.be_new()
 
 

@@ -11,13 +11,18 @@ Plain ASGI, of any server that speaks it. A framework would route by matching si
 of a request's URL is made of `Host`, which anybody may write.
 """
 
+import asyncio
 import dataclasses
+import functools
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from importlib.metadata import version
 from typing import Any, Final
 
+from lightwork.model import NewJob
 from lightwork.net.server.calls import Calls, decoded
+from lightwork.net.server.checks import WORKING, check_poll
+from lightwork.net.server.claim_watch import ClaimWatch
 from lightwork.net.server.face.jobs import job_routes
 from lightwork.net.server.face.openapi import document_route
 from lightwork.net.server.gate import Gate, OpenGate
@@ -71,6 +76,8 @@ class App:
         self._does_upkeep = does_upkeep
         self._calls = Calls(store, self.server)
         self._watch: Watch | None = None
+        self._claim_watch: ClaimWatch | None = None
+        self._end_watch: Watch | None = None
         routes = [*self._own_routes(), *job_routes(self._calls), *self._calls.routes()]
         self.routes = Routes([document_route(routes, version("lightwork")), *routes])
 
@@ -84,23 +91,47 @@ class App:
     def stop(self) -> None:
         """Answer every parked poll at once, and wait no longer for the store: the server ends."""
         self._store.hurry()
-        if self._watch is not None:
-            self._watch.stop()
+        for watch in self._watches():
+            watch.stop()
 
     @property
     def parked(self) -> int:
         """How many polls are parked."""
-        return self._watch.parked if self._watch is not None else 0
+        return sum(watch.parked for watch in self._watches())
 
     async def begin(self) -> None:
         """Begin to answer, in this event loop."""
         self._watch = Watch(self._store, self.server, self._number)
+        self._claim_watch = ClaimWatch(self._store, self.server, self._calls.run)
+        self._end_watch = Watch(
+            self._store, self.server, self._number_but_submits, but_submits=True
+        )
+        loop = asyncio.get_running_loop()
+        self._calls.on_submitted = lambda jobs: loop.call_soon_threadsafe(
+            functools.partial(self._note_submitted, jobs)
+        )
 
     async def end(self) -> None:
         """Let go of all threads."""
-        if self._watch is not None:
-            await self._watch.close(self._calls.run)
+        for watch in self._watches():
+            await watch.close(self._calls.run)
         self._calls.close()
+
+    def _watches(self) -> list[Watch]:
+        return [watch for watch in self._all_watches() if watch is not None]
+
+    def _all_watches(self) -> tuple[Watch | None, ...]:
+        return self._watch, self._claim_watch, self._end_watch
+
+    def _watch_of(self, poll: Poll) -> Watch:
+        watch = self._watch
+        if poll.queues:
+            watch = self._claim_watch
+        elif poll.but_submits:
+            watch = self._end_watch
+        if watch is None:
+            raise Refused(503, "StoreUnavailable", "the server has not begun yet")
+        return watch
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -112,6 +143,10 @@ class App:
 
     async def _number(self) -> int:
         return await self._calls.run(self._store.changes)
+
+    async def _number_but_submits(self) -> int:
+        # Of a kind of its own, which only a wait tells.
+        return await self._calls.run(lambda: self._store.wait_for_change(-1, 0.0, but_submits=True))
 
     def _own_routes(self) -> list[Route]:
         return [
@@ -134,16 +169,26 @@ class App:
                 largest_value=min(self._store.largest_value, LARGEST_VALUE),
                 version=version("lightwork"),
                 does_upkeep=self._does_upkeep,
+                wakes_workers=True,
             ),
         )
 
-    async def _poll(self, request: Request, _: Caller, __: Mapping[str, str]) -> Reply:
+    async def _poll(self, request: Request, caller: Caller, _: Mapping[str, str]) -> Reply:
         poll = decoded(request, Poll)
-        self._calls.pollers.note(poll.workers)
-        if self._watch is None:
-            raise Refused(503, "StoreUnavailable", "the server has not begun yet")
-        polled = await self._watch.poll(poll, request.gone())
+        check_poll(poll, caller)
+        if caller.role in WORKING:
+            self._calls.pollers.note(poll.workers)
+        watch = self._watch_of(poll)
+        if isinstance(watch, ClaimWatch) and poll.lease:
+            renewing = self._calls.begin_to_renew(poll.workers, poll.lease)
+            polled = await watch.poll(poll, request.gone(), renewing)
+        else:
+            polled = await watch.poll(poll, request.gone())
         return Reply(200, media.encode(polled, request.media), request.media)
+
+    def _note_submitted(self, jobs: list[NewJob]) -> None:
+        if self._claim_watch is not None:
+            self._claim_watch.note_submitted(jobs)
 
     async def _health(self, _: Request, __: Caller, ___: Mapping[str, str]) -> Reply:
         return Reply(200, media.encode({"server": self.server}, media.JSON), media.JSON)

@@ -6,13 +6,14 @@ and encoding are done there, too: the event loop only moves bytes.
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from lightwork.model import NewJob
 from lightwork.net.server.answers import Answers
 from lightwork.net.server.checks import check_asked
 from lightwork.net.server.heartbeats import Heartbeats
@@ -46,6 +47,8 @@ class Calls:
         # A lease must not end because sixteen others ask for much.
         self._beats = ThreadPoolExecutor(BEATS, thread_name_prefix="lightwork-beat")
         self._heartbeats = Heartbeats(store, self._run_beat)
+        # Told of new jobs, in the thread that has kept them.
+        self.on_submitted: Callable[[list[NewJob]], object] = lambda _jobs: None
 
     def routes(self) -> Iterator[Route]:
         """Yield a route for each method."""
@@ -73,6 +76,12 @@ class Calls:
     async def beat(self, request: Request, call: Callable[[], Any]) -> Reply:
         """Do the same, whatever else is under way."""
         return await self._run_beat(lambda: replied(request, call))
+
+    def begin_to_renew(
+        self, workers: Collection[uuid.UUID], lease: float
+    ) -> asyncio.Future[set[uuid.UUID]]:
+        """Renew the leases of workers soon; the future has those that had not run out, and others."""
+        return self._heartbeats.begin(workers, lease)
 
     async def renew(self, request: Request) -> Reply:
         """Renew the lease of a worker, together with those of others; without a thread of its own."""
@@ -127,7 +136,10 @@ class Calls:
         result = shape.perform(self.store, given)
         if name == "workers":
             return self.pollers.shown(result)
-        if name == "claim":
+        if name == "submit":
+            jobs = zip(given.jobs, result.result, strict=True)
+            self.on_submitted([job for job, is_new in jobs if is_new])
+        elif name == "claim":
             self.pollers.note([_worker_of(given)])
         elif name == "sign_off":
             self.pollers.forget(_worker_of(given))

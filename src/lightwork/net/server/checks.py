@@ -4,12 +4,18 @@ Who may submit may write a request by hand: the right types, and values that no 
 that it was his request, and that nothing of it was done; no worker meets it as damage of the store.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from lightwork.bounds.submitted import check_job, check_schedule
 from lightwork.errors import UsageError
 from lightwork.net.server.request import Caller
+from lightwork.net.wire.about import MOST_POLLED, Poll
 from lightwork.net.wire.failures import Refused
+from lightwork.tasks.names import is_odd
+
+# The roles of keys that polls of workers may come with.
+WORKING: Final = frozenset({"work", "admin"})
+_LONGEST_NAME: Final = 100
 
 
 def check_asked(name: str, given: Any, caller: Caller) -> None:
@@ -55,3 +61,26 @@ def _refused(what: str, task: str, caller: Caller, error: UsageError) -> UsageEr
         f"{who} has asked to keep {what} of task {task!r:.100}, which makes no sense: {error}; "
         "nothing of this request was done"
     )
+
+
+def check_poll(poll: Poll, caller: Caller) -> None:
+    """Refuse what would cost others: each queue of a poll is looked at, for all who wait, at each change.
+
+    Raises:
+        Refused: See there.
+    """
+    if poll.queues and caller.role not in WORKING:
+        text = f"a key of role {caller.role} does not poll as workers do"
+        raise Refused(403, "AuthError", text)
+    lists = {"queues": len(poll.queues), "workers": len(poll.workers)}
+    for name, count in lists.items():
+        if count > MOST_POLLED:
+            text = f"a poll names up to {MOST_POLLED} {name}; seen: {count}"
+            raise Refused(422, "UsageError", text)
+    if odd := [name for name in poll.queues if not 0 < len(name) <= _LONGEST_NAME or is_odd(name)]:
+        raise Refused(422, "UsageError", f"{odd[0]!r:.200} is no name of a queue")
+    if not poll.wait >= 0:
+        raise Refused(422, "UsageError", f"wait is a number of seconds; seen: {poll.wait}")
+    if poll.lease and not 0.5 <= poll.lease <= 3600:
+        text = f"lease must be from 0.5 to 3600 seconds; seen: {poll.lease}"
+        raise Refused(422, "UsageError", text)

@@ -13,7 +13,7 @@ come within its time; what is idle between two requests is uvicorn's to end.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -21,8 +21,43 @@ HEAD_SECONDS: Final = 10.0
 # As long as a client of ours waits for the answer to a call.
 REQUEST_SECONDS: Final = 60.0
 MOST_BYTES: Final = 64 << 10
+# Not gathered: to wait for the end of a turn of the loop would be to hold it twice.
+_LARGE: Final = 64 << 10
 # What stands in the line of a header beside its name and its value.
 _LINE: Final = 4
+
+
+class Joined:
+    """A transport that sends what is written in one go together: uvicorn writes head and body apart.
+
+    Each is a system call here, and one more on the other side, a fifth of what a small request costs.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._unsent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send this before the loop waits for anything."""
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent.append(data)
+        if len(data) > _LARGE:
+            self._send()
+
+    def close(self) -> None:
+        """Close, when what was written is sent."""
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(unsent))
 
 
 class Connection(HttpToolsProtocol):
@@ -41,7 +76,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         self._end_after(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -5,6 +5,7 @@ it is for (routes.py). What it refuses has been neither decoded nor looked up, a
 the cause. Of who has proved nothing no more is read than a handshake needs.
 """
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable
@@ -90,6 +91,8 @@ class OpenGate:
         return _ANYBODY
 
 
+# Of few names there are many requests.
+@functools.lru_cache(256)
 def _is_here(host: str) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""

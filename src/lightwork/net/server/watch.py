@@ -15,12 +15,13 @@ stay away for, or they would all come back in the same instant.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from lightwork.errors import StoreError
 from lightwork.net.wire.about import LONGEST_WAIT, Poll, Polled
@@ -33,6 +34,9 @@ _WAIT_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.5
 LONGEST_BACK_OFF: Final = 5.0
 
+# Of who is parked: its answer, or None: there may be one.
+Waiting: TypeAlias = "asyncio.Future[Polled | None]"
+
 
 class Watch:
     """Parks polls; used in the event loop, but for its own thread.
@@ -41,14 +45,27 @@ class Watch:
         store: What is watched.
         server: The id of this server.
         number: Asks the store for its number, without holding up the loop.
+        but_submits: Jobs that are submitted are no change here; `number` is one of these.
     """
 
-    def __init__(self, store: Store, server: str, number: Callable[[], Awaitable[int]]) -> None:
+    # Of its thread.
+    name = "lightwork-changes"
+
+    def __init__(
+        self,
+        store: Store,
+        server: str,
+        number: Callable[[], Awaitable[int]],
+        *,
+        but_submits: bool = False,
+    ) -> None:
         self._store = store
+        self._but_submits = but_submits
         self._server = server
         self._number = number
         self._loop = asyncio.get_running_loop()
-        self._parked: set[asyncio.Future[None]] = set()
+        # Those who came first stand first.
+        self._parked: dict[Waiting, Poll] = {}
         self._is_stopping = self._is_closed = False
         # How often the thread has seen a change, the number that it saw then, and what the store was
         # asked after which of these.
@@ -57,7 +74,7 @@ class Watch:
         self._asked: tuple[int, asyncio.Future[int]] | None = None
         self._error: StoreError | None = None
         self._wanted = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lightwork-changes", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     @property
@@ -87,7 +104,7 @@ class Watch:
                     return self._polled(number)
                 # What was seen while the store was asked wakes nobody who parks after.
                 if changed == self._changed:
-                    await self._park(leaving, left)
+                    await self._park(poll, leaving, left)
                 if self._error is not None:
                     raise self._error
                 if changed != self._changed:
@@ -117,20 +134,40 @@ class Watch:
             self._asked = self._changed, asyncio.ensure_future(self._number())
         return await asyncio.shield(self._asked[1])
 
-    async def _park(self, leaving: "asyncio.Future[None]", seconds: float) -> None:
-        waiting: asyncio.Future[None] = self._loop.create_future()
-        self._parked.add(waiting)
+    async def _park(
+        self, poll: Poll, leaving: "asyncio.Future[None]", seconds: float
+    ) -> Polled | None:
+        waiting: Waiting = self._loop.create_future()
+        self._parked[waiting] = poll
         self._wanted.set()
+
+        def end(*_: object) -> None:
+            if not waiting.done():
+                waiting.set_result(self._over(poll))
+
+        # By hand: asyncio.wait costs as much as all else here.
+        timer = self._loop.call_later(seconds, end)
+        leaving.add_done_callback(end)
         try:
-            await asyncio.wait(
-                {waiting, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            return await waiting
         finally:
-            self._parked.discard(waiting)
+            timer.cancel()
+            leaving.remove_done_callback(end)
+            del self._parked[waiting]
+
+    def _over(self, _poll: Poll) -> Polled | None:
+        """Return what is said to one that is parked when its time is over."""
+        return None
 
     def _polled(self, number: int) -> Polled:
         back_off = random.uniform(0.1, LONGEST_BACK_OFF) if self._is_stopping else 0.0
         return Polled(self._server, number, back_off)
+
+    def _look(self) -> Any:
+        """Look what has changed, in the thread; those who are woken hear of it."""
+
+    def _note_news(self, number: int, _seen: Any) -> None:
+        self._wake(number)
 
     def _wake(self, number: int) -> None:
         self._changed += 1
@@ -152,17 +189,22 @@ class Watch:
 
     def _wait(self, seen: int) -> int:
         error: StoreError | None = None
-        number = seen
+        number, found = seen, None
         try:
-            number = self._store.wait_for_change(seen, _WAIT_SECONDS)
+            number = self._store.wait_for_change(seen, _WAIT_SECONDS, but_submits=self._but_submits)
+            if number != seen or self._error is not None:
+                found = self._look()
         except StoreError as raised:
             error = raised
         is_news = number != seen or error is not None or self._error is not None
         self._error = error
         if is_news:
+            note: Callable[[], None] = functools.partial(self._note_news, number, found)
+            if error is not None:
+                note = functools.partial(self._wake, number)
             with contextlib.suppress(RuntimeError):
                 # The loop may be closed by now.
-                self._loop.call_soon_threadsafe(self._wake, number)
+                self._loop.call_soon_threadsafe(note)
         if error is not None:
             time.sleep(_RETRY_SECONDS)
         return number

@@ -63,6 +63,7 @@ _LISTED: Final[tuple[Method, ...]] = (
     Method("register", ("work",)),
     Method("renew", ("work",), is_safe=True, is_urgent=True),
     Method("is_draining", ("work",), is_safe=True),
+    Method("draining", ("work",), is_safe=True),
     Method("sign_off", ("work",)),
     Method("release_others", ("work",)),
     Method("publish_tasks", ("work",), is_safe=True),

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Protocol
 
-from lightwork.pool.map.bundle import FAILED, Parcel, barrier
+from lightwork.pool.map.bundle import FAILED, GROUP, Outcome, Parcel, barrier
 from lightwork.pool.memory.control_block import DONE, ITEM, ITEM_SPAN, LIMIT, PEEKING, ControlBlock
 
 
@@ -24,17 +24,19 @@ class BundleBoard:
         self._seen = 0
         self._seen_at = 0.0
 
-    def read(self, call: Bundle) -> tuple[int, Parcel]:
-        """Return how many items were begun and the results of those that are done.
+    def read(self, call: Bundle) -> tuple[int, Outcome]:
+        """Return how many items were begun and what those gave that are done.
 
         Only when the child is dead.
         """
         begun = self._block.words[ITEM] - call.seq * ITEM_SPAN
         if not 0 < begun < ITEM_SPAN:
-            return 0, Parcel(b"", b"")
-        ends = self._block.ends[: self._block.words[DONE]]
-        used = ends[-1] & ~FAILED if ends else 0
-        return begun, Parcel(bytes(ends), bytes(self._block.results[:used]))
+            return 0, Outcome(Parcel(b"", b""))
+        items, pieces = divmod(self._block.words[DONE], ITEM_SPAN)
+        ends = self._block.ends[:pieces]
+        used = ends[-1] & ~(FAILED | GROUP) if ends else 0
+        results = Parcel(bytes(ends), bytes(self._block.results[:used]))
+        return begun, Outcome(results, items=items or pieces)
 
     def begun(self, seq: int) -> int:
         """Return how many items of this call the child that runs it has begun, as far as is known."""

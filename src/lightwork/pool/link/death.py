@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from lightwork.errors import WorkerLost
 
 
-def death_text(
-    name: str, pid: int, exitcode: int, function: str, trace: str = "", *, lost: int = 1
-) -> str:
+def death_text(link: ChildLink, exitcode: int, function: str, trace: str, *, lost: int) -> str:
     """Say how a child ended while it ran a call of this function, and where if that is known."""
-    text = f"the child {name} (pid {pid}) {describe_exit(exitcode)} while it ran {function}; "
+    how = describe_exit(exitcode)
+    if link.is_unwanted and exitcode == -signal.SIGKILL:
+        how = "was killed as its pool was told to end at once"
+    text = f"the child {link.name} (pid {link.pid}) {how} while it ran {function}; "
     if lost <= 1:
         text += "only this call is lost"
     else:
@@ -38,7 +39,7 @@ def worker_lost(
 ) -> "WorkerLost":
     """Return the error of one call of a dead child that has lost so many; `peak`: bytes it held."""
     trace = link.read_trace()
-    text = death_text(link.name, link.pid, exitcode, function, trace, lost=lost)
+    text = death_text(link, exitcode, function, trace, lost=lost)
     return errors.WorkerLost(
         text, exitcode=exitcode, pid=link.pid, traceback=trace, peak_memory=peak
     )

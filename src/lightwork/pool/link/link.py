@@ -63,6 +63,8 @@ class ChildLink:
         # Of the state, since it is asked for every call.
         self.takes_calls = True
         self.held = HeldCalls(serial)
+        # Somebody has ended the whole pool by killing its children.
+        self.is_unwanted = False
         # The child, or the last process that it has forked, has closed its pipe.
         self.is_at_end = False
         self._ends = ends
@@ -87,6 +89,10 @@ class ChildLink:
         assert offset == RING_SIZE
 
     # --- its life
+
+    def note_unwanted(self) -> None:
+        """Note that it is about to be killed with all others, since somebody wants that."""
+        self.is_unwanted = True
 
     def note(self, event: ChildEvent) -> None:
         """Take in what has happened to the child.

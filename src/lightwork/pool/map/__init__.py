@@ -1,1 +1,1 @@
-"""Map: many items as few calls; in the program, chunk.py and bundle.py in children too."""
+"""Map: many items as few calls; in the program, chunk.py, bundle.py and trial.py in children too."""

@@ -11,6 +11,8 @@ from itertools import islice
 from types import NoneType
 from typing import Any, Final
 
+from lightwork.pool.map.trial import TRIAL_MAX
+
 # A chunk shorter than this is dominated by its transport (about 30 us) ...
 SHORT: Final = 0.020
 # ... and a longer one makes others wait at the end, and loses more in a crash.
@@ -27,6 +29,8 @@ BUNDLED_SECONDS: Final = 1e-6
 # Of items that were never measured so many travel together at first, in bundles: if they turn out to
 # be long, those behind the first are taken back.
 FIRST_BUNDLE: Final = 32
+# Of plain ones, which then run until they have run long enough, so many.
+FIRST_TRIAL: Final = 1024
 # Chunks become smaller towards the end of an input so that all slots end together, but none becomes
 # shorter than a few transports for that.
 _WORTH_SENDING: Final = 0.000_5
@@ -72,6 +76,19 @@ def next_bundle(size: int, ran: int, seconds: float) -> int:
     """Return how many single items travel together after `ran` of them took `seconds`."""
     fitting = int(ran * _BUNDLE_AIM / max(seconds, 1e-9))
     return max(1, min(fitting, size * _BUNDLE_GROWTH, _BUNDLE_MAX))
+
+
+def size_after_trial(ran: int, seconds: float) -> int:
+    """Return the size of coming chunks after a trial of which so many items ran so long."""
+    return max(1, min(ran * GROWTH, int(ran * AIM / max(seconds, 1e-9)), MAX_CHUNK))
+
+
+def first_trial(length: int, slots: int) -> int:
+    """Return how many plain items of an input of this length go in a trial before any was measured."""
+    # All, if one call for each slot can have them: who has done his share gets half of what another has
+    # not begun. Of more, so many as tell how the others go.
+    share = -(-length // slots)
+    return max(1, share if share <= TRIAL_MAX else FIRST_TRIAL)
 
 
 def first_bundle(length: int, slots: int) -> int:

@@ -4,6 +4,7 @@
     chunk    many items, one call: 0.1 us per item, but what a death costs is all of them
     bundle   many items that travel as one call and are run one by one (bundle.py): 1 us
              per item, and a death costs one; only executors with children have it
+    trial    in between, for plain items that nobody has measured yet (trial.py)
 
 An item that cannot travel in a bundle goes as a single call instead.
 """
@@ -16,7 +17,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from lightwork.model import Progress
 from lightwork.pool.call.future import Future
 from lightwork.pool.call.options import CallOptions, Split
-from lightwork.pool.map.bundle import FAILED, Outcome, pack_items, run_bundle, run_star_bundle
+from lightwork.pool.map.bundle import (
+    FAILED,
+    GROUP,
+    Apart,
+    Outcome,
+    pack_items,
+    run_bundle,
+    run_star_bundle,
+)
 from lightwork.pool.map.chunk import (
     ChunkOutcome,
     ItemFailure,
@@ -24,13 +33,17 @@ from lightwork.pool.map.chunk import (
     run_chunk,
     run_star_chunk,
 )
+from lightwork.pool.map.lost_items import each_lost
+from lightwork.pool.map.trial import pack_trial, run_star_trial, run_trial
 from lightwork.pool.wire.load_exception import unpack_exception
-from lightwork.pool.wire.pickling import load
+from lightwork.pool.wire.pickling import load, load_apart
 
 StartCall: TypeAlias = Callable[
     [Callable[..., Any], tuple[Any, ...], dict[str, Any], CallOptions], Future[Any]
 ]
 _OUTCOMES: Final = (ChunkOutcome, Outcome)
+# Of where a result ends, without what it is.
+_END: Final = ~(FAILED | GROUP)
 # What every item gave, and by position the exceptions of those that failed.
 Opened: TypeAlias = tuple[list[Any], dict[int, BaseException]]
 
@@ -68,6 +81,7 @@ class Batcher:
         # One object for all: a pool of processes sends it once per child.
         self._chunk_fn = partial(run_star_chunk if is_star else run_chunk, bound)
         self._bundle_fn = partial(run_star_bundle if is_star else run_bundle, bound)
+        self._trial_fn = partial(run_star_trial if is_star else run_trial, bound)
 
     def close(self) -> None:
         """Let go of the executor: all is started, and results must not keep it alive."""
@@ -97,6 +111,15 @@ class Batcher:
         future = self._start_call(self._bundle_fn, (parcel,), {}, options)
         return Started(future, size, open_outcome)
 
+    def trial(self, items: list[Any], on_split: Callable[[Split], None]) -> Started | None:
+        """Start all items as a trial; None: they do not travel so."""
+        data = pack_trial(items)
+        if not data:
+            return None
+        options = self._policy._replace(items=len(items), on_split=on_split)
+        future = self._start_call(self._trial_fn, (data,), {}, options)
+        return Started(future, len(items), open_outcome)
+
 
 def tell_of_item(
     on_progress: Callable[[Progress], object], position: int, progress: Progress
@@ -122,7 +145,9 @@ def sample_of(result: ChunkOutcome | Outcome) -> Sequence[object]:
     """Return some of the results, in whatever form, as large as they are."""
     if isinstance(result, ChunkOutcome):
         return result.results
-    return [*result.results.pickles()[:1], *result.last]
+    first = result.results.ends_as_numbers()[:1]
+    large = ([one.data, *one.buffers] for one in result.last if isinstance(one, Apart))
+    return [*(result.results.data[: end & _END] for end in first), *large]
 
 
 def _refuse(*_: object) -> Future[Any]:
@@ -142,10 +167,14 @@ def open_outcome(outcome: Outcome) -> tuple[list[Any], dict[int, BaseException]]
     values: list[Any] = []
     failures: dict[int, BaseException] = {}
     start, data = 0, outcome.results.data
-    for end in outcome.results.ends_as_numbers():
-        if end & FAILED:
-            failures[len(values)] = unpack_exception(data[start : end - FAILED])
+    for flagged in outcome.results.ends_as_numbers():
+        end = flagged & _END
+        if flagged & FAILED:
+            failures[len(values)] = unpack_exception(data[start:end])
             values.append(None)
+        elif flagged & GROUP:
+            # Plain values: nothing of them can fail.
+            values += load(data[start:end])
         else:
             try:
                 values.append(load(data[start:end]))
@@ -153,10 +182,32 @@ def open_outcome(outcome: Outcome) -> tuple[list[Any], dict[int, BaseException]]
                 # Raised when its result is loaded here: its own, like what it raises.
                 failures[len(values)] = error
                 values.append(None)
-        start = end & ~FAILED
-    values += outcome.last
-    failure = unpack_exception(outcome.last_error) if outcome.last_error else outcome.lost
-    if failure is not None:
+        start = end
+    for last in outcome.last:
+        value, failure = _opened(last)
+        if failure is not None:
+            failures[len(values)] = failure
+        values.append(value)
+    for failure in _at_end(outcome):
         failures[len(values)] = failure
         values.append(None)
     return values, failures
+
+
+def _opened(last: Apart | ItemFailure | PackedFailure) -> tuple[Any, BaseException | None]:
+    if not isinstance(last, Apart):
+        return None, unpack_failure(last)
+    try:
+        return load_apart([last.data, *last.buffers]), None
+    except BaseException as error:
+        return None, error
+
+
+def _at_end(outcome: Outcome) -> list[BaseException]:
+    """Return the exceptions of the last items, which have no result."""
+    if outcome.last_error:
+        return [unpack_exception(outcome.last_error)]
+    if outcome.lost is None:
+        return []
+    count = outcome.lost_items
+    return each_lost(outcome.lost, count, f"It had begun {count} short items of a map together")

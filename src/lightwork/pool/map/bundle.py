@@ -22,7 +22,7 @@ child may have stopped or not; it says so when the bundle ends.
 Items are pickled one by one, as arguments of single calls would be: one that
 cannot be loaded, or a result that cannot be pickled, fails alone. What is large
 does not travel so: an item that has large buffers is sent as a call of its own,
-a large result ends its bundle and goes with the answer; the rest becomes another call.
+a large result ends its bundle and goes with the answer, a pickle in the answer's (Apart); the rest becomes another call.
 
 Children import this module for the first bundle they run: it imports little.
 """
@@ -32,7 +32,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
-from pickle import dumps
+from pickle import PickleBuffer, dumps
 from threading import Lock
 from types import NoneType
 from typing import Any, Final, NamedTuple, Never
@@ -53,6 +53,8 @@ from lightwork.pool.wire.pickling import dump_answer_apart, dump_apart, load
 
 # In the place where a result ends: it is an exception.
 FAILED: Final = 1 << 31
+# In the same place: it is a list of what several items gave, all plain values (trial.py).
+GROUP: Final = 1 << 30
 # Items whose arguments take more travel by themselves: they would gain little.
 ITEM_BYTES_MAX: Final = 1 << 12
 
@@ -83,6 +85,18 @@ class Parcel(NamedTuple):
         return memoryview(self.ends).cast("I").tolist()
 
 
+class Apart(NamedTuple):
+    """A result that found no room on the board: its pickle, which may fail to be loaded, and its large buffers."""
+
+    data: bytes
+    buffers: tuple[Any, ...] = ()
+
+
+def keep_apart(data: bytes, buffers: Sequence[memoryview]) -> Apart:
+    """Return a result as it goes with the answer; buffers still are the value's."""
+    return Apart(data, tuple(map(PickleBuffer, buffers)))
+
+
 class Outcome(NamedTuple):
     """What a part of a bundle gave.
 
@@ -91,7 +105,9 @@ class Outcome(NamedTuple):
         last: The result of one more item, if it was too large for the board.
         last_error: The exception of one more item, packed, if it was.
         seconds: How long the items ran; 0.0 when not known.
-        lost: Why one more item has no result: it ran when the child died.
+        lost: Why more items have no result: they ran when the child died.
+        lost_items: How many these are, if there are any.
+        items: Of how many items the results are, where several may share a pickle; -1: each has its own.
     """
 
     results: Parcel
@@ -99,10 +115,13 @@ class Outcome(NamedTuple):
     last_error: bytes = b""
     seconds: float = 0.0
     lost: BaseException | None = None
+    lost_items: int = 1
+    items: int = -1
 
     def done(self) -> int:
         """Return how many items were run to their end."""
-        return self.results.pieces() + len(self.last) + bool(self.last_error)
+        kept = self.results.pieces() if self.items < 0 else self.items
+        return kept + len(self.last) + bool(self.last_error)
 
 
 def pack_items(items: Sequence[Any]) -> tuple[Parcel, int]:
@@ -137,15 +156,17 @@ def parcel_of(items: Sequence[bytes]) -> Parcel:
 _dump, _dumps, _pack = dump_answer_apart, dumps, pack_exception
 
 
-def _leave(*_: object) -> Never:
+def leave(*_: object) -> Never:
+    """End a process that an item has forked and that comes back from it.
+
+    The board is its parent's, and the items behind are for one process only.
+    """
     os._exit(0)
 
 
 def _be_forked() -> None:
-    # A process that an item has forked and that comes back from it: the board is its
-    # parent's, and the items behind are for one process only.
     global _dump, _dumps, _pack  # noqa: PLW0603 - costs nothing where nobody forks
-    _dump = _dumps = _pack = _leave  # type: ignore[assignment]
+    _dump = _dumps = _pack = leave  # type: ignore[assignment]
 
 
 os.register_at_fork(after_in_child=_be_forked)
@@ -196,7 +217,7 @@ def run_items(call: Callable[[memoryview], Any], items: Sequence[memoryview]) ->
         if changed:
             undo()
         if apart or len(data) > room - used:
-            last, last_error = ((), data) if flag else ((value,), b"")
+            last, last_error = ((), data) if flag else ((keep_apart(data, apart),), b"")
             break
         results[used : used + len(data)] = data
         used += len(data)

@@ -4,16 +4,22 @@ One failing item fails only itself, so a chunk never raises for an item: it
 returns what every item gave, and how long they took, from which feed.py
 decides how many items the next chunk has.
 
+A process that an item has forked in a child, and that comes back from it, runs none of the items behind: they
+are its parent's (bundle.py). What an item changes of its process, such as the folder, is put back when the chunk ends.
+
 Children import this module for the first chunk they run: it imports little.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from lightwork.error_text import leave_out_own_frames
+from lightwork.locks.uninterrupted import is_main_thread
+from lightwork.pool.memory.control_block import own_block
 from lightwork.pool.wire.display_name import runs_first_argument
 from lightwork.pool.wire.dump_exception import pack_exception
 
@@ -49,6 +55,19 @@ class ChunkOutcome(NamedTuple):
     seconds: float
 
 
+# In a child: what chunks that run have, by its identity; a call may have a pool of threads of its own.
+_left: Final[dict[int, list[Any]]] = {}
+
+
+def _be_forked() -> None:
+    for items in _left.values():
+        # Whoever goes through it in C is at its end.
+        items.clear()
+
+
+os.register_at_fork(after_in_child=_be_forked)
+
+
 @runs_first_argument
 def run_chunk(fn: Callable[..., Any], items: Sequence[Any]) -> ChunkOutcome:
     """Call `fn(item)` for every item."""
@@ -68,6 +87,10 @@ def _run(
 ) -> ChunkOutcome:
     results: list[Any] = []
     failures: dict[int, ItemFailure | PackedFailure] = {}
+    is_child = bool(own_block)
+    if is_child:
+        # It was made for this call alone, and is nobody else's.
+        _left[id(items)] = cast("list[Any]", items)
     source = iter(items)
     started = time.perf_counter()
     while len(results) < len(items):
@@ -75,9 +98,9 @@ def _run(
             # All in C, 20 ns per item beside fn itself; what came before an
             # exception stays in the list, and the source stands behind its item.
             results.extend(apply(fn, source))
-        except KeyboardInterrupt:
-            raise  # Ctrl-C is about the program, not about an item.
         except BaseException as error:  # A pool reports whatever user code raised.
+            if type(error) is KeyboardInterrupt and is_main_thread() and not is_child:
+                raise  # Ctrl-C is about the program, not about an item.
             leave_out_own_frames(error)
             failures[len(results)] = ItemFailure(error)
             results.append(None)
@@ -88,4 +111,6 @@ def _run(
                     RuntimeError("the function raised StopIteration")
                 )
                 results.append(None)
-    return ChunkOutcome(results, failures, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    _left.pop(id(items), None)
+    return ChunkOutcome(results, failures, seconds)

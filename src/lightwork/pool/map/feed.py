@@ -33,7 +33,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from os import cpu_count
 from typing import Any, Final, NamedTuple
 
@@ -49,9 +49,11 @@ from lightwork.pool.map.batch_size import (
     auto_window,
     calls_in_flight,
     first_bundle,
+    first_trial,
     limit_size,
     next_bundle,
     next_size,
+    size_after_trial,
     take_count,
 )
 from lightwork.pool.map.batcher import Batcher, Started, sample_of, seconds_of
@@ -66,6 +68,8 @@ from lightwork.pool.memory.control_block import PEEKING
 # So few items of an input of known length are all submitted at the call, like
 # the standard library does, where items that were not measured cannot travel together.
 EAGER_ITEMS: Final = 1024
+# To open the results of so many takes longer than to wake who does.
+WORTH_WAKING: Final = 512
 
 
 class _Split(NamedTuple):
@@ -113,9 +117,13 @@ class Feed:
         self._size = chunksize or 1
         # Otherwise there is nothing to learn from how long items ran.
         self._is_sized_here = not chunksize or (chunksize == 1 and options.bundles)
+        # Plain items of an input whose length is known go on trial first (trial.py).
+        self._is_trying = False
         if self._is_sized_here and self.is_whole and options.bundles and PEEKING:
             # Where nobody could take back what waits behind a long item, the first ones go alone.
-            self._size = first_bundle(self._length, self._slots)
+            self._is_trying = not chunksize
+            first = first_trial if self._is_trying else first_bundle
+            self._size = first(self._length, self._slots)
         # With more calls than this under way it is too early to look for room.
         self._enough = 0
         self._item_bytes = 0
@@ -235,13 +243,18 @@ class Feed:
                 self.arrived.append(batch.first)
         del self._running[batch.first]
         if self.is_whole:
-            self._tell_reader()
+            self._tell_reader(batch.size)
 
-    def _tell_reader(self) -> None:
-        if not (self._options.at_once and self.is_under_way()):
+    def _tell_reader(self, items: int = 0) -> None:
+        # Who wants all at once is woken once, or to open large batches while children work.
+        if items >= WORTH_WAKING or not (self._options.at_once and self.is_under_way()):
             self.news.put(None)
 
     def _apply_split(self, origin: int, split: Split) -> None:
+        if self._is_cancelled:
+            # What it was split from is cancelled, and perhaps forgotten: so is this.
+            split.future.cancel(running=self._cancel_mode())
+            return
         batch = self._running[origin + split.first]
         first = origin + split.at
         size = batch.first + batch.size - first
@@ -253,14 +266,18 @@ class Feed:
         seconds = seconds_of(result)
         if not seconds:
             return
-        carried = BUNDLED_SECONDS if type(result) is Outcome else 0.0
+        is_trial = type(result) is Outcome and result.items >= 0
+        carried = BUNDLED_SECONDS if type(result) is Outcome and not is_trial else 0.0
         self._item_seconds = max(seconds / batch.size - carried, 1e-9)
         if not self._is_sized_here:
             return
         if self._chunksize:
             self._size = next_bundle(self._size, batch.size, seconds)
         else:
-            self._size = next_size(self._size, batch.size, seconds)
+            if is_trial:
+                self._size = size_after_trial(batch.size, seconds)
+            else:
+                self._size = next_size(self._size, batch.size, seconds)
             self._learn_bytes(sample_of(result))
 
     def _learn_bytes(self, values: Sequence[Any]) -> None:
@@ -273,11 +290,13 @@ class Feed:
             return
         try:
             while not self._is_exhausted and (count := self._count_to_take()):
-                items = list(islice(self._source, count))
+                source = self._source
+                items = list(islice(source, count))
                 if items:
                     self._learn_bytes(items)
                     self._start_all(items)
-                if len(items) < count or (self.is_whole and self.taken >= self._length):
+                is_end = len(items) < count and self._source is source
+                if is_end or (self.is_whole and self.taken >= self._length):
                     self._let_go()
         except BaseException as error:
             if not self.is_whole:
@@ -339,18 +358,32 @@ class Feed:
                     "use the results before the executor is shut down"
                 )
                 raise
+            if started is None:
+                self._put_back(items)
+                return
             with Uninterrupted():
                 self.taken += started.size
                 self._watch(PendingBatch(first, started))
             items = items[started.size :]
 
-    def _start(self, items: list[Any]) -> Started:
+    def _put_back(self, items: list[Any]) -> None:
+        """Let items that cannot go in a trial be taken again, few at first."""
+        self._is_trying = False
+        self._size = first_bundle(self._length, self._slots)
+        self._source = chain(items, self._source)
+
+    def _start(self, items: list[Any]) -> Started | None:
+        """Start the first of them, or all; None: these need other calls than were thought of."""
         if self._travels_in_bundles(len(items)):
             first = self.taken
-            return self._batcher.bundle(items, lambda split: self._tell(_Split(first, split)))
+            start = self._batcher.trial if self._goes_on_trial() else self._batcher.bundle
+            return start(items, lambda split: self._tell(_Split(first, split)))
         if self._chunksize == 1:
             return self._batcher.single(items, self.taken)
         return self._batcher.chunk(items)
+
+    def _goes_on_trial(self) -> bool:
+        return self._is_trying and not self._item_seconds
 
     def _travels_in_bundles(self, count: int) -> bool:
         if not self._options.bundles or self._chunksize:
@@ -364,7 +397,7 @@ class Feed:
 
     def _tell(self, event: int | _Split) -> None:
         self._events.append(event)
-        if self.is_whole:
+        if self.is_whole or self._is_cancelled:
             self._advance_surely()
         else:
             # Who reads applies it, where more may be taken.
@@ -389,9 +422,12 @@ class Feed:
         if not self._is_exhausted:
             self._let_go(CancelledError("the executor was shut down with cancel_futures=True"))
         if self._is_cancelled:
-            # A call that runs is not run again for nobody.
-            mode: CancelMode = "ask" if self._has_retries else "no"
+            mode = self._cancel_mode()
             for batch in list(self._running.values()):
                 batch.future.cancel(running=mode)
             self._running.clear()
             self.ready.clear()
+
+    def _cancel_mode(self) -> CancelMode:
+        # A call that runs is not run again for nobody.
+        return "ask" if self._has_retries else "no"

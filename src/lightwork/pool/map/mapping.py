@@ -17,20 +17,20 @@ Three numbers bound what is under way, each decided by a pure function of batch_
   not look like slow items); `limit_size` keeps a chunk small in bytes, within
   the window, and small near the end of an input whose length is known.
   With a chunk size of 1, `next_bundle` decides how many single items travel together.
-  Before any was measured, one bundle for each slot says how the others go.
+  Before any was measured, one trial or bundle for each slot says how the others go.
 - *calls in flight*: `calls_in_flight` keeps every slot busy with at least two, and with more
   where they are short and the chunk size is the user's.
 - *window*: `buffersize`, or `auto_window` when it is None.
 
 How items travel (batcher.py): with a chunk size of 1 each is a call of its own,
-and short ones travel in bundles; with "auto" likewise, until items are known to take less
-time than makes it worth it (BUNDLE_SECONDS), and from then on as chunks.
+and short ones travel in bundles; with "auto" the first go on trial (trial.py; in a bundle, if they are no
+plain values), those of more than 20 us in bundles (BUNDLE_SECONDS), and shorter ones as chunks.
 
 Failures. One failing item fails only itself. When a child dies that runs a chunk,
 nobody knows which item did it and the results of its neighbours died with it.
 Running them again would be a silent re-run, which a local pool never does. So
 every item of that chunk fails with WorkerLost, which names the chunk; a bundle
-makes the blame exact, so `chunksize=1` does. A task with a time-out, a memory cap or
+makes the blame exact, so `chunksize=1` does; on trial the items are lost that had begun together. A task with a time-out, a memory cap or
 retries always runs one item per call, since these policies are promises about one
 call: an item that is run again takes no neighbour with it.
 

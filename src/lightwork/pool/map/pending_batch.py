@@ -1,13 +1,9 @@
 """Pending batch: one submitted call of a map, and what its items came to."""
 
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
 
-from lightwork import errors
 from lightwork.pool.map.batcher import Opened, Started
-
-if TYPE_CHECKING:
-    from lightwork.errors import WorkerLost
+from lightwork.pool.map.lost_items import each_lost
 
 
 class PendingBatch:
@@ -34,21 +30,9 @@ class PendingBatch:
         return [None] * self.size, self._failures(error)
 
     def _failures(self, error: BaseException) -> dict[int, BaseException]:
-        if self.size == 1:
-            return {0: error}
-        # Its type: an error of the user may claim any class, or raise when asked for it.
-        if issubclass(type(error), errors.WorkerLost):
-            # One exception per item: each may be raised, and gets its own traceback.
-            lost: Any = error
-            return {at: self._lost_item(lost) for at in range(self.size)}
-        return dict.fromkeys(range(self.size), error)
-
-    def _lost_item(self, error: "WorkerLost") -> "WorkerLost":
         last = self.first + self.size - 1
-        lost = errors.WorkerLost(
-            f"{error}. It was given items {self.first} to {last} of a map in one chunk, whose "
-            "results were lost with it; with chunksize=1 a death costs the one item that runs.",
-            **error.__dict__,
+        why = (
+            f"It was given items {self.first} to {last} of a map in one chunk, whose results were "
+            "lost with it"
         )
-        lost.__cause__ = error
-        return lost
+        return dict(enumerate(each_lost(error, self.size, why)))

@@ -8,7 +8,8 @@ system calls: which call it had started, and the results it had not yet sent.
           16    produced   bytes of the result stream made so far      (child writes)
           24    ring_from  where the part of it that is in the ring begins  (child writes)
           32    item       which call's how many items were begun      (child writes)
-          40    done       how many items of a bundle are done         (child writes)
+          40    done       how many items of a bundle are done, and in how many pieces of results
+                           they lie, if these are fewer (map/trial.py)  (child writes)
           48    loop_ns    since when its event loop is at a step, 0 when it waits  (child writes)
           56    peak_from  above which memory its peak is that of the attempt it runs; peak_memory.py  (child writes)
           64    packets    packets put into the pipe, less recalled    (pool writes)

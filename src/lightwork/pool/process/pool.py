@@ -198,6 +198,7 @@ class ProcessPool:
             return
         with Uninterrupted(), self._lock:
             for link in self._children:
+                link.note_unwanted()
                 self._children.kill(link)
 
     def is_entered(self) -> bool:

@@ -28,7 +28,6 @@ from lightwork.pool.link.children import Children
 from lightwork.pool.link.link import ChildLink
 from lightwork.pool.link.poller import Poller
 from lightwork.pool.link.process_call import ProcessCall
-from lightwork.pool.map.bundle import Outcome
 from lightwork.pool.process.peek import PEEK_FIRST_SECONDS, Peek
 from lightwork.pool.process.send_ahead import has_loop_room, has_room
 from lightwork.pool.process.settle import Decided
@@ -298,8 +297,8 @@ class Scheduler:
             return
         if call.first + begun < call.end:
             self.part(call, call.first + begun)
-        is_one_lost = done.pieces() < min(begun, call.end - call.first)
-        self.decide(call, Outcome(done, lost=lost if is_one_lost else None))
+        count = min(begun, call.end - call.first) - done.done()
+        self.decide(call, done._replace(lost=lost, lost_items=count) if count > 0 else done)
 
     def take_back(self, link: ChildLink) -> None:
         """Take back what the child has not begun."""

@@ -152,6 +152,6 @@ def _dump_carefully(value: object, by_value: _ByValue) -> tuple[bytes, Sequence[
 load: Callable[[Any], Any] = pickle.loads
 
 
-def load_apart(pieces: list[memoryview]) -> Any:
+def load_apart(pieces: Sequence[bytes | memoryview]) -> Any:
     """Return the value of a pickle and the buffers that were left out of it."""
     return pickle.loads(pieces[0], buffers=pieces[1:])

@@ -24,6 +24,7 @@ from lightwork.store.tables.jobs import TABLE_OF, job, ready
 from lightwork.store.tables.queues import queue
 from lightwork.store.tables.types import LARGEST
 from lightwork.store.views import QueueView
+from lightwork.tasks.names import is_odd
 
 PURGED: Final = ErrorInfo(type="Purged", text="its queue was purged")
 _LONGEST: Final = 100
@@ -102,5 +103,8 @@ def paused_queues(connection: Connection) -> dict[str, datetime]:
 
 
 def _check(name: str) -> None:
-    if not 0 < len(name) <= _LONGEST:
-        raise UsageError(f"a queue has a name of 1 to {_LONGEST} characters; seen: {name!r:.200}")
+    if not 0 < len(name) <= _LONGEST or is_odd(name):
+        raise UsageError(
+            f"a queue has a name of 1 to {_LONGEST} characters, none of them for control, no space at an end; "
+            f"seen: {name!r:.200}"
+        )

@@ -6,14 +6,17 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from lightwork.errors import StoreUnavailable, UsageError
 from lightwork.store.mariadb.errors import is_conflict, store_error
+from lightwork.store.mariadb.hints import MariaHints
 from lightwork.store.mariadb.spelling import SPELLING
 from lightwork.store.server import database as server
-from lightwork.store.server.server import Engines, NoHints, Server
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.server.connecting import bound_connecting
+from lightwork.store.server.server import Engines, Server
+from lightwork.store.sql.engines.job_engine import JobEngine
+from lightwork.store.sql.engines.pool import UNBOUNDED, StorePool
 from lightwork.store.urls import parse, safe_url
 
 _DRIVERS: Final = {
@@ -28,6 +31,8 @@ _DRIVERS: Final = {
 _CHANGES: Final = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_lsn_current', 'Innodb_redo_log_current_lsn')"
 _IDENTITY: Final = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
 _LOCK_SECONDS: Final = 60
+# Between two statements of a transaction of ours there is nothing that takes long. Seconds.
+_PATIENCE: Final = "SET @lightwork = 1 /*M!100300 , SESSION idle_transaction_timeout = 30 */"
 # What stands beside a value in its statement.
 _REST_OF_ROW: Final = 64 * 1024
 # Without these a silent network is waited for for hours. Seconds, and milliseconds for the last.
@@ -132,7 +137,11 @@ def _make_engines(url: URL) -> Engines:
     # To change the isolation of a connection costs two messages: so each has a pool of its own.
     reading = _make_engine(url, "REPEATABLE READ")
     writing = _make_engine(url, "READ COMMITTED")
-    return Engines(writing=writing, reading=reading, asking=reading, alone=writing)
+    asking = _make_engine(url, "AUTOCOMMIT")
+    event.listen(asking, "connect", _have_nothing_to_undo)
+    for engine in (reading, writing):
+        event.listen(engine, "connect", _be_patient)
+    return Engines(writing=writing, reading=reading, asking=asking, alone=writing)
 
 
 def _make_job_engine(url: URL) -> Engine:
@@ -144,10 +153,10 @@ def _make_engine(url: URL, isolation: str, **options: Any) -> Engine:
     engine = create_engine(
         url,
         isolation_level=isolation,
-        poolclass=QueuePool,
+        poolclass=StorePool,
         # Who bounds their number: server/transactions.py.
         pool_size=5,
-        max_overflow=-1,
+        max_overflow=UNBOUNDED,
         # The server ends what has been idle for eight hours, some firewalls much earlier.
         pool_recycle=1800,
         # Each transaction is ended before; of a dead connection it would say so in the log.
@@ -157,8 +166,14 @@ def _make_engine(url: URL, isolation: str, **options: Any) -> Engine:
         connect_args={"ssl_disabled": True} if _is_local(url) else {},
         **options,
     )
+    bound_connecting(engine)
     event.listen(engine, "connect", _watch_line)
     return engine
+
+
+def _have_nothing_to_undo(driver: Any, _record: object) -> None:
+    """Save a message after each statement that is a transaction by itself; the driver would send one."""
+    driver.rollback = lambda: None
 
 
 def _is_local(url: URL) -> bool:
@@ -168,6 +183,14 @@ def _is_local(url: URL) -> bool:
     """
     asks_for_tls = any(option.startswith("ssl") for option in url.query)
     return not asks_for_tls and (url.host or "localhost") in _LOCAL
+
+
+def _be_patient(driver: Any, _record: object) -> None:
+    """Have the server undo a transaction of ours whose machine has vanished, or that is frozen.
+
+    MySQL has nothing of the kind, and skips what only MariaDB reads.
+    """
+    driver.query(_PATIENCE)
 
 
 def _watch_line(driver: Any, _record: object) -> None:
@@ -219,6 +242,6 @@ MARIADB: Final = Server(
     dialects=frozenset({"mysql", "mariadb"}),
     identity=_IDENTITY,
     schema_lock=_schema_lock,
-    hints=lambda _engine, _execute: NoHints(),
+    hints=lambda engine, look, _note_own: MariaHints(engine, look, cut=_cut),
     largest_value=_largest_value,
 )

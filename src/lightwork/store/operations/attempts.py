@@ -14,11 +14,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from lightwork.bounds.payloads import LEAST_BOUND
 from lightwork.lifecycle import (
     AttemptEnd,
     Cancelled,
@@ -78,6 +80,16 @@ class Ending:
     ties: int = 0
 
 
+class Effect(Enum):
+    """What has come of an end that was to be recorded, by itself or with others."""
+
+    REFUSED = "refused"
+    # A job has ended, and none can begin for that.
+    ENDS = "ends"
+    # One may: it waited for that end, for room, or it is the same job.
+    OPENS = "opens"
+
+
 def ending_of(worker: bytes, attempt: Attempt, end: AttemptEnd) -> Ending:
     """Return the end of an attempt that a worker, given as the bytes of its id, claimed."""
     return Ending(
@@ -90,20 +102,50 @@ def ending_of(worker: bytes, attempt: Attempt, end: AttemptEnd) -> Ending:
     )
 
 
+def open_nothing(effects: Sequence[Effect]) -> bool:
+    """Whether no job may be ready for what was recorded."""
+    return Effect.OPENS not in effects
+
+
+def is_plain(spelling: Spelling, endings: Sequence[Ending]) -> bool:
+    """Whether it is one end, of which `succeed_alone` may be tried."""
+    if len(endings) != 1 or not spelling.ends_plain:
+        return False
+    (ending,) = endings
+    is_small = isinstance(ending.end, Succeeded) and len(ending.end.result) <= LEAST_BOUND
+    return is_small and not ending.ties
+
+
+def succeed_alone(connection: Connection, spelling: Spelling, ending: Ending) -> bool:
+    """Record a plain end if nothing can begin for it, in no transaction; False: nothing was changed."""
+    return spelling.succeed_alone(connection, ending.queue, _values(ending))
+
+
 def end_attempts(
     connection: Connection, spelling: Spelling, endings: Sequence[Ending]
 ) -> list[bool]:
     """Record the ends; say for each whether it was accepted."""
+    return [effect is not Effect.REFUSED for effect in effects_of(connection, spelling, endings)]
+
+
+def effects_of(
+    connection: Connection, spelling: Spelling, endings: Sequence[Ending]
+) -> list[Effect]:
+    """Record the ends; return what has come of each."""
     if not endings:
         return []
     if len(endings) == 1:
+        (ending,) = endings
+        if spelling.ends_plain and isinstance(ending.end, Succeeded) and not ending.ties:
+            return [_succeed(connection, spelling, ending)]
         return [_record(connection, spelling, endings)]
     # Of one that is given twice only the first end counts, and two rows at once cannot be written.
     if len({ending.seq for ending in endings}) == len(endings):
         savepoint = connection.begin_nested()
-        if _record(connection, spelling, endings):
+        effect = _record(connection, spelling, endings)
+        if effect is not Effect.REFUSED:
             savepoint.commit()
-            return [True] * len(endings)
+            return [effect] * len(endings)
         savepoint.rollback()
     return [_record(connection, spelling, [ending]) for ending in endings]
 
@@ -150,8 +192,16 @@ def cancel_requests(
     return [(row.id, row.attempt, row.cancel_requested == CANCEL_KILL) for row in found]
 
 
-def _record(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> bool:
-    """Write the ends; False if one was refused, and then what was written is to be undone."""
+def _succeed(connection: Connection, spelling: Spelling, ending: Ending) -> Effect:
+    """Do what `_record` does for one that is tied to nothing, in few words."""
+    if not spelling.succeed_one(connection, ending.queue, _values(ending)):
+        return Effect.REFUSED
+    is_heard = dependencies.tell_children(connection, spelling, [ending.seq], [ending.queue])
+    return Effect.OPENS if is_heard else Effect.ENDS
+
+
+def _record(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> Effect:
+    """Write the ends; REFUSED if one was, and then what was written is to be undone."""
     # In one order everywhere, or two who end the same would wait for each other.
     in_order = sorted(endings, key=attrgetter("seq"))
     spelling.lock_running(connection, [ending.seq for ending in in_order])
@@ -163,16 +213,16 @@ def _record(connection: Connection, spelling: Spelling, endings: Sequence[Ending
         if kind in _KEPT:
             spelling.execute_many(connection, sql.KEEP_ATTEMPT, values)
         if spelling.move(connection, sql.END[kind], values) != len(values):
-            return False
-    _settle(connection, spelling, in_kinds)
-    return True
+            return Effect.REFUSED
+    return Effect.OPENS if _settle(connection, spelling, in_kinds) else Effect.ENDS
 
 
 def _settle(
     connection: Connection,
     spelling: Spelling,
     in_kinds: Mapping[type[AttemptEnd], Sequence[Ending]],
-) -> None:
+) -> bool:
+    """Do what follows from the ends; return whether a job may be ready for it."""
     after: defaultdict[State, list[Ending]] = defaultdict(list)
     for kind, group in in_kinds.items():
         after[step(State.RUNNING, kind)] += group
@@ -182,11 +232,14 @@ def _settle(
     counters.add(connection, spelling, [(ending.queue, state) for ending, state in final])
     if tied := [ending for group in in_kinds.values() for ending in group if ending.ties]:
         _untie(connection, spelling, tied)
+    is_heard = False
     if final:
-        dependencies.tell_children(connection, spelling, [ending.seq for ending, _state in final])
+        seqs, queues = [one.seq for one, _state in final], {one.queue for one, _state in final}
+        is_heard = dependencies.tell_children(connection, spelling, seqs, queues)
     for state in (State.READY, State.SCHEDULED):
         again = [ending.seq for ending in after[state]]
         cancel_unwanted(connection, spelling, state, again)
+    return is_heard or bool(tied) or len(final) < sum(map(len, in_kinds.values()))
 
 
 def _untie(connection: Connection, spelling: Spelling, endings: Sequence[Ending]) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 
+from lightwork.clock import monotonic
 from lightwork.lifecycle import Failed
 from lightwork.model import Attempt, ErrorInfo, Lane
 from lightwork.store.operations import ties
@@ -35,11 +36,12 @@ from lightwork.store.sql.rows import AnyRow, CorruptRow, attempt_of, number_of
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.jobs import TIE_LIMITED, TIE_UNTIL_BEGIN
 
-# Lanes that one statement merges: powers of two, so that there are few statements.
-# SQLite takes 500 selects in one.
-_MOST_LANES: Final = 64
-# The place of job.ties in what lanes.py selects.
-_TIES: Final = 14
+# Places in what lanes.py selects.
+_SEQ, _NUMBER, _QUEUE, _TIES = 4, 6, 10, 14
+# So long, in seconds, one statement is not tried in a lane in which it was too little.
+_LONG_WAY: Final = 1.0
+# Lanes of which that is remembered.
+_MOST_REMEMBERED: Final = 1000
 # A claimed row, and what is wrong with it.
 Damaged: TypeAlias = tuple[AnyRow, CorruptRow]
 
@@ -84,6 +86,28 @@ def claim(
             # Nothing goes ahead of that one, from other queues neither.
             break
     return claimed
+
+
+class ShortWay:
+    """Where a claim may be tried by one statement (spelling.claim_plain), which some jobs and queues take more than.
+
+    To try costs a statement, and where it has locked jobs a commit.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until: dict[Lane, float] = {}
+
+    def lane_of(self, lanes: Sequence[Lane]) -> Lane | None:
+        """Return the lane to try it in, if there is one."""
+        if len(lanes) != 1 or monotonic() < self._closed_until.get(lanes[0], 0.0):
+            return None
+        return lanes[0]
+
+    def close(self, lane: Lane) -> None:
+        """Note that it was too little there."""
+        if len(self._closed_until) >= _MOST_REMEMBERED:
+            self._closed_until.clear()
+        self._closed_until[lane] = monotonic() + _LONG_WAY
 
 
 def attempts_of(rows: Iterable[AnyRow]) -> tuple[list[Attempt], list[Damaged]]:
@@ -162,8 +186,9 @@ class _Source:
         }
         if len(self.tasks) == 1:
             values |= {"b_task": self.tasks[0], "b_limit": limit}
-            return list(self.connection.execute(sql.NEXT_OF_LANE, values).all())
-        best = _best(self.connection, self.queue, self.tasks, limit)
+            return self.spelling.next_of_lane(self.connection, values)
+        found = self.spelling.best_of(self.connection, self.queue, self.tasks, limit)
+        best = [seq for _rank, seq in sorted(found)[:limit]]
         rows = {
             row.seq: row
             for chunk in padded_chunks(best)
@@ -217,27 +242,13 @@ def _has(row: AnyRow, tie: int) -> bool:
     return bool(number_of(row.ties) & tie)
 
 
-def _best(connection: Connection, queue: str, tasks: Sequence[str], limit: int) -> list[int]:
-    """Return the seqs of the jobs that come first over all these lanes."""
-    found: list[tuple[int, int]] = []
-    for first in range(0, len(tasks), _MOST_LANES):
-        some = tasks[first : first + _MOST_LANES]
-        count = 1 << (len(some) - 1).bit_length()
-        values: dict[str, Any] = {f"b_task{number}": None for number in range(count)}
-        values |= {f"b_task{number}": task for number, task in enumerate(some)}
-        values |= {"b_queue": queue, "b_limit": limit}
-        rows = connection.execute(sql.best_of(count), values)
-        found += [(number_of(row.rank), row.seq) for row in rows]
-    return [seq for _rank, seq in sorted(found)[:limit]]
-
-
 def _corrupt(row: AnyRow, worker_id: uuid.UUID, error: CorruptRow) -> Ending:
     end = Failed(ErrorInfo(type=type(error).__name__, text=str(error)))
     return Ending(
-        seq=row.seq,
-        number=row.number,
+        seq=row[_SEQ],
+        number=row[_NUMBER],
         worker=worker_id.bytes,
-        queue=row.queue,
-        ties=number_of(row.ties),
+        queue=row[_QUEUE],
+        ties=number_of(row[_TIES]),
         end=end,
     )

@@ -29,9 +29,10 @@ from lightwork.store.operations import counters, ties
 from lightwork.store.operations.locking import by_id, locked
 from lightwork.store.sql import dependencies as sql
 from lightwork.store.sql.in_lists import padded_chunks
-from lightwork.store.sql.jobs import CANCEL
+from lightwork.store.sql.jobs import CANCEL, SEQS
 from lightwork.store.sql.rows import AnyRow, error_values, milliseconds, milliseconds_of, text_of
 from lightwork.store.sql.spelling import Spelling
+from lightwork.store.tables.limits import QUEUE_KEY
 from lightwork.store.views import Relatives, RelativeView
 from lightwork.tasks.names import short_name
 
@@ -82,7 +83,7 @@ def check_parents(connection: Connection, jobs: Sequence[NewJob]) -> None:
     for new in jobs:
         asked.update((parent, new.id) for parent in new.after if parent not in before)
         before.add(new.id)
-    known = {row.id for row in by_id(connection, sql.SEQS, asked)}
+    known = {row.id for row in by_id(connection, SEQS, asked)}
     for parent, child in asked.items():
         if parent not in known:
             raise UsageError(
@@ -134,7 +135,7 @@ def _family(
     asked = dict.fromkeys(one for new in waiting for one in new.after)
     new_parents = [one for one in asked if one.bytes in inserted]
     ours = (*(new.id for new in waiting), *new_parents)
-    seqs = {row.id: row.seq for row in by_id(connection, sql.SEQS, ours)}
+    seqs = {row.id: row.seq for row in by_id(connection, SEQS, ours)}
     parents = {one: _Parent(seqs[one], State.READY) for one in new_parents}
     others = _locked_parents(connection, (one for one in asked if one not in parents))
     return seqs, {**others, **parents}
@@ -151,10 +152,22 @@ def _failed(known: Sequence[_Parent], new: NewJob) -> int | None:
     return next(failed, None if len(known) == len(set(new.after)) else 0)
 
 
-def tell_children(connection: Connection, spelling: Spelling, ended: Iterable[int]) -> None:
-    """Tell those that wait for these jobs, which this transaction has ended, what has come of them."""
-    if spelling.has_dependencies(connection):
-        _tell_all(connection, spelling, ended, MOST)
+def tell_children(
+    connection: Connection,
+    spelling: Spelling,
+    ended: Iterable[int],
+    queues: Iterable[str] = (),
+) -> bool:
+    """Tell those that wait for these jobs, which this transaction has ended, what has come of them.
+
+    Returns:
+        Whether any job may be ready for it: one that was told, or one of these queues that waits for room.
+    """
+    seqs = list(ended)
+    heard = spelling.heard_by(connection, seqs, [QUEUE_KEY + text_of(queue) for queue in queues])
+    if heard.children:
+        _tell_all(connection, spelling, seqs, MOST)
+    return heard.children or heard.queues
 
 
 def is_one_left(connection: Connection) -> bool:

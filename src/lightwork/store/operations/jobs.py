@@ -93,9 +93,11 @@ def submit_plain(
     return insert
 
 
-def states(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:
+def states(
+    connection: Connection, spelling: Spelling, job_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, State]:
     """Return the state of each job that exists."""
-    return {row.id: row.state for row in by_id(connection, sql.STATES, job_ids)}
+    return {row.id: row.state for row in spelling.of_jobs(connection, sql.STATE_OF, job_ids)}
 
 
 def known_calls(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, KnownCall]:
@@ -106,9 +108,12 @@ def known_calls(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uu
     }
 
 
-def outcomes(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobOutcome]:
+def outcomes(
+    connection: Connection, spelling: Spelling, job_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, JobOutcome]:
     """Return the outcome of each job that has one."""
-    return {row.id: outcome_of(row) for row in by_id(connection, sql.OUTCOMES, job_ids)}
+    rows = spelling.outcomes(connection, list(dict.fromkeys(job_ids)))
+    return {row.id: outcome_of(row, row.id) for row in rows}
 
 
 def results_size(connection: Connection, job_ids: Iterable[uuid.UUID]) -> int:
@@ -116,11 +121,13 @@ def results_size(connection: Connection, job_ids: Iterable[uuid.UUID]) -> int:
     return sum(row.size or 0 for row in by_id(connection, sql.RESULT_SIZES, job_ids))
 
 
-def progress(connection: Connection, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+def progress(
+    connection: Connection, spelling: Spelling, job_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, Progress]:
     """Return what each job has last reported, where it has reported anything."""
     found = (
         (row.id, Progress(done=row.progress_done, total=row.progress_total, note=row.progress_note))
-        for row in by_id(connection, sql.PROGRESS, job_ids)
+        for row in spelling.of_jobs(connection, sql.PROGRESS_OF, job_ids)
     )
     return {job_id: report for job_id, report in found if report != _NOTHING}
 

@@ -5,10 +5,11 @@ batch holds the write lock for milliseconds. No row can block a batch: what is
 selected is either changed or was changed by somebody else.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from lightwork.lifecycle import AttemptEnd, Quarantined
 from lightwork.model import ErrorInfo, Retention, State
@@ -34,22 +35,36 @@ from lightwork.store.sql.rows import (
 )
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.sql.states import FINALS
+from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.types import id_of
 from lightwork.store.views import Rescued
 
-_CHORES: Final = select(
-    sql.NEXT_DUE_IN.scalar_subquery().label("due_in"),
-    sql.NEXT_RUN_IN.scalar_subquery().label("run_in"),
-    IS_ONE_LEFT.exists().label("has_untold"),
-    expiry.NEXT_OVER_IN.scalar_subquery().label("over_in"),
-    unique.NEXT_OVER_IN.scalar_subquery().label("key_over_in"),
-    waiting.IS_ANY_WAITING.scalar_subquery().label("has_waiting"),
-)
+
+def _chores(next_due_in: Select[Any]) -> Select[Any]:
+    return select(
+        next_due_in.scalar_subquery().label("due_in"),
+        sql.NEXT_RUN_IN.scalar_subquery().label("run_in"),
+        IS_ONE_LEFT.exists().label("has_untold"),
+        expiry.NEXT_OVER_IN.scalar_subquery().label("over_in"),
+        unique.NEXT_OVER_IN.scalar_subquery().label("key_over_in"),
+        waiting.IS_ANY_WAITING.scalar_subquery().label("has_waiting"),
+    )
 
 
-def chores(connection: Connection) -> Chores:
+_CHORES: Final = _chores(sql.NEXT_DUE_IN)
+_CHORES_SINCE: Final = _chores(sql.NEXT_DUE_IN_SINCE).add_columns(NOW.label("now"))
+NOTHING_TO_DO: Final = Chores(due_in=None, over_in=None, has_untold=False, has_waiting=False)
+
+
+def chores(connection: Connection, spelling: Spelling) -> Chores:
     """Return what there is to do for the whole store: one statement, since every idle worker asks it."""
-    row = connection.execute(_CHORES).one()
+
+    def ask(since: int | None) -> AnyRow:
+        if since is None:
+            return connection.execute(_CHORES).one()
+        return connection.execute(_CHORES_SINCE, {"b_since": since}).one()
+
+    row = spelling.next_due(ask)
     return Chores(
         due_in=_soonest(row.due_in, row.run_in),
         over_in=_soonest(row.over_in, row.key_over_in),
@@ -64,26 +79,40 @@ def _soonest(*milliseconds: int | None) -> float | None:
     return None if left is None else max(left / 1000, 0.0)
 
 
-def promote(connection: Connection, spelling: Spelling, limit: int) -> int:
-    """Make due jobs ready; return how many."""
-    due = connection.execute(sql.DUE, {"b_limit": limit}).all()
+def promote(connection: Connection, spelling: Spelling, limit: int) -> list[int]:
+    """Make due jobs ready; return which, by seq."""
+    since = spelling.due_since()
+    due = (
+        connection.execute(sql.DUE, {"b_limit": limit}).all()
+        if since is None
+        else connection.execute(sql.DUE_SINCE, {"b_limit": limit, "b_since": since}).all()
+    )
     if due:
         keys = [{"b_seq": row.seq, "b_number": row.attempt} for row in due]
         spelling.change_each(connection, sql.PROMOTE, keys)
-    return len(due)
+    return [row.seq for row in due]
 
 
-def is_rescue_due(connection: Connection, is_live: IsLive) -> bool:
-    """Return whether there is anybody to be declared dead, or an attempt of the dead."""
-    if any_ended(connection, is_live):
+def places(connection: Connection, seqs: Iterable[int]) -> list[AnyRow]:
+    """Return where these jobs are in their lanes, as far as they are ready."""
+    return [
+        row
+        for chunk in padded_chunks(seqs)
+        for row in connection.execute(sql.PLACES, {"b_seqs": chunk})
+    ]
+
+
+def is_rescue_due(connection: Connection, is_live: IsLive, late: Sequence[uuid.UUID]) -> bool:
+    """Return whether there is anybody to be declared dead, or an attempt of the dead; reads all that run."""
+    if any_ended(connection, is_live, late):
         return True
     return connection.execute(SEEN_ABANDONED, {"b_limit": 1}).first() is not None
 
 
 def rescue(
     connection: Connection, spelling: Spelling, is_live: IsLive, limit: int
-) -> list[Rescued]:
-    """Declare workers dead that are, and end the attempts of the dead."""
+) -> tuple[list[Rescued], list[int]]:
+    """Declare workers dead that are, and end the attempts of the dead; the numbers are the seqs of their jobs."""
     end_leases(connection, is_live)
     rows = connection.execute(ABANDONED, {"b_limit": limit}).all()
     endings = [_ending(row) for row in rows]
@@ -100,7 +129,7 @@ def rescue(
             worker=text_of(row.worker_name or ""),
         )
         for row in rescued
-    ]
+    ], [row.seq for row in rescued]
 
 
 def ages_of(older_than: float | Retention) -> dict[State, int]:

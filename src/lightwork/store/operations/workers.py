@@ -16,7 +16,7 @@ from lightwork.lifecycle import Released
 from lightwork.model import Attempt, WorkerInfo
 from lightwork.store.operations.attempts import Ending, end_attempts
 from lightwork.store.sql import workers as sql
-from lightwork.store.sql.ends import HELD_BY
+from lightwork.store.sql.ends import HELD_BY, HELD_NOW
 from lightwork.store.sql.rows import milliseconds, number_of, storable
 from lightwork.store.sql.spelling import Spelling
 
@@ -68,6 +68,11 @@ def is_draining(connection: Connection, worker_id: uuid.UUID) -> bool:
     return connection.execute(sql.IS_DRAINING, {"b_worker": worker_id}).first() is not None
 
 
+def draining(connection: Connection) -> list[uuid.UUID]:
+    """Return all who were told so."""
+    return list(connection.scalars(sql.ALL_DRAINING))
+
+
 def renew(
     connection: Connection, worker_id: uuid.UUID, lease: float, *, is_living: bool = False
 ) -> bool:
@@ -101,14 +106,23 @@ def renew_all(
     return renewed
 
 
-def any_ended(connection: Connection, is_live: IsLive) -> bool:
-    """Return whether `end_leases` would declare anybody dead."""
-    for stored, is_over in connection.execute(sql.LEASES):
+def any_ended(connection: Connection, is_live: IsLive, late: Sequence[uuid.UUID]) -> bool:
+    """Return whether `end_leases` would declare anybody dead.
+
+    It is asked seven times a second, so nobody is looked at whose lease holds.
+
+    Args:
+        connection: In a transaction.
+        is_live: Tells more than the database can.
+        late: Of whom it is known that they may not act, whatever the database says.
+    """
+    for stored in connection.scalars(sql.OVER):
         is_id = isinstance(stored, bytes) and len(stored) == 16
-        told = is_live(uuid.UUID(bytes=stored)) if is_id else None
-        if is_over if told is None else not told:
+        if not (is_id and is_live(uuid.UUID(bytes=stored))):
             return True
-    return False
+    if not late:
+        return False
+    return connection.execute(sql.NOT_DEAD_OF, {"b_workers": list(late)}).first() is not None
 
 
 def end_leases(connection: Connection, is_live: IsLive) -> None:
@@ -133,17 +147,27 @@ def sign_off(connection: Connection, spelling: Spelling, worker_id: uuid.UUID) -
         pass
 
 
+def has_others(connection: Connection, worker_id: uuid.UUID, held: Iterable[Attempt]) -> bool:
+    """Whether a live worker is said to hold anything apart from these; takes no lock."""
+    found = connection.execute(HELD_NOW, {"b_worker": worker_id, "b_limit": _MOST_HELD})
+    return not {(row.seq, row.attempt) for row in found} <= _keys(held)
+
+
 def release_others(
     connection: Connection, spelling: Spelling, worker_id: uuid.UUID, held: Iterable[Attempt]
 ) -> int:
     """Release what a live worker is said to hold and knows nothing of; return how many."""
-    known = {(attempt.seq, attempt.number) for attempt in held}
+    known = _keys(held)
     others = [
         ending
         for ending in _held_by(connection, worker_id, _MOST_HELD)
         if (ending.seq, ending.number) not in known
     ]
     return sum(end_attempts(connection, spelling, others))
+
+
+def _keys(held: Iterable[Attempt]) -> set[tuple[int, int]]:
+    return {(attempt.seq, attempt.number) for attempt in held}
 
 
 def _held_by(connection: Connection, worker_id: uuid.UUID, limit: int = _BATCH) -> list[Ending]:

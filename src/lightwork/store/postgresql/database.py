@@ -1,5 +1,6 @@
 """Database: PostgreSQL 13 or newer, by psycopg 3; what store/opening.py asks of each kind."""
 
+import dataclasses
 import os
 import socket
 from collections.abc import Iterator
@@ -7,29 +8,22 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, text
+from sqlalchemy import URL, Connection, text
 
 from lightwork.errors import UsageError
+from lightwork.store.postgresql.dead_rows import DeadRows
+from lightwork.store.postgresql.engine import make_engines, make_job_engine
 from lightwork.store.postgresql.errors import is_conflict, store_error
 from lightwork.store.postgresql.hints import PostgresHints
-from lightwork.store.postgresql.packed import register
-from lightwork.store.postgresql.spelling import SPELLING
+from lightwork.store.postgresql.marks import Marks
+from lightwork.store.postgresql.spelling import SPELLING, PostgresSpelling
 from lightwork.store.server import database as server
-from lightwork.store.server.server import Engines, Server
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.server.server import Server
+from lightwork.store.sql.engines.job_engine import JobEngine
 from lightwork.store.urls import parse, safe_url
 
 _DRIVER: Final = "postgresql+psycopg"
 _NAMES: Final = frozenset({"postgres", "postgresql", _DRIVER})
-# What libpq is told unless the URL says otherwise: without these a silent network is waited
-# for for hours. Seconds, and milliseconds for the last.
-_DEFAULTS: Final = {
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
 # How many transactions have ended that wrote something: all that have an id below xmax, without
 # those that still run. Grows with each commit, in whatever order they commit.
 _CHANGES: Final = (
@@ -47,7 +41,14 @@ _SCHEMA_LOCK: Final = 0x6C69676874776F72
 
 def open_database(url: str, *, create: bool) -> server.ServerDatabase:
     """Open the database that a URL names; make its tables if it has none."""
-    return server.ServerDatabase(POSTGRESQL, _parsed(url), create=create)
+    # What lies behind is known to who looks for jobs, and whether it counts to who vacuums.
+    marks = Marks()
+    kind = dataclasses.replace(
+        POSTGRESQL,
+        spelling=PostgresSpelling(marks),
+        sweeper=lambda look, where: DeadRows(look, where, marks),
+    )
+    return server.ServerDatabase(kind, _parsed(url), create=create)
 
 
 def connect(url: str) -> AbstractContextManager[Connection]:
@@ -62,7 +63,7 @@ def upgrade(url: str) -> None:
 
 def open_job_engine(url: str) -> JobEngine:
     """Return connections for jobs that run in this process."""
-    return JobEngine(_make_job_engine(_parsed(url)), SPELLING, is_conflict)
+    return JobEngine(make_job_engine(_parsed(url)), SPELLING, is_conflict)
 
 
 def backup(url: str, place: Path) -> None:
@@ -96,40 +97,6 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _make_engines(url: URL) -> Engines:
-    # Who bounds the number of connections: server/transactions.py.
-    engine = _make_engine(url, pool_size=5)
-    # psycopg says these in the BEGIN.
-    reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    asking = engine.execution_options(isolation_level="AUTOCOMMIT")
-    return Engines(writing=engine, reading=reading, asking=asking, alone=asking)
-
-
-def _make_job_engine(url: URL) -> Engine:
-    # A dead connection would be the failure of a job, which has run in vain.
-    return _make_engine(url, pool_size=1, pool_pre_ping=True)
-
-
-def _make_engine(url: URL, **options: Any) -> Engine:
-    defaults = {name: value for name, value in _DEFAULTS.items() if name not in url.query}
-    if "application_name" not in url.query:
-        defaults["application_name"] = "lightwork"  # type: ignore[assignment]
-    engine = create_engine(
-        url,
-        isolation_level="READ COMMITTED",
-        poolclass=QueuePool,
-        max_overflow=-1,
-        pool_recycle=1800,
-        # Values of statements would stand in errors, and with them what jobs are called with.
-        hide_parameters=True,
-        # A prepared statement belongs to a session, and a pooler changes that under us.
-        connect_args=defaults | {"prepare_threshold": None},
-        **options,
-    )
-    event.listen(engine, "connect", lambda driver, _record: register(driver))
-    return engine
-
-
 def _cut(driver: Any) -> None:
     """Shut the socket down; the descriptor stays the driver's own."""
     with suppress(Exception):
@@ -147,7 +114,7 @@ def _schema_lock(connection: Connection) -> Iterator[None]:
 POSTGRESQL: Final = Server(
     name="PostgreSQL",
     spelling=SPELLING,
-    make_engines=_make_engines,
+    make_engines=make_engines,
     error_of=store_error,
     is_conflict=is_conflict,
     cut=_cut,
@@ -155,5 +122,5 @@ POSTGRESQL: Final = Server(
     dialects=frozenset({"postgresql"}),
     identity=_IDENTITY,
     schema_lock=_schema_lock,
-    hints=lambda engine, execute: PostgresHints(engine, execute, cut=_cut),
+    hints=lambda engine, look, note_own: PostgresHints(engine, look, note_own, cut=_cut),
 )

@@ -35,12 +35,13 @@ _STATES: Final[Mapping[str, tuple[type[StoreError], str]]] = {
     "XX002": (StoreError, "an index on the server is damaged; REINDEX it"),
 }
 _WORDS: Final[Mapping[str, str]] = {
+    # Before the words that follow, which these texts have, too.
+    "too many c": "53300",
     "authentication failed": "28",
     "no password supplied": "28",
     "no pg_hba.conf entry": "28",
     'role "': "28",
     'database "': "3D000",
-    "too many clients": "53300",
     "remaining connection slots": "53300",
     "the database system is": "57P",
 }

@@ -1,13 +1,16 @@
 """Plain jobs on PostgreSQL: kept by one statement, which is its own transaction.
 
-    WITH given  AS (the ids and payloads),
-         new    AS (INSERT INTO job SELECT ... FROM given ON CONFLICT (id) DO NOTHING RETURNING ...),
+    WITH new    AS (INSERT INTO job SELECT ... FROM given ON CONFLICT (id) DO NOTHING RETURNING ...),
          placed AS (INSERT INTO ready SELECT ... FROM new)
-    SELECT the ids of `given` that are not in `new`
+    SELECT how many there are in `new`, and which, if they are not all
+
+    WITH new AS (INSERT INTO job VALUES ... ON CONFLICT (id) DO NOTHING RETURNING ...)
+    INSERT INTO ready SELECT ... FROM new RETURNING seq
 
 One message and one commit, where BEGIN, two INSERTs and COMMIT were four, for each of which the server
 had to wake up. It is planned each time: what is prepared belongs to a session, and a pooler gives
-that to others. What all jobs have in common is sent once, so a thousand of them are two arrays.
+that to others; so a single job, the second, is said in fewer words. What all jobs have in common is sent
+once: a thousand of them are two arrays.
 
 Nothing is lost by there being no BEGIN: a statement is all or none, and whoever has lost the answer sends
 it again, which keeps nothing twice, since the ids come from the client.
@@ -15,10 +18,22 @@ it again, which keeps nothing twice, since the ids come from the client.
 
 import functools
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, insert, select
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Integer,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.dml import ReturningInsert
 
+from lightwork.store.postgresql.driver import rows_of
 from lightwork.store.postgresql.packed import Blobs, given_table
 from lightwork.store.server.together import selected, together
 from lightwork.store.sql.jobs import NEW_JOB, NEW_READY
@@ -28,20 +43,37 @@ from lightwork.store.tables.jobs import job, ready
 
 def keep_plain(connection: Connection, plain: PlainJobs) -> Collection[bytes]:
     """Keep them; return the ids of those that were known before."""
-    values = plain.common() | {"b_id": Blobs(plain.ids), "b_payload": Blobs(plain.payloads)}
-    return connection.exec_driver_sql(_keep(connection.dialect), values).scalars().all()
+    ids = plain.ids
+    if len(ids) == 1:
+        values = plain.common() | {"b_id": ids[0], "b_payload": plain.payloads[0]}
+        return [] if rows_of(connection, _keep_one(connection.dialect), values) else ids
+    arrays = {"b_id": Blobs(ids), "b_payload": Blobs(plain.payloads), "b_count": len(ids)}
+    ((count, new),) = rows_of(connection, _keep(connection.dialect), plain.common() | arrays)
+    return [] if count == len(ids) else set(ids).difference(new or ())
+
+
+@functools.cache
+def _keep_one(dialect: Dialect) -> str:
+    new = _returning(postgresql.insert(job).values(NEW_JOB)).cte("new")
+    placed = insert(ready).from_select(NEW_READY, select(*(new.c[name] for name in NEW_READY)))
+    return str(placed.returning(ready.c.seq).compile(dialect=dialect))
 
 
 @functools.cache
 def _keep(dialect: Dialect) -> str:
-    table = given_table({"b_id": job.c.id.type, "b_payload": job.c.payload.type})
-    given = select(table.c.b_id, table.c.b_payload).cte("given")
+    given = given_table({"b_id": job.c.id.type, "b_payload": job.c.payload.type})
     into_job = postgresql.insert(job).from_select(list(NEW_JOB), selected(NEW_JOB, job))
-    new = (
-        together(into_job.on_conflict_do_nothing(index_elements=["id"]), given)
-        .returning(job.c.seq, job.c.queue, job.c.task, (-job.c.priority).label("rank"), job.c.id)
-        .cte("new")
-    )
+    new = _returning(together(into_job, given)).cte("new")
     placed = insert(ready).from_select(NEW_READY, select(*(new.c[name] for name in NEW_READY)))
-    known = select(given.c.b_id).where(given.c.b_id.not_in(select(new.c.id)))
-    return str(known.add_cte(placed.cte("placed")).compile(dialect=dialect))
+    asked = bindparam("b_count", type_=Integer)
+    which = case((func.count() < asked, func.array_agg(new.c.id)))
+    found = select(func.count(), which).select_from(new)
+    return str(found.add_cte(placed.cte("placed")).compile(dialect=dialect))
+
+
+def _returning(into_job: Any) -> ReturningInsert[Any]:
+    """Return an INSERT that skips known ids, and tells what `ready` needs of the others."""
+    found: ReturningInsert[Any] = into_job.on_conflict_do_nothing(index_elements=["id"]).returning(
+        job.c.seq, job.c.queue, job.c.task, (-job.c.priority).label("rank"), job.c.id
+    )
+    return found

@@ -16,33 +16,60 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Insert,
+    LargeBinary,
+    Select,
     Table,
+    TextualSelect,
     any_,
     bindparam,
     cast,
+    literal_column,
     select,
     text,
+    true,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.dml import UpdateBase
 
-from lightwork.store.postgresql.packed import Blobs, Integers, given_table, kind_of, register
+from lightwork.clock import monotonic
+from lightwork.model import Lane
+from lightwork.store.postgresql.behind import (
+    LAST_NUMBER,
+    best_behind,
+    first_of_lanes,
+    gap_values,
+    next_behind,
+)
+from lightwork.store.postgresql.claim import claim_plain
+from lightwork.store.postgresql.driver import rows_of
+from lightwork.store.postgresql.ending import succeed_alone, succeed_one
+from lightwork.store.postgresql.marks import Marks, Place
+from lightwork.store.postgresql.packed import Blobs, Integers, Texts, given_table, kind_of, register
 from lightwork.store.postgresql.plain import keep_plain
 from lightwork.store.server.together import moving, parameters_of, selected, together
 from lightwork.store.sql import upkeep
-from lightwork.store.sql.jobs import NEW_JOB
+from lightwork.store.sql.jobs import END_OF, NEW_JOB
+from lightwork.store.sql.lanes import IS_OPEN, LANES
 from lightwork.store.sql.many import PlainJobs, Row
 from lightwork.store.sql.moves import Move
 from lightwork.store.sql.rollups import adding
-from lightwork.store.sql.spelling import Spelling, Values
+from lightwork.store.sql.rows import OutcomeRow, outcome_row
+from lightwork.store.sql.spelling import Heard, Spelling, Values
 from lightwork.store.tables.jobs import job, running
 from lightwork.store.tables.rollups import rollup
 from lightwork.store.tables.workers import tally
 from lightwork.store.views import TableSize
 
+_HEARD_BY: Final = (
+    "SELECT EXISTS (SELECT FROM dependency WHERE parent = ANY(%(b_seqs)s)), "
+    "EXISTS (SELECT FROM limit_slot WHERE key = ANY(%(b_keys)s))"
+)
 _DRIVERS: Final = frozenset({"psycopg", "psycopg_async"})
 # Of one statement: the server takes a gigabyte, and keeps all of it in memory.
 _MOST_ROWS: Final = 1000
+# Up to so many outcomes are asked for by one join, which takes less than to seek each.
+_FEW: Final = 100
 _MOST_BYTES: Final = 16 << 20
 
 
@@ -71,7 +98,31 @@ class PostgresSpelling(Spelling):
     )
 
     add_rollup = adding(postgresql.insert(rollup))
+    keeps_meanwhile = True
     keeps_plain = True
+    claims_plain = True
+    ends_plain = True
+
+    def __init__(self, marks: Marks | None = None) -> None:
+        self._marks = marks or Marks()
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether vacuums are in vain."""
+        return self._marks.are_in_force
+
+    def next_due(self, ask: Callable[[int | None], Any]) -> Any:
+        """Return what `ask` returns, and move the mark of what is scheduled by that."""
+        if not self.is_clogged:
+            return ask(None)
+        look = self._marks.begin_due(monotonic())
+        found = ask(look.since)
+        self._marks.end_due(look, monotonic(), found.now, found.due_in)
+        return found
+
+    def due_since(self) -> int | None:
+        """Return the mark of what is scheduled."""
+        return self._marks.due_since if self.is_clogged else None
 
     def prepare(self, connection: Connection) -> None:
         """Let the connection know our arrays."""
@@ -91,6 +142,16 @@ class PostgresSpelling(Spelling):
         """Move the jobs that are as their guards say, in one statement; return how many."""
         return self.execute_many(connection, _moving(move), rows)
 
+    def write_together(
+        self,
+        connection: Connection,
+        statement: UpdateBase,
+        others: Sequence[UpdateBase],
+        values: Values,
+    ) -> int:
+        """Execute them as one statement, which sees each row as it was before all of them."""
+        return connection.execute(_beside(statement, *others), values).rowcount
+
     def insert_unknown(self, connection: Connection, rows: Sequence[Row]) -> set[uuid.UUID]:
         """Insert the jobs of which no id is known, or given twice; return their ids."""
         if connection.dialect.driver not in _DRIVERS:
@@ -107,6 +168,49 @@ class PostgresSpelling(Spelling):
     def keep_plain(self, connection: Connection, plain: PlainJobs) -> Collection[bytes]:
         """Keep plain jobs by one statement; return the ids of those that were known."""
         return keep_plain(connection, plain)
+
+    def claim_plain(
+        self, connection: Connection, worker_id: uuid.UUID, lane: Lane, *, slots: int, ahead: int
+    ) -> list[Any] | None:
+        """Claim from one lane by one statement; None: that takes more than one."""
+        marks = self._marks.of_lane(lane.queue, lane.task)
+        return claim_plain(connection, worker_id, lane, marks, slots=slots, ahead=ahead)
+
+    def next_of_lane(self, connection: Connection, values: Values) -> list[Any]:
+        """Return the rows of the jobs that come next behind the marks of a lane, locked."""
+        marks = self._marks.of_lane(values["b_queue"], values["b_task"])
+        if not marks or connection.dialect.driver not in _DRIVERS:
+            return super().next_of_lane(connection, values)
+        return list(connection.execute(next_behind(), {**values, **gap_values(marks)}).all())
+
+    def best_of(
+        self, connection: Connection, queue: str, tasks: Sequence[str], limit: int
+    ) -> list[tuple[int, int]]:
+        """Return rank and seq of the jobs that come first behind the marks of these lanes."""
+        if not self.is_clogged:
+            return super().best_of(connection, queue, tasks, limit)
+        marks = {task: self._marks.of_lane(queue, task) for task in tasks}
+        return best_behind(connection, queue, marks, limit)
+
+    def lanes(self, connection: Connection, queue: str) -> Iterable[Any]:
+        """Return the tasks that have ready jobs in a queue; move its marks by what that look has seen."""
+        if not self.is_clogged:
+            # Past SQLAlchemy: every worker asks after each word.
+            asked = rows_of(connection, _lanes(connection.dialect), {"b_queue": queue})
+            return (task for (task,) in asked)
+        now = monotonic()
+        if self._marks.is_number_due(now):
+            self._marks.note_number(now, connection.exec_driver_sql(LAST_NUMBER).scalar() or 0)
+        look = self._marks.begin(queue, monotonic())
+        first = first_of_lanes(connection, look)
+        self._marks.end(look, monotonic(), first)
+        # That nothing is ready only a full look knows: clients of a server ask no more until something changes.
+        found = [*first] or [*look.marks]
+        return found if found and connection.scalar(IS_OPEN, {"b_queue": queue}) else []
+
+    def note_back(self, lane: Lane, priority: int, seq: int) -> None:
+        """Move the mark of a lane back before a job that is ready again."""
+        self._marks.note_back(lane.queue, lane.task, Place(-priority, seq))
 
     def insert_into(self, table: Table) -> Insert:
         """Return an INSERT that skips known keys."""
@@ -137,6 +241,38 @@ class PostgresSpelling(Spelling):
         values = {"b_table": column.table.name, "b_column": column.name, "b_number": number}
         connection.execute(_SET_SEQUENCE, values)
 
+    def succeed_one(self, connection: Connection, queue: str, values: Values) -> bool:
+        """End one job, and count it, by one statement."""
+        return succeed_one(connection, queue, values)
+
+    def succeed_alone(self, connection: Connection, queue: str, values: Values) -> bool:
+        """Do the same by one message, if nothing can begin for that end."""
+        return succeed_alone(connection, queue, values)
+
+    def heard_by(self, connection: Connection, ended: Sequence[int], keys: Sequence[str]) -> Heard:
+        """Ask past SQLAlchemy: mostly there is nobody, and that is all."""
+        if connection.dialect.driver not in _DRIVERS:
+            return Heard(children=True, queues=True)
+        values = {"b_seqs": Integers(ended), "b_keys": Texts(keys)}
+        return Heard(*connection.exec_driver_sql(_HEARD_BY, values).one())
+
+    def outcomes(self, connection: Connection, ids: Sequence[uuid.UUID]) -> Iterable[OutcomeRow]:
+        """Ask the driver, as everybody does who waits."""
+        text_of = _outcomes if len(ids) <= _FEW else _outcomes_of_many
+        for values in _id_arrays(ids):
+            yield from map(outcome_row, rows_of(connection, text_of(connection.dialect), values))
+
+    def of_jobs(
+        self, connection: Connection, statement: Select[Any], ids: Iterable[uuid.UUID]
+    ) -> Iterable[Any]:
+        """Yield the rows of a statement about jobs, of those with these ids, which come as an array."""
+        if connection.dialect.driver not in _DRIVERS:
+            yield from super().of_jobs(connection, statement, ids)
+            return
+        found = _of_jobs(statement)
+        for values in _id_arrays([*dict.fromkeys(ids)]):
+            yield from connection.execute(found, values)
+
     def note_count(self, connection: Connection, values: Values) -> None:
         """Append what is to be counted, which waits for nobody."""
         connection.execute(upkeep.NOTE_FOR_TALLY, values)
@@ -144,6 +280,12 @@ class PostgresSpelling(Spelling):
     def add_to_counter(self, connection: Connection, values: Values) -> None:
         """Add to the number of finished jobs of a queue and a state."""
         connection.execute(_COUNT, values)
+
+
+@functools.cache
+def _beside(statement: UpdateBase, *others: UpdateBase) -> UpdateBase:
+    parts = [other.cte(f"part_{number}") for number, other in enumerate(others)]
+    return statement.add_cte(*parts)
 
 
 class _Many:
@@ -200,6 +342,48 @@ def _lock(dialect: Dialect) -> str:
     keys = cast(bindparam("b_seqs"), postgresql.ARRAY(BigInteger()))
     lock = select(running.c.seq).where(running.c.seq == any_(keys)).order_by(running.c.seq)
     return str(lock.with_for_update().compile(dialect=dialect))
+
+
+@functools.cache
+def _outcomes(dialect: Dialect) -> str:
+    asked = cast(bindparam("b_ids"), postgresql.ARRAY(LargeBinary()))
+    found = END_OF.where(type_coerce(job.c.id, LargeBinary) == any_(asked))
+    return str(found.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
+
+
+def _id_arrays(ids: Sequence[uuid.UUID]) -> Iterator[Row]:
+    for first in range(0, len(ids), _MOST_ROWS):
+        yield {"b_ids": Blobs([one.bytes for one in ids[first : first + _MOST_ROWS]])}
+
+
+def _sought(statement: Select[Any]) -> Select[Any]:
+    """Return the rows of a statement about jobs for each id of an array, one seek after the other.
+
+    Joined with hundreds of ids the planner would rather read every outcome that there is.
+    """
+    given = given_table({"b_ids": job.c.id.type})
+    one = statement.where(type_coerce(job.c.id, LargeBinary) == given.c.b_ids)
+    found = one.limit(literal_column("1")).lateral("found")
+    return select(found).select_from(given.join(found, true()))
+
+
+@functools.cache
+def _outcomes_of_many(dialect: Dialect) -> str:
+    found = _sought(END_OF).compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    return str(found)
+
+
+@functools.cache
+def _of_jobs(statement: Select[Any]) -> TextualSelect:
+    """Return the same as text: as a parameter of type ARRAY it would be packed element by element."""
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    whole = _sought(statement).compile(dialect=dialect)
+    return text(str(whole)).columns(*statement.selected_columns)
+
+
+@functools.cache
+def _lanes(dialect: Dialect) -> str:
+    return str(LANES.compile(dialect=dialect))
 
 
 # In one statement: two who count the first job of a queue at once find no row both.

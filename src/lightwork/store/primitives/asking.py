@@ -14,7 +14,7 @@ from lightwork.machines.shapes import Answer, Ask, Caller, Withdraw
 from lightwork.store.contracts.primitives import Reply, Request
 from lightwork.store.primitives import statements as sql
 from lightwork.store.primitives.kinds import READING, arguments_of, check_size, packed
-from lightwork.store.primitives.stepping import Stepping, locked
+from lightwork.store.primitives.stepping import Note, Stepping, locked
 from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.primitives import ANSWERED, WAITS, WITHDRAWN
@@ -81,10 +81,10 @@ def ask(
     answer = asked.take_answer(caller)
     reply = WAITING if answer is None else _answered(answer)
     check_size(reply.value, largest, "is answered")
+    note = _note(request, row, reply)
     if asked.is_changed and not row.is_member:
-        connection.execute(sql.JOIN, _values(request))
-    _note(connection, request, row, reply)
-    return Done(reply, asked.save(spelling))
+        note = note._replace(statements=(sql.JOIN, *note.statements))
+    return Done(reply, asked.save(spelling, note))
 
 
 def see(connection: Connection, request: Request) -> tuple[Reply, bool]:
@@ -103,7 +103,8 @@ def withdraw(connection: Connection, spelling: Spelling, request: Request) -> Do
         return Done(LOST)
     if row.request is None or row.request < request.number:
         # It is still on its way, and comes too late.
-        _note(connection, request, row, IS_WITHDRAWN)
+        (statement,), values = _note(request, row, IS_WITHDRAWN)
+        connection.execute(statement, values)
         return Done(IS_WITHDRAWN)
     reply = _reply_of(row, request)
     if asked is None or reply.outcome != "waits":
@@ -116,8 +117,7 @@ def withdraw(connection: Connection, spelling: Spelling, request: Request) -> Do
         asked.step(Withdraw(caller))
         answer = asked.take_answer(caller)
     reply = IS_WITHDRAWN if answer is None else _answered(answer)
-    _note(connection, request, row, reply)
-    return Done(reply, asked.save(spelling))
+    return Done(reply, asked.save(spelling, _note(request, row, reply)))
 
 
 def settle(connection: Connection, spelling: Spelling, primitive: uuid.UUID) -> bool:
@@ -149,8 +149,8 @@ def _answered(answer: Answer) -> Reply:
     return Reply(outcome="answered", value=packed(answer.value), refused=answer.refused)
 
 
-def _note(connection: Connection, request: Request, row: AnyRow, reply: Reply) -> None:
-    """Keep what has become of a request, in place of the thread's last one."""
+def _note(request: Request, row: AnyRow, reply: Reply) -> Note:
+    """Return how it is kept what has become of a request, in place of the thread's last one."""
     status = {"answered": ANSWERED, "waits": WAITS, "withdrawn": WITHDRAWN}[reply.outcome]
     statement = sql.ADD_REQUEST if row.request is None else sql.NOTE_REQUEST
     values = {
@@ -160,7 +160,7 @@ def _note(connection: Connection, request: Request, row: AnyRow, reply: Reply) -
         "b_value": reply.value,
         "b_refused": reply.refused,
     }
-    connection.execute(statement, values)
+    return Note((statement,), values)
 
 
 def _values(request: Request) -> dict[str, object]:

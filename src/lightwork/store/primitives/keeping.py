@@ -55,9 +55,11 @@ def make(
 ) -> None:
     """Make one where there is none; of two who do so at once the second finds the first one's."""
     known = kind_of(kind)
-    if not 0 < len(name) <= _LONGEST_NAME:
+    # PostgreSQL keeps a NUL in no text.
+    if not 0 < len(name) <= _LONGEST_NAME or "\0" in name:
         raise UsageError(
-            f"the name of a primitive has 1 to {_LONGEST_NAME} characters, not {len(name)}"
+            f"the name of a primitive has 1 to {_LONGEST_NAME} characters and no NUL; seen: "
+            f"{len(name)} characters, {name!r:.100}"
         )
     row = {
         "b_id": primitive_id(kind, name).bytes,

@@ -180,13 +180,19 @@ ADD_REQUEST: Final = insert(_caller).values(session=_SESSION, thread=_THREAD, **
 NOTE_REQUEST: Final = (
     update(_caller).where(*_IS_CALLER, _caller.c.request <= _REQUEST).values(_NOTED)
 )
+# Of another caller than the one who is noted: both may be parts of one statement.
 ANSWER: Final = (
     update(_caller)
-    .where(*_IS_CALLER, _caller.c.primitive == _PRIMITIVE, _caller.c.status == WAITS)
+    .where(
+        _caller.c.session == bindparam("b_to_session", type_=IdBytes(16)),
+        _caller.c.thread == bindparam("b_to_thread", type_=Integer),
+        _caller.c.primitive == _PRIMITIVE,
+        _caller.c.status == WAITS,
+    )
     .values(
         status=ANSWERED,
-        value=bindparam("b_value", type_=Blob),
-        refused=bindparam("b_refused"),
+        value=bindparam("b_answer", type_=Blob),
+        refused=bindparam("b_answer_refused"),
     )
 )
 

@@ -4,9 +4,12 @@ What is stepped is written by `save`, all of it, or not at all.
 """
 
 import uuid
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
+from sqlalchemy.sql.dml import UpdateBase
 
 from lightwork.errors import StoreError, UsageError
 from lightwork.machines.shapes import Answer, Caller, Event, Lost
@@ -15,6 +18,16 @@ from lightwork.store.primitives.cells import RowCells
 from lightwork.store.primitives.kinds import kind_of, packed
 from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql.spelling import Spelling
+
+
+class Note(NamedTuple):
+    """What is written beside a new state, and the values of that."""
+
+    statements: Sequence[UpdateBase] = ()
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
+NO_NOTE: Final = Note()
 
 
 class Stepping:
@@ -70,26 +83,37 @@ class Stepping:
         values = {"b_primitive": self._id, "b_session": session}
         self._connection.execute(sql.LEAVE, values)
 
-    def save(self, spelling: Spelling) -> bool:
-        """Write what has changed, and the answers of those who wait; return whether there are any.
+    def save(self, spelling: Spelling, note: Note = NO_NOTE) -> bool:
+        """Write what has changed, the note, and the answers of those who wait; return whether there are any.
 
         Raises:
             StoreError: Another program changed it without the lock.
         """
+        statements, values = [*note.statements], {**note.values, "b_primitive": self._id}
+        answers = [_answer_values(self._id, answer) for answer in self._answers]
         if self.is_changed:
-            self._save_state(spelling)
-        for answer in self._answers:
-            self._connection.execute(sql.ANSWER, _answer_values(self._id, answer))
+            if answers:
+                # Of many the first, nearly always the only one.
+                statements.append(sql.ANSWER)
+                values |= answers.pop(0)
+            self._save_state(spelling, statements, values)
+        else:
+            for statement in statements:
+                self._connection.execute(statement, values)
+        for answer in answers:
+            self._connection.execute(sql.ANSWER, answer)
         return bool(self._answers)
 
-    def _save_state(self, spelling: Spelling) -> None:
+    def _save_state(
+        self, spelling: Spelling, others: Sequence[UpdateBase], values: Mapping[str, Any]
+    ) -> None:
         statement = sql.SAVE_GRANTED if _token(self.state) != _token(self._before) else sql.SAVE
-        values = {
-            "b_primitive": self._id,
+        all_values = {
+            **values,
             "b_version": self._version,
             "b_state": self._kind.bytes_of(self.state),
         }
-        if self._connection.execute(statement, values).rowcount != 1:
+        if spelling.write_together(self._connection, statement, others, all_values) != 1:
             raise StoreError(
                 "a primitive was locked to be changed, and another program changed it without the lock; "
                 "nothing was written, try again"
@@ -119,8 +143,8 @@ def _token(state: Any) -> int:
 def _answer_values(primitive: bytes, answer: Answer) -> dict[str, Any]:
     return {
         "b_primitive": primitive,
-        "b_session": answer.caller.session,
-        "b_thread": answer.caller.thread,
-        "b_value": packed(answer.value),
-        "b_refused": answer.refused,
+        "b_to_session": answer.caller.session,
+        "b_to_thread": answer.caller.thread,
+        "b_answer": packed(answer.value),
+        "b_answer_refused": answer.refused,
     }

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Pool, exc
 
 from lightwork.errors import SchemaMismatch, StoreError, UsageError
+from lightwork.store.contracts.news import News, never
 from lightwork.store.server.server import Server
 from lightwork.store.server.signs import NoSigns
 from lightwork.store.server.soon import Soon
@@ -44,11 +45,13 @@ class ServerDatabase:
         self._joined: weakref.WeakSet[Pool] = weakref.WeakSet()
         self._is_closed = False
         self._is_forked = False
-        self._transactions = Transactions(server, url, self._where, on_commit=self._tell)
+        self._transactions = Transactions(server, url, self._where, on_commit=self._note_own)
         self._soon = Soon(self._where)
         engines = self._transactions.engines
-        self._hints = server.hints(engines.writing, self._transactions.ask)
+        look, note_own = self._transactions.look, lambda: self._note_own(News.NONE)
+        self._hints = server.hints(engines.writing, look, note_own)
         self._watch = Watch(self._ask_for_changes, self._hints)
+        self._sweeper = server.sweeper(look, self._where)
         try:
             self._prepare(create=create)
             self.largest_value = self._transactions.read(server.largest_value)
@@ -69,18 +72,32 @@ class ServerDatabase:
         return self._transactions.look(look)
 
     def write(
-        self, write: Callable[[Connection], T], *, is_quiet: bool = False, is_alone: bool = False
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_quiet: bool = False,
+        is_submit: bool = False,
+        is_alone: bool = False,
+        is_once: bool = False,
+        is_end: Callable[[T], bool] = never,
     ) -> T:
         """Return what `write` returns once its transaction is committed."""
         self._check_usable()
+        news = News.NONE if is_quiet else News.WORK if is_submit else News.ALL
         if is_alone:
-            return self._transactions.write_alone(write)
-        return self._transactions.write(write, is_quiet=is_quiet)
+            return self._transactions.write_alone(write, news, is_once=is_once, is_end=is_end)
+        return self._transactions.write(write, news, is_end=is_end)
 
-    def write_soon(self, write: Callable[[Connection], T], *, is_alone: bool = False) -> Future[T]:
+    def write_soon(
+        self,
+        write: Callable[[Connection], T],
+        *,
+        is_submit: bool = False,
+        is_alone: bool = False,
+    ) -> Future[T]:
         """Do the same without waiting."""
         self._check_usable()
-        return self._soon.post(lambda: self.write(write, is_alone=is_alone))
+        return self._soon.post(lambda: self.write(write, is_submit=is_submit, is_alone=is_alone))
 
     def join(self, connection: Connection) -> None:
         """Make a connection of the user's own ready for our statements: it needs nothing."""
@@ -104,17 +121,22 @@ class ServerDatabase:
     def note_commit(self) -> None:
         """Wake those who wait for changes, here and elsewhere."""
         if not (self._is_closed or self._is_forked):
-            self._tell()
+            self._tell(News.ALL)
 
     def changes(self) -> int:
         """Return a number that differs after any commit by anybody."""
         self._check_usable()
         return self._watch.changes()
 
-    def wait(self, seen: int, timeout: float) -> int:
+    def wait(self, seen: int, timeout: float, *, news: News = News.ALL) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
         self._check_usable()
-        return self._watch.wait(seen, timeout)
+        return self._watch.wait(seen, timeout, news=news)
+
+    def sweep(self) -> None:
+        """Begin to remove what is in the way of claims, if it is time."""
+        self._check_usable()
+        self._sweeper.sweep()
 
     def hurry(self) -> None:
         """Let no call wait for longer than a second any more."""
@@ -133,12 +155,16 @@ class ServerDatabase:
         self._transactions.hurry()
         self._watch.notify()
         self._hints.close()
+        self._sweeper.close()
         self._transactions.close()
 
     def _prepare(self, *, create: bool) -> None:
         if self._transactions.read(schema.is_current):
             return
         found = self._transactions.read(schema.revision)
+        if found == schema.REVISIONS[-1]:
+            # Another program has made them between the two looks.
+            return
         if found:
             raise SchemaMismatch(
                 f"store {self._where} has schema revision {found}, this program needs "
@@ -152,12 +178,20 @@ class ServerDatabase:
             )
         self._transactions.write(lambda connection: make_tables(self._server, connection))
 
-    def _tell(self) -> None:
+    def _note_own(self, news: News) -> None:
+        for database in list(_living):
+            if database.url == self.url:
+                database._watch.note_own()
+        if news:
+            # Whoever comes here has just waited for the server.
+            self._tell(news, may_wait=True)
+
+    def _tell(self, news: News, *, may_wait: bool = False) -> None:
         # Others of this program hear of it without the server.
         for database in list(_living):
             if database.url == self.url:
-                database._watch.notify()
-        self._hints.send()
+                database._watch.notify(news)
+        self._hints.send(news, may_wait=may_wait)
 
     def _ask_for_changes(self) -> int:
         self._check_usable()

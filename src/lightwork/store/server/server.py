@@ -11,41 +11,62 @@ from typing import Any, Protocol
 from sqlalchemy import URL, Connection, Engine, exc
 
 from lightwork.errors import StoreError
+from lightwork.store.contracts.news import News
 from lightwork.store.sql.spelling import Spelling
+
+
+class Look(Protocol):
+    """Runs a closure whose statements are each by themselves."""
+
+    def __call__(self, look: Callable[[Connection], object], /) -> object:
+        """Return what it returns."""
 
 
 class Hints(Protocol):
     """Word from other programs that they have committed: quick, and never to be relied upon."""
 
-    def listen(self, on_hint: Callable[[], None]) -> None:
+    def listen(self, on_hint: Callable[[News], None]) -> None:
         """Begin to listen, if nobody does; costs a connection.
 
         Args:
-            on_hint: Called at each word; returns at once.
+            on_hint: Called at each word, and told to whom that is news; returns at once.
         """
 
-    def send(self) -> None:
-        """Tell the others soon that something was committed here."""
+    def send(self, news: News = News.ALL, *, may_wait: bool = False) -> None:
+        """Tell the others soon that something was committed here, and to whom that is news.
+
+        `may_wait`: at once, if that takes no longer than one statement.
+        """
 
     def are_heard(self) -> bool:
-        """Whether what is sent arrives, as far as can be told from what we have sent ourselves."""
+        """Whether what is sent arrives, as far as can be told here."""
+
+    def pause(self, idle: float) -> float:
+        """Return for how many seconds nobody need look for changes.
+
+        Args:
+            idle: For how many nothing has changed.
+        """
 
     def close(self) -> None:
         """End both."""
 
 
-class NoHints:
-    """Nothing is heard: changes are looked for."""
+class Sweeper(Protocol):
+    """Keeps out of the way what the server itself removes too late."""
 
-    def listen(self, _on_hint: Callable[[], None]) -> None:
+    def sweep(self) -> None:
+        """Begin to remove it, if it is time; returns at once."""
+
+    def close(self) -> None:
+        """End that."""
+
+
+class NoSweeper:
+    """Nothing is in the way, or nothing can be done about it."""
+
+    def sweep(self) -> None:
         """Do nothing."""
-
-    def send(self) -> None:
-        """Do nothing."""
-
-    def are_heard(self) -> bool:
-        """Never."""
-        return False
 
     def close(self) -> None:
         """Do nothing."""
@@ -60,12 +81,20 @@ class Engines:
         reading: Those of this see one snapshot.
         asking: For single statements, each by itself.
         alone: For single statements that write, each a transaction by itself where that saves a message.
+        is_kept: `asking` and `alone` are one engine, in AUTOCOMMIT: its connections can be kept (kept.py).
     """
 
     writing: Engine
     reading: Engine
     asking: Engine
     alone: Engine
+    is_kept: bool = False
+
+    def of_pools(self) -> list[Engine]:
+        """Return one for each pool."""
+        # What is asked of the first holds for those that are it with other options.
+        pools = {one.pool: one for one in (self.asking, self.reading, self.writing)}
+        return list(pools.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +115,9 @@ class Server:
         schema_lock: Holds up other programs that would change tables, while it is entered and until
             the transaction ends.
         largest_value: Asks how many bytes it takes as one value.
-        hints: Makes what carries word between programs, of a pool and of what executes a statement.
+        sweeper: Makes what removes dead rows, of what reads, and of the store's name.
+        hints: Makes what carries word between programs, of a pool, of what reads, and of what notes a commit
+            of ours.
     """
 
     name: str
@@ -99,5 +130,6 @@ class Server:
     dialects: frozenset[str]
     identity: str
     schema_lock: Callable[[Connection], AbstractContextManager[None]]
-    hints: Callable[[Engine, Callable[[str], object]], Hints]
+    hints: Callable[[Engine, Look, Callable[[], None]], Hints]
+    sweeper: Callable[[Look, str], Sweeper] = lambda _look, _where: NoSweeper()
     largest_value: Callable[[Connection], int] = lambda _connection: 1_000_000_000

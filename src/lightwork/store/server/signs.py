@@ -28,9 +28,9 @@ class NoSigns:
     def is_live(self, _worker_id: uuid.UUID) -> None:
         """Only the database can tell."""
 
-    def dead(self) -> list[uuid.UUID]:
+    def ended(self) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
         """Nobody."""
-        return []
+        return [], []
 
     def is_one_dead(self) -> bool:
         """Nobody."""

@@ -4,8 +4,8 @@
     dead connection   the pool's connection was gone before the commit was sent (the server was
                       started anew, an administrator ended it): undone, runs once more on a new one
     lost commit       the connection went while the commit was on its way: nobody here can
-                      tell whether it took place, and the error says so; what is written alone does no
-                      harm if it is done twice, and runs once more before that
+                      tell whether it took place, and the error says so; what is written alone and does no
+                      harm if it is done twice runs once more before that
     no connection     said at once; whoever calls knows better whether to wait
 
 A closure speaks to its connection and does nothing else, so it may run more than once. No
@@ -16,12 +16,11 @@ There are at most MOST transactions at a time; who comes later waits for the end
 """
 
 import asyncio
+import queue
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, event, exc
@@ -30,7 +29,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from lightwork.clock import call_seconds_left, monotonic
 from lightwork.errors import StoreError, StoreUnavailable
+from lightwork.locks.uninterrupted import Uninterrupted
+from lightwork.store.contracts.news import News, never
+from lightwork.store.server.connecting import connect_until
 from lightwork.store.server.deadlines import Deadlines
+from lightwork.store.server.kept import Kept
 from lightwork.store.server.server import Server
 
 T = TypeVar("T")
@@ -52,8 +55,6 @@ _ADVICE: Final = (
 # What else begins with WITH moves jobs.
 _READS: Final = ("SELECT", "WITH RECURSIVE")
 _HAS_WRITTEN: Final = "lightwork_has_written"
-# When whoever needs a new connection must have it, by the local clock.
-_connect_until: ContextVar[float] = ContextVar("lightwork_connect_until", default=_NEVER)
 
 
 class _Try:
@@ -63,9 +64,11 @@ class _Try:
     is_committing = False
     is_cut = False
 
-    def __init__(self, *, is_alone: bool = False) -> None:
-        # Each statement is a commit, and may be executed again if nobody knows whether it took place.
+    def __init__(self, *, is_alone: bool, is_once: bool) -> None:
+        # Each statement is a commit ...
         self.is_alone = is_alone
+        # ... which may be executed again if nobody knows whether it took place, or may not.
+        self.is_once = is_once
 
 
 class Transactions:
@@ -73,22 +76,25 @@ class Transactions:
 
     Args:
         where: The store, as it may be shown.
-        on_commit: Called after each that somebody may wait for; returns at once.
+        on_commit: Called after each with to whom it is news; returns at once.
     """
 
     def __init__(
-        self, server: Server, url: URL, where: str, *, on_commit: Callable[[], None]
+        self, server: Server, url: URL, where: str, *, on_commit: Callable[[News], None]
     ) -> None:
         self._server = server
         self._where = where
         self.engines = server.make_engines(url)
         self._on_commit = on_commit
-        for engine in {self.engines.writing, self.engines.reading}:
-            event.listen(engine, "do_connect", _bound_connect)
+        for engine in self.engines.of_pools():
             event.listen(engine, "handle_error", _note_disconnect)
         event.listen(self.engines.writing, "before_cursor_execute", _note_write)
+        self._kept = Kept(self.engines.alone) if self.engines.is_kept else None
         self._deadlines = Deadlines(server.cut)
-        self._free = threading.BoundedSemaphore(MOST)
+        # Not a semaphore, whose own lock stays taken if a Ctrl-C comes in the middle of it.
+        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(MOST):
+            self._free.put(None)
         # When all must have ended, once somebody is in a hurry.
         self._hurried_until = _NEVER
 
@@ -100,22 +106,38 @@ class Transactions:
         """Return what `look` returns, each of whose statements sees a snapshot of its own."""
         return self._run(self.engines.asking, look)
 
-    def write(self, write: Callable[[Connection], T], *, is_quiet: bool = False) -> T:
+    def write(
+        self,
+        write: Callable[[Connection], T],
+        news: News = News.ALL,
+        *,
+        is_end: Callable[[T], bool] = never,
+    ) -> T:
         """Return what `write` returns once its transaction is committed.
 
-        One that has only read is not: to every program a commit is news.
+        One that has only read is not: to every program a commit is news. `is_end`: told what `write` has
+        returned; whether it is none to who waits for work.
         """
-        return self._run(self.engines.writing, write, is_quiet=is_quiet)
+        return self._run(self.engines.writing, write, news=news, is_end=is_end)
 
-    def write_alone(self, write: Callable[[Connection], T]) -> T:
+    def write_alone(
+        self,
+        write: Callable[[Connection], T],
+        news: News = News.ALL,
+        *,
+        is_once: bool = False,
+        is_end: Callable[[T], bool] = never,
+    ) -> T:
         """Return what `write` returns, of whose statements one writes and commits itself.
 
         What is cut off would take place all the same, as soon as nobody holds it up any more. So who may
         wait for a moment only has a transaction, of which nothing stays.
         """
         if self._patience() != _NEVER:
-            return self.write(write)
-        return self._run(self.engines.alone, write, is_quiet=False, is_alone=True)
+            return self.write(write, news, is_end=is_end)
+        return self._run(
+            self.engines.alone, write, news=news, is_end=is_end, is_alone=True, is_once=is_once
+        )
 
     def ask(self, statement: str) -> Any:
         """Execute one statement by itself; return the last value of the first row, if there is one."""
@@ -135,7 +157,9 @@ class Transactions:
     def close(self) -> None:
         """Let go of the connections; idempotent."""
         self._deadlines.close()
-        for engine in (self.engines.writing, self.engines.reading):
+        if self._kept is not None:
+            self._kept.close()
+        for engine in self.engines.of_pools():
             # Whoever has a connection still will give it back to a pool that nobody closes any more.
             event.listen(engine.pool, "checkin", _close_late)
             engine.dispose()
@@ -145,14 +169,16 @@ class Transactions:
         engine: Engine,
         work: Callable[[Connection], T],
         *,
-        is_quiet: bool = True,
+        news: News = News.NONE,
+        is_end: Callable[[T], bool] = never,
         is_alone: bool = False,
+        is_once: bool = True,
     ) -> T:
         seconds = self._patience()
         until = monotonic() + seconds
         tries, is_doubtful = 0, False
         while True:
-            step = _Try(is_alone=is_alone)
+            step = _Try(is_alone=is_alone, is_once=is_once)
             step.seconds = seconds
             try:
                 with self._turn(until):
@@ -164,8 +190,8 @@ class Transactions:
                 if pause is None or monotonic() + pause >= until:
                     raise self._error(error, step, is_doubtful=is_doubtful) from error
             else:
-                if step.is_committing and not is_quiet:
-                    self._on_commit()
+                if step.is_committing:
+                    self._on_commit(news & News.ENDS if is_end(result) else news)
                 return result
             tries += 1
             time.sleep(pause)
@@ -173,20 +199,33 @@ class Transactions:
     @contextmanager
     def _turn(self, until: float) -> Iterator[None]:
         """Wait until fewer than MOST transactions run; a connection that is made has until then."""
-        while not self._free.acquire(timeout=_NOTICE):
-            if monotonic() > min(until, self._hurried_until):
-                raise StoreUnavailable(
-                    f"store {self._where}: {MOST} transactions of this program run already, and "
-                    "none has ended in time; nothing was changed"
-                )
-        token = _connect_until.set(until)
+        has_turn = False
         try:
+            while not has_turn:
+                # With so many at work a Ctrl-C is late by a moment; cut off in here, it would take a turn away.
+                with Uninterrupted():
+                    has_turn = self._take_turn()
+                if not has_turn and monotonic() > min(until, self._hurried_until):
+                    raise StoreUnavailable(
+                        f"store {self._where}: {MOST} transactions of this program run already, and "
+                        "none has ended in time; nothing was changed"
+                    )
+            connect_until.set(until)
             yield
         finally:
-            _connect_until.reset(token)
-            self._free.release()
+            if has_turn:
+                self._free.put(None)
+
+    def _take_turn(self) -> bool:
+        try:
+            self._free.get(timeout=_NOTICE)
+        except queue.Empty:
+            return False
+        return True
 
     def _try(self, engine: Engine, work: Callable[[Connection], T], until: float, step: _Try) -> T:
+        if self._kept is not None and engine is self.engines.alone:
+            return self._try_alone(self._kept, work, until, step)
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
             with self._deadlines.of(driver, until) as deadline:
@@ -203,6 +242,20 @@ class Transactions:
                     step.is_cut = deadline.is_over
         return result
 
+    def _try_alone(
+        self, kept: Kept, work: Callable[[Connection], T], until: float, step: _Try
+    ) -> T:
+        with kept.taken(is_once=step.is_alone and step.is_once) as connection:
+            driver = connection.connection.driver_connection
+            with self._deadlines.of(driver, until) as deadline:
+                step.is_committing = connection.info[_HAS_WRITTEN] = step.is_alone
+                try:
+                    result = work(connection)
+                finally:
+                    step.is_cut = deadline.is_over
+                step.is_committing = step.is_alone and connection.info[_HAS_WRITTEN]
+                return result
+
     def _patience(self) -> float:
         is_short = self._hurried_until != _NEVER or asyncio._get_running_loop() is not None
         return min(SHORT if is_short else _NEVER, call_seconds_left())
@@ -212,7 +265,7 @@ class Transactions:
         if step.is_cut:
             return None
         if error.connection_invalidated:
-            may_be_done = step.is_committing and not step.is_alone
+            may_be_done = step.is_committing and step.is_once
             return None if may_be_done or tries else 0.0
         if self._server.is_conflict(error) and tries < _MOST_TRIES:
             longest = min(_FIRST_PAUSE * (1 << tries), _LONGEST_PAUSE)
@@ -237,6 +290,11 @@ class Transactions:
         return self._server.error_of(error, self._where)
 
 
+def note_no_write(connection: Connection) -> None:
+    """Note that a statement which could have written has found nothing to write."""
+    connection.info[_HAS_WRITTEN] = False
+
+
 def _note_disconnect(context: ExceptionContext) -> None:
     """Tell SQLAlchemy of a lost connection whose error it does not know for one."""
     # psycopg cut off in the middle of many rows: "cannot exit pipeline mode while busy".
@@ -249,12 +307,6 @@ def _note_disconnect(context: ExceptionContext) -> None:
 def _note_write(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
     if not statement.startswith(_READS):
         connection.info[_HAS_WRITTEN] = True
-
-
-def _bound_connect(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
-    left = _connect_until.get() - monotonic()
-    if left != _NEVER:
-        parameters["connect_timeout"] = max(1, round(left))
 
 
 def _close_late(_driver: object, record: ConnectionPoolEntry) -> None:

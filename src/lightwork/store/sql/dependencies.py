@@ -23,7 +23,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
 from lightwork.lifecycle import Delayed, Failed, Reblocked, Unblocked
 from lightwork.model import State
-from lightwork.store.sql.jobs import BY_ID, LOCK, RETRIABLE
+from lightwork.store.sql.jobs import LOCK, RETRIABLE
 from lightwork.store.sql.moves import Move, move
 from lightwork.store.sql.states import AMONG, STATE, WHOLE, ZERO
 from lightwork.store.tables.clock_sql import NOW
@@ -47,7 +47,6 @@ LOCK_SHARED: Final[Mapping[Table, Select[Any]]] = {
     .with_for_update(read=True)
     for table in STATE_TABLES
 }
-SEQS: Final = select(job.c.id, job.c.seq).where(BY_ID)
 # Not VALUES: a dialect may give all rows in one statement.
 DEPEND: Final = insert(dependency).from_select(
     ["parent", "child", "needs_success", "is_over"],

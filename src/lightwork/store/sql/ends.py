@@ -140,4 +140,5 @@ def _locked(found: Select[Any]) -> Select[Any]:
 # To look at: on a server a lock is a write, which wakes whoever waits for one.
 SEEN_ABANDONED: Final = _running_with(or_(worker.c.id.is_(None), worker.c.state == "dead"))
 ABANDONED: Final = _locked(SEEN_ABANDONED)
-HELD_BY: Final = _locked(_running_with(running.c.worker == WORKER))
+HELD_NOW: Final = _running_with(running.c.worker == WORKER)
+HELD_BY: Final = _locked(HELD_NOW)

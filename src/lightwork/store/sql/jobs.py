@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     null,
+    or_,
     select,
     update,
 )
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from lightwork.lifecycle import Cancelled, Resubmitted, states_before
 from lightwork.model import State
 from lightwork.store.sql.moves import Move, move
-from lightwork.store.sql.states import AMONG, COLUMNS, FINALS, STATE, WHOLE, ZERO
+from lightwork.store.sql.states import AMONG, COLUMNS, FINALS, STATE, WHOLE, ZERO, raw, word
 from lightwork.store.tables.clock_sql import NOW
 from lightwork.store.tables.jobs import (
     STATE_TABLES,
@@ -75,30 +76,35 @@ SCHEDULE: Final = insert(scheduled).from_select(
 
 # Look.
 
-STATES: Final = select(job.c.id, STATE).select_from(WHOLE).where(BY_ID)
+STATE_OF: Final = select(job.c.id, STATE).select_from(WHOLE)
+STATES: Final = STATE_OF.where(BY_ID)
 # Locked: what was known to an INSERT, an older snapshot of the transaction may not show.
 CALLS_NOW: Final = (
     select(job.c.id, job.c.task, job.c.payload).where(BY_ID).with_for_update(read=True)
 )
 STATES_BY_SEQ: Final = select(job.c.seq, STATE).select_from(WHOLE).where(job.c.seq.in_(AMONG))
-PROGRESS: Final = (
-    select(job.c.id, *(COLUMNS[f"progress_{part}"] for part in ("done", "total", "note")))
-    .select_from(WHOLE)
-    .where(BY_ID)
+PROGRESS_OF: Final = select(
+    job.c.id, *(COLUMNS[f"progress_{part}"] for part in ("done", "total", "note"))
+).select_from(WHOLE)
+_END: Final = (
+    outcome.c.state,
+    outcome.c.attempt,
+    outcome.c.result,
+    outcome.c.error_type,
+    outcome.c.error_text,
+    outcome.c.traceback,
 )
-OUTCOMES: Final = (
-    select(
-        job.c.id,
-        outcome.c.state,
-        outcome.c.attempt,
-        outcome.c.result,
-        outcome.c.error_type,
-        outcome.c.error_text,
-        outcome.c.traceback,
-    )
+# As the driver gives it: of rows.outcome_row.
+END_OF: Final = (
+    select(*map(raw, (job.c.id, *_END)))
     .join_from(job, outcome, outcome.c.seq == job.c.seq)
-    .where(BY_ID, outcome.c.state.in_(FINALS))
+    .where(or_(*(outcome.c.state == word(state) for state in FINALS)))
 )
+OUTCOMES: Final = END_OF.where(BY_ID)
+SEQ_OF: Final = select(job.c.id, job.c.seq)
+SEQS: Final = SEQ_OF.where(BY_ID)
+# Of many: for a join with hundreds of ids a planner may rather read every outcome that there is.
+OUTCOMES_BY_SEQ: Final = select(outcome.c.seq, *map(raw, _END)).where(outcome.c.seq.in_(AMONG))
 RESULT_SIZES: Final = (
     select(func.length(outcome.c.result).label("size"))
     .join_from(job, outcome, outcome.c.seq == job.c.seq)

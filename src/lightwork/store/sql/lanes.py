@@ -58,7 +58,7 @@ _RUNNING_IN_QUEUE: Final = (
     .scalar_subquery()
 )
 _IS_FULL: Final = exists().where(_QUEUE_SLOT, limit_slot.c.cap <= _RUNNING_IN_QUEUE)
-_HAS_LIMIT: Final = exists().where(_QUEUE_SLOT)
+HAS_LIMIT: Final = exists().where(_QUEUE_SLOT)
 _NEXT_TASK: Final = select(func.min(ready.c.task).label("task")).where(_QUEUE)
 
 
@@ -73,6 +73,7 @@ def _lanes(*conditions: ColumnElement[bool]) -> Select[Any]:
 # To claim from; and to look at, where a pause hides nothing.
 LANES: Final = _lanes(~_IS_PAUSED, ~_IS_FULL)
 ALL_LANES: Final = _lanes()
+IS_OPEN: Final = select(and_(~_IS_PAUSED, ~_IS_FULL))
 
 
 @functools.cache
@@ -102,7 +103,7 @@ _IS_EXPIRED: Final = and_(
     ready.c.failures == 0,
     ready.c.crashes == 0,
 )
-_NEXT: Final = (
+NEXT: Final = (
     select(
         ready.c.attempt,
         # Both are only claimed into a free slot; 1 is begun by that, too.
@@ -124,7 +125,7 @@ _NEXT: Final = (
         ready.c.failures,
         ready.c.crashes,
         job.c.ties,
-        func.coalesce(ready.c.due_at, job.c.created_at),
+        func.coalesce(ready.c.due_at, job.c.created_at).label("since"),
         job.c.headers,
     )
     .join_from(ready, job, job.c.seq == ready.c.seq)
@@ -132,16 +133,15 @@ _NEXT: Final = (
         exists().where(worker.c.id == WORKER, worker.c.state == "up", worker.c.lease_until > NOW),
         ~_IS_PAUSED,
         # Of a queue that has a limit nothing, unless the claim has locked its slot.
-        or_(bindparam("b_is_counted", type_=Integer) == literal_column("1"), ~_HAS_LIMIT),
+        or_(bindparam("b_is_counted", type_=Integer) == literal_column("1"), ~HAS_LIMIT),
     )
     .order_by(ready.c.rank, ready.c.seq)
     .with_for_update(skip_locked=True, of=ready)
 )
 # From one lane, which is the rule, in a single statement; from several, what best_of has chosen.
-NEXT_OF_LANE: Final = _NEXT.where(_QUEUE, ready.c.task == bindparam("b_task")).limit(
-    bindparam("b_limit")
-)
-NEXT_CHOSEN: Final = _NEXT.where(ready.c.seq.in_(AMONG))
+OF_LANE: Final = (_QUEUE, ready.c.task == bindparam("b_task"))
+NEXT_OF_LANE: Final = NEXT.where(*OF_LANE).limit(bindparam("b_limit"))
+NEXT_CHOSEN: Final = NEXT.where(ready.c.seq.in_(AMONG))
 CLAIM: Final = move(
     State.READY,
     Claimed,

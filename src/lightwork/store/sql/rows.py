@@ -9,8 +9,9 @@ import dataclasses
 import functools
 import math
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -144,10 +145,27 @@ def check_numbers(*counters: Any) -> None:
             raise CorruptRow(f"a stored counter is not a number: {counter!r:.100}")
 
 
-def outcome_of(row: AnyRow) -> JobOutcome:
-    """Return the recorded end of a finished row."""
+class OutcomeRow(NamedTuple):
+    """The end of a job, as jobs.END_OF selects it."""
+
+    id: uuid.UUID
+    state: Any
+    attempt: Any
+    result: Any
+    error_type: Any
+    error_text: Any
+    traceback: Any
+
+
+def outcome_row(values: Sequence[Any]) -> OutcomeRow:
+    """Return a row that came past SQLAlchemy; the statement lets final states through only."""
+    return OutcomeRow(id_of(values[0]), State(values[1]), *values[2:])
+
+
+def outcome_of(row: AnyRow, job_id: uuid.UUID) -> JobOutcome:
+    """Return the recorded end of a job, which is finished."""
     return JobOutcome(
-        job_id=row.id,
+        job_id=job_id,
         state=row.state,
         attempt=number_of(row.attempt),
         # Of another type it cannot be decoded either, which its future then says.

@@ -22,9 +22,9 @@ from lightwork.lifecycle import Promoted
 from lightwork.model import State
 from lightwork.store.sql.dependencies import is_needed
 from lightwork.store.sql.moves import move
-from lightwork.store.sql.states import FINALS, word
+from lightwork.store.sql.states import AMONG, FINALS, word
 from lightwork.store.tables.clock_sql import NOW
-from lightwork.store.tables.jobs import attempt, job, outcome, running, scheduled
+from lightwork.store.tables.jobs import attempt, job, outcome, ready, running, scheduled
 from lightwork.store.tables.schedules import schedule
 from lightwork.store.tables.workers import tally, tally_delta, worker
 
@@ -35,12 +35,19 @@ DUE: Final = (
     .limit(bindparam("b_limit"))
     .with_for_update(skip_locked=True)
 )
+# An instant before which none is due: else the server would walk over the dead rows of all that were.
+_IS_SINCE: Final = scheduled.c.due_at >= bindparam("b_since", type_=BigInteger)
+DUE_SINCE: Final = DUE.where(_IS_SINCE)
+PLACES: Final = select(ready.c.seq, ready.c.queue, ready.c.task, ready.c.rank).where(
+    ready.c.seq.in_(AMONG)
+)
 PROMOTE: Final = move(State.SCHEDULED, Promoted)
 # Ten years. What lies beyond is damage: in SQLite text and bytes are greater than any number.
 FAR: Final = 10 * 365 * 86_400_000
 NEXT_DUE_IN: Final = select(func.min(scheduled.c.due_at) - NOW).where(
     scheduled.c.due_at < NOW + 100 * FAR
 )
+NEXT_DUE_IN_SINCE: Final = NEXT_DUE_IN.where(_IS_SINCE)
 NEXT_RUN_IN: Final = select(func.min(schedule.c.next_at) - NOW).where(
     schedule.c.next_at < NOW + 100 * FAR
 )

@@ -34,6 +34,7 @@ PUBLISH_TASKS: Final = (
 DRAIN: Final = (
     update(worker).where(worker.c.id == WORKER, worker.c.state == "up").values(state=DRAINING)
 )
+ALL_DRAINING: Final = select(worker.c.id).where(worker.c.state == DRAINING)
 IS_DRAINING: Final = select(worker.c.state).where(worker.c.id == WORKER, worker.c.state == DRAINING)
 IS_KNOWN: Final = select(worker.c.id).where(worker.c.id == WORKER)
 # Of a worker whose file says that it lives (sqlite/worker_file.py): its lease is over when somebody says so.
@@ -62,7 +63,10 @@ SIGN_OFF: Final = (
 
 NOT_DEAD: Final = select(raw(worker.c.id)).where(worker.c.state != "dead")
 _IS_OVER: Final = or_(worker.c.lease_until < NOW, worker.c.lease_until > NOW + FAR)
-LEASES: Final = select(raw(worker.c.id), _IS_OVER.label("is_over")).where(worker.c.state != "dead")
+OVER: Final = NOT_DEAD.where(_IS_OVER)
+NOT_DEAD_OF: Final = NOT_DEAD.where(
+    worker.c.id.in_(bindparam("b_workers", expanding=True, type_=Id))
+)
 # Of those that are known to live nobody ends the lease.
 END_LEASES: Final = (
     update(worker)

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Pool
 
 from lightwork.errors import StoreError, UsageError
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.contracts.news import News, never
+from lightwork.store.sql.engines.job_engine import JobEngine
 from lightwork.store.sqlite import clock
 from lightwork.store.sqlite.engine import check_place, reading_engine, sqlite_path, sqlite_url
 from lightwork.store.sqlite.errors import driver_errors
@@ -121,7 +122,12 @@ class SqliteDatabase:
     def read(self, read: Callable[[Connection], T]) -> T:
         """Return what `read` returns, which sees one snapshot."""
         file = self.file
-        with gate, file.same, driver_errors(self._where), file.reader.connect() as connection:
+        with (
+            gate.inside(),
+            file.same,
+            driver_errors(self._where),
+            file.reader.connect() as connection,
+        ):
             return read(connection)
 
     def look(self, look: Callable[[Connection], T]) -> T:
@@ -133,20 +139,27 @@ class SqliteDatabase:
         write: Callable[[Connection], T],
         *,
         is_quiet: bool = False,
+        is_submit: bool = False,
         is_alone: bool = False,  # noqa: ARG002 - several share a transaction here
+        is_once: bool = False,  # noqa: ARG002 - no commit is ever in doubt here
+        is_end: Callable[[T], bool] = never,
     ) -> T:
         """Return what `write` returns, once that is committed."""
         check_not_writing(self.file.path, lambda: self.file.writer.steps)
-        return self.file.writer.post(write, is_hurried=lambda: self._is_hurried, is_quiet=is_quiet)
+        news = News.NONE if is_quiet else News.WORK if is_submit else News.ALL
+        return self.file.writer.post(
+            write, is_hurried=lambda: self._is_hurried, news=news, is_end=is_end
+        )
 
     def write_soon(
         self,
         write: Callable[[Connection], T],
         *,
+        is_submit: bool = False,
         is_alone: bool = False,  # noqa: ARG002 - as for `write`
     ) -> Future[T]:
         """Do the same without waiting."""
-        return self.file.writer.post_soon(write)
+        return self.file.writer.post_soon(write, News.WORK if is_submit else News.ALL)
 
     def join(self, connection: Connection) -> None:
         """Make a connection of the user's own ready for our statements."""
@@ -170,9 +183,12 @@ class SqliteDatabase:
         """Return a number that differs after any commit by anybody."""
         return self.file.watch.changes()
 
-    def wait(self, seen: int, timeout: float) -> int:
+    def wait(self, seen: int, timeout: float, *, news: News = News.ALL) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
-        return self.file.watch.wait(seen, timeout)
+        return self.file.watch.wait(seen, timeout, news=news)
+
+    def sweep(self) -> None:
+        """Do nothing: what is deleted is gone."""
 
     def hurry(self) -> None:
         """Let no call wait for longer than a second any more."""

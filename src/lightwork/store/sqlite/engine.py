@@ -32,18 +32,21 @@ from sqlalchemy import (
     Connection,
     Engine,
     NullPool,
-    QueuePool,
     create_engine,
     event,
     exc,
 )
 
 from lightwork.errors import StoreError, UsageError
+from lightwork.store.sql.engines.pool import UNBOUNDED, StorePool
 from lightwork.store.sqlite.clock import equip
 from lightwork.store.sqlite.wal import CUT
 from lightwork.store.urls import parse, safe_url
 
+# RETURNING is as old.
 OLDEST_SQLITE: Final = (3, 35, 0)
+# What makes rows of a list; a part of its own before 3.38, which who builds SQLite may leave out.
+TABLE_FUNCTION = "json_each"
 BUSY_TIMEOUT: Final = 30.0
 _readable: Final = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 # Where WAL's shared memory or flock does not reach all who mount it.
@@ -91,17 +94,31 @@ def sqlite_url(path: Path) -> str:
     return engine_url(path).render_as_string(hide_password=False)
 
 
+def _check_library() -> None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed; "
+            "use a Python built with a newer one"
+        )
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.execute(f"SELECT count(*) FROM {TABLE_FUNCTION}('[1]')")  # noqa: S608 - a constant
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} was built without JSON ({error}), which it has by itself "
+            "from 3.38 on; use a Python with a newer one"
+        ) from error
+    finally:
+        connection.close()
+
+
 def check_place(path: Path, *, create: bool) -> None:
     """Raise unless a store can live at the path; changes nothing.
 
     Raises:
         StoreError: It cannot; the text says why and what to do.
     """
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise StoreError(
-            f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed; "
-            "use a Python built with a newer one"
-        )
+    _check_library()
     if not path.parent.is_dir():
         raise StoreError(f"store {path}: there is no folder {path.parent}; create it first")
     if path.is_dir():
@@ -148,9 +165,9 @@ def reading_engine(path: Path) -> Engine:
     engine = create_engine(
         engine_url(path),
         creator=lambda: connect(path),
-        poolclass=QueuePool,
+        poolclass=StorePool,
         pool_size=5,
-        max_overflow=-1,
+        max_overflow=UNBOUNDED,
     )
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin("BEGIN"))

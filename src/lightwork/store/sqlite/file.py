@@ -30,6 +30,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from lightwork.errors import StoreError
+from lightwork.store.contracts.news import News
 from lightwork.store.sql import schema
 from lightwork.store.sqlite import clock
 from lightwork.store.sqlite.bell.bell import Bell
@@ -75,6 +76,7 @@ class SqliteFile:
             writing_engine(path),
             lock,
             where,
+            on_begin=watch.note_begin,
             on_commit=_telling(watch, lock),
             gate=gate,
             check=self.same.check,
@@ -85,7 +87,7 @@ class SqliteFile:
 
     def tell(self) -> None:
         """Wake those who wait for a change, here and in other processes."""
-        self.watch.notify()
+        self.watch.notify(News.ALL)
         self.lock.ring()
 
     def check_usable(self) -> None:
@@ -109,7 +111,7 @@ class SqliteFile:
             self.writer.close()
             self.bell.close()
             self.watch.close()
-            with gate:
+            with gate.inside():
                 self.reader.dispose()
                 self.lock.close()
                 _living.discard(self)
@@ -121,10 +123,10 @@ class SqliteFile:
         self.reader.dispose()
 
 
-def _telling(watch: Watch, lock: FileLock) -> Callable[[Callable[[], bool], bool], None]:
-    def tell(is_alone: Callable[[], bool], is_news: bool) -> None:  # noqa: FBT001 - as the writer calls it
-        watch.note_own(is_alone, is_news=is_news)
-        if is_news:
+def _telling(watch: Watch, lock: FileLock) -> Callable[[Callable[[], bool], News], None]:
+    def tell(is_alone: Callable[[], bool], news: News) -> None:
+        watch.note_own(is_alone, news)
+        if news:
             lock.ring()
 
     return tell
@@ -153,7 +155,7 @@ def open_file(path: Path, *, create: bool) -> SqliteFile:
     with _guard:
         file = _find(path)
         if file is None:
-            with gate:
+            with gate.inside():
                 file = _open(path)
             _shared[file.identity] = file
         file._users += 1
@@ -234,6 +236,8 @@ def _check_not_inherited(path: Path) -> None:
 
 def _before_fork() -> None:
     global _gate_was_shut  # noqa: PLW0603 - from one hook to the next, in the thread that forks
+    # A Ctrl-C in the hook stops no fork.
+    _gate_was_shut = False
     _gate_was_shut = gate.shut(PATIENCE)
 
 

@@ -7,7 +7,7 @@ the file again on the strength of such notes would hold no lock at all; the pare
 closing last as it thinks, would delete the WAL under it, with jobs that the child
 was told are kept.
 
-    thread uses SQLite   ── with gate ──▶  counted
+    thread uses SQLite   ── inside ──▶  holds its lock
     thread forks         ── shut ──▶  waits until nobody is inside, forks, opens again
     child                ── closes what it inherited, through SQLite, so that the notes are
                             true again: nothing is open
@@ -17,15 +17,19 @@ is open and the locks are the parent's. If somebody stays inside for longer than
 PATIENCE, the fork goes ahead; then nothing can be closed in the child either, and
 the inherited files can never be opened there (see `file.py`).
 
-Not reentrant: whoever is inside and enters again would wait for a fork that waits for it.
+Each thread has a lock of its own, which it holds while it is inside, and whoever forks takes them all. A
+counter would be less, but a Ctrl-C at the first step of a method that counts down would leave it too high for
+ever; what a lock itself does at the end of its block no Ctrl-C cuts off.
 """
 
 import contextlib
 import os
 import threading
+import weakref
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from lightwork.clock import monotonic
 from lightwork.locks.uninterrupted import Uninterrupted
 
 PATIENCE: Final = 5.0
@@ -37,44 +41,47 @@ class ForkGate:
     def __init__(self) -> None:
         self.forget()
 
-    def __enter__(self) -> None:
-        is_inside = False
-        try:
-            # A Ctrl-C in there could leave the lock taken, which everybody needs.
-            with Uninterrupted(), self._changed:
-                while self._is_shut:
-                    self._changed.wait()
-                self._inside += 1
-                is_inside = True
-        except BaseException:
-            if is_inside:
-                self.__exit__()
-            raise
-
-    def __exit__(self, *_error: object) -> None:
-        with Uninterrupted(), self._changed:
-            self._inside -= 1
-            if self._is_shut:
-                self._changed.notify_all()
+    def inside(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what a thread enters to be inside; it may do so again, as what the collector runs does."""
+        lock = getattr(self._own, "lock", None)
+        if lock is None:
+            lock = threading.RLock()
+            # Not while somebody forks.
+            with self._registering:
+                self._locks.add(lock)
+            self._own.lock = lock
+        return lock
 
     def shut(self, patience: float) -> bool:
-        """Let nobody in; return whether all have left in so many seconds."""
-        with self._changed:
-            self._is_shut = True
-            return self._changed.wait_for(lambda: not self._inside, patience)
+        """Let nobody in; return whether all have left in so many seconds.
+
+        Who is inside itself, and forks there, has not.
+        """
+        until = monotonic() + patience
+        with Uninterrupted():
+            self._registering.acquire()
+            own = getattr(self._own, "lock", None)
+            is_inside = own is not None and own._is_owned()
+            locks = list(self._locks)
+            for lock in locks:
+                if lock.acquire(timeout=max(until - monotonic(), 0.0)):
+                    self._taken.append(lock)
+            return not is_inside and len(self._taken) == len(locks)
 
     def open(self) -> None:
         """Let them in again."""
-        with self._changed:
-            self._is_shut = False
-            self._changed.notify_all()
+        with Uninterrupted():
+            while self._taken:
+                self._taken.pop().release()
+            self._registering.release()
 
     def forget(self) -> None:
         """Begin anew in a forked child: the threads that were inside do not exist."""
-        # Guards _inside and _is_shut.
-        self._changed = threading.Condition(threading.Lock())
-        self._inside = 0
-        self._is_shut = False
+        self._own = threading.local()
+        # Guards the next two; the collector may run what enters for the first time while it is held.
+        self._registering = threading.RLock()
+        self._locks: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._taken: list[Any] = []
 
 
 def open_inodes() -> set[tuple[int, int]]:

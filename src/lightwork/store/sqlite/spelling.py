@@ -1,11 +1,13 @@
 """Spelling of SQLite, which takes any value for any column and has no clock."""
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Dialect,
     Insert,
@@ -21,12 +23,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from lightwork.store.sql.jobs import NEW_JOB, NEW_READY, READY_OF
+from lightwork.model import Lane
+from lightwork.store.sql.in_lists import padded_chunks
+from lightwork.store.sql.jobs import END_OF, NEW_JOB, NEW_READY, READY_OF
 from lightwork.store.sql.lanes import LANES
 from lightwork.store.sql.many import Row
 from lightwork.store.sql.moves import Move
 from lightwork.store.sql.rollups import adding
-from lightwork.store.sql.spelling import Spelling
+from lightwork.store.sql.rows import OutcomeRow, outcome_row
+from lightwork.store.sql.spelling import Heard, Spelling
 from lightwork.store.sqlite import damage
 from lightwork.store.sqlite.batches.moving import FEW, alike, move_alike
 from lightwork.store.tables.jobs import job, ready
@@ -44,6 +49,9 @@ _FORGET_SEQUENCE: Final = text("DELETE FROM sqlite_sequence WHERE name = :b_tabl
 _START_SEQUENCE: Final = text(
     "INSERT INTO sqlite_sequence (name, seq) VALUES (:b_table, :b_number)"
 )
+
+_IS_LIMITED: Final = "SELECT 1 FROM limit_slot WHERE key = ?"
+_HAS_READY: Final = "SELECT 1 FROM ready WHERE queue = ? AND task = ? LIMIT 1"
 
 # Of a file whose tables are measured: 200 MB.
 _MOST_PAGES: Final = 50_000
@@ -146,11 +154,27 @@ class SqliteSpelling(Spelling):
         assert driver is not None
         return (task for (task,) in driver.execute(text, [queue] * names))
 
-    def has_dependencies(self, connection: Connection) -> bool:
+    def has_ready(self, connection: Connection, lanes: Sequence[Lane]) -> bool:
+        """Ask the driver: of workers that all heard of one job all but one hold the lock in vain."""
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        return any(driver.execute(_HAS_READY, lane).fetchone() for lane in lanes)
+
+    def outcomes(self, connection: Connection, ids: Sequence[uuid.UUID]) -> Iterable[OutcomeRow]:
+        """Ask the driver, as for lanes: everybody does who waits."""
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        for chunk in padded_chunks(dict.fromkeys(ids)):
+            asked = _driver_outcomes(connection.dialect, len(chunk))
+            yield from map(outcome_row, driver.execute(asked, [one.bytes for one in chunk]))
+
+    def heard_by(self, connection: Connection, _ended: Sequence[int], keys: Sequence[str]) -> Heard:
         """Ask the driver: 3 us where through SQLAlchemy a look takes 100, for each ack."""
         driver = connection.connection.driver_connection
         assert driver is not None
-        return driver.execute("SELECT 1 FROM dependency LIMIT 1").fetchone() is not None
+        child = driver.execute("SELECT 1 FROM dependency LIMIT 1").fetchone()
+        full = (driver.execute(_IS_LIMITED, (key,)).fetchone() for key in keys)
+        return Heard(children=child is not None, queues=any(full))
 
     def damage(self, connection: Connection) -> list[str]:
         """Ask each column for types, lengths and encodings, and the file for its pages."""
@@ -168,6 +192,12 @@ def _insert_into(table: Table) -> Insert:
 
 
 SPELLING: Final = SqliteSpelling()
+
+
+@cache
+def _driver_outcomes(dialect: Dialect, count: int) -> str:
+    ids: ColumnElement[Any] = literal_column(f"({', '.join('?' * count)})")
+    return str(END_OF.where(job.c.id.op("IN")(ids)).compile(dialect=dialect))
 
 
 @cache

@@ -9,17 +9,20 @@ found by looking: after t seconds without a change the next look comes t/50 late
 thus waits for at most a fiftieth of the time in which nothing happened, and an idle process looks 2 or 50
 times a second, however many wait: one of them looks for all, and wakes them when there is something.
 
-Own quiet commits are not even found by looking. The writer says of each commit of its own whether it was alone: the
-data_version of its own connection tells others' commits only. What a look finds after one that was alone is then
+Own quiet commits are not even found by looking. The writer says of each commit of its own whether it was alone: what others
+have committed before shows here once its transaction has begun, and the data_version of its own connection tells
+others' commits only. What a look finds after one that was alone is then
 known to be ours. After one that was not, and until the next look, it may be anybody's, and is news.
 
-What is told is a number of our own, which grows with all news; who has seen the newest asks the file nothing.
+What is told is a number of our own, which grows with all news; who has seen the newest asks the file nothing. Those
+who wait for work, or for the ends of jobs, have numbers of their own, which do not grow with what this process has
+committed and is no news to them. The bell does not say what was committed: that is news to all.
 
 The connection has read once before it is given here: since then this process holds
 SQLite's shared lock, so nobody else takes itself for the last user and removes the WAL.
 
-`_lock` guards the connection, `_seen` and `_has_others`; `_woken` guards `_number`, `_changed_at`, `_look_at`
-and `_is_watched`.
+`_lock` guards the connection, `_seen` and `_has_others`; `_guard` guards `_numbers`, `_changed_at`,
+`_look_at` and `_is_watched`.
 """
 
 import sqlite3
@@ -30,6 +33,7 @@ from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.errors import StoreError
+from lightwork.store.contracts.news import News
 from lightwork.store.sqlite.errors import driver_errors
 from lightwork.store.sqlite.fork_gate import ForkGate
 from lightwork.store.sqlite.same_file import SameFile
@@ -73,8 +77,16 @@ class Watch:
         self._has_others = False
         # Looked at so seldom, because it costs as much as all else here.
         self._same_until = 0.0
-        self._woken = threading.Condition()
-        self._number = 0
+        # Entered itself, never through a condition: there a Ctrl-C could leave it taken.
+        self._guard = threading.RLock()
+        self._woken = threading.Condition(self._guard)
+        # Who waits for what; the same lock.
+        self._waiting = {
+            News.ALL: self._woken,
+            **{part: threading.Condition(self._guard) for part in (News.WORK, News.ENDS)},
+        }
+        # How often there was news to whom.
+        self._numbers = {News.WORK: 0, News.ENDS: 0, News.ALL: 0}
         self._changed_at = monotonic()
         self._look_at = 0.0
         # Whether one of those who wait looks for them all.
@@ -82,23 +94,28 @@ class Watch:
 
     def changes(self) -> int:
         """Look; return a number that differs after every commit but our own quiet ones."""
-        with self._gate, self._lock:
+        with self._gate.inside(), self._lock:
             version = self._version(self._open())
             is_news = version != self._seen
             self._seen, self._has_others = version, False
         if is_news:
-            self.notify()
-        with self._woken:
+            self.notify(News.ALL)
+        with self._guard:
             self._look_at = monotonic() + self._next_pause()
-            return self._number
+            return self._number_of(News.ALL)
 
-    def note_own(self, is_alone: Callable[[], bool], *, is_news: bool) -> None:
+    def note_begin(self) -> None:
+        """Note that this process is about to commit, and nobody else can before it has."""
+        with self._lock, suppress(sqlite3.Error, StoreError):
+            self._has_others = self._has_others or version_of(self._open()) != self._seen
+
+    def note_own(self, is_alone: Callable[[], bool], news: News) -> None:
         """Note a commit of this process; called by who has committed, from inside of the gate.
 
         Args:
-            is_alone: Whether nobody else has committed since it was asked last; asked after the look, which
+            is_alone: Whether nobody else has committed since `note_begin`; asked after the look, which
                 may have seen one of right after ours.
-            is_news: Those who wait are to hear of it, and so of all that was before.
+            news: Those who wait are to hear of it, and so of all that was before.
         """
         with self._lock, suppress(sqlite3.Error, StoreError):
             version = version_of(self._open())
@@ -106,11 +123,14 @@ class Watch:
             if version == self._seen:
                 # Somebody was quicker to look, and has told.
                 return
-            self._has_others = not is_news and (self._has_others or is_with_others)
+            has_others = self._has_others or is_with_others
+            if news and has_others:
+                news = News.ALL
+            self._has_others = not news and has_others
             if not self._has_others:
                 self._seen = version
-        if is_news:
-            self.notify()
+        if news:
+            self.notify(news)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         now = monotonic()
@@ -125,17 +145,19 @@ class Watch:
         self._same_until = now + _SAME_SECONDS
         return version
 
-    def notify(self) -> None:
+    def notify(self, news: News) -> None:
         """Wake those who wait: somebody has committed."""
-        with self._woken:
-            self._number += 1
+        with self._guard:
+            self._numbers[news] += 1
             self._changed_at = monotonic()
             if not self._is_heard:
                 # More may come soon.
                 self._look_at = self._changed_at + SHORTEST_PAUSE
-            self._woken.notify_all()
+            for part, woken in self._waiting.items():
+                if part & news:
+                    woken.notify_all()
 
-    def wait(self, seen: int, timeout: float) -> int:
+    def wait(self, seen: int, timeout: float, *, news: News = News.ALL) -> int:
         """Wait until `changes()` differs from `seen` or the time is up; return it."""
         if self._listen() != self._is_heard:
             # What came before it was heard is found by looking.
@@ -145,24 +167,25 @@ class Watch:
         has_looked = False
         try:
             while True:
-                number = self._newest()
+                number = self._newest(news)
                 left = deadline - monotonic()
                 if number != seen or left <= 0:
                     return number
-                has_looked = self._pause(number, left)
+                has_looked = self._pause(number, left, news)
         finally:
             if has_looked:
                 # Whoever waits on is to look now.
-                with self._woken:
-                    self._woken.notify()
+                with self._guard:
+                    for woken in self._waiting.values():
+                        woken.notify()
 
     def close(self) -> None:
         """Let go of the connection and wake those who wait, who then fail."""
-        with self._gate, self._lock:
+        with self._gate.inside(), self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
-        self.notify()
+        self.notify(News.ALL)
 
     def close_inherited(self) -> None:
         """Let go of the connection in a forked child, where no lock means anything."""
@@ -175,24 +198,30 @@ class Watch:
             raise StoreError(f"store {self._where} was closed; open it again")
         return self._connection
 
-    def _newest(self) -> int:
+    def _newest(self, news: News) -> int:
         """Return the number, after a look if it is time for one."""
         if monotonic() >= self._look_at:
-            return self.changes()
-        self._open()
-        return self._number
+            self.changes()
+        else:
+            self._open()
+        return self._number_of(news)
 
-    def _pause(self, number: int, left: float) -> bool:
+    def _number_of(self, news: News) -> int:
+        with self._guard:
+            return sum(number for whose, number in self._numbers.items() if whose & news)
+
+    def _pause(self, number: int, left: float, news: News) -> bool:
         """Wait for the next look, or for word of another's; return whether it was the first."""
-        with self._woken:
-            if self._number != number:
+        woken = self._waiting[news]
+        with self._guard:
+            if self._number_of(news) != number:
                 return False
             if self._is_watched:
-                self._woken.wait(left)
+                woken.wait(left)
                 return False
             self._is_watched = True
             try:
-                self._woken.wait(min(max(self._look_at - monotonic(), 0.0), left))
+                woken.wait(min(max(self._look_at - monotonic(), 0.0), left))
             finally:
                 self._is_watched = False
             return True

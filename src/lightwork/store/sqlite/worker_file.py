@@ -115,19 +115,18 @@ def life_of(folder: Path, worker_id: UUID) -> Life:
         os.close(fd)
 
 
-def dead_in(folder: Path) -> list[UUID]:
-    """Return the workers that have died and left their files."""
+def lives_in(folder: Path) -> dict[UUID, Life]:
+    """Tell of each worker that has a file whether it lives."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 - pathlib takes three times as long
     except OSError:
-        return []
-    found = []
+        return {}
+    found = {}
     for name in names:
         # Others are about to be made, or are no worker's.
         with contextlib.suppress(ValueError):
             worker_id = UUID(hex=name)
-            if life_of(folder, worker_id) is Life.DEAD:
-                found.append(worker_id)
+            found[worker_id] = life_of(folder, worker_id)
     return found
 
 
@@ -136,7 +135,7 @@ def is_one_dead(folder: Path) -> bool:
     now = time.monotonic()
     looked_at, found = _looks.get(folder, (-_LOOK, False))
     if now - looked_at >= _LOOK:
-        found = bool(dead_in(folder))
+        found = Life.DEAD in lives_in(folder).values()
         _looks[folder] = (now, found)
     return found
 

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from lightwork.errors import StoreError, StoreUnavailable
-from lightwork.store.sqlite.worker_file import Life, Sign, dead_in, forget, is_one_dead, life_of
+from lightwork.store.sqlite.worker_file import Life, Sign, forget, is_one_dead, life_of, lives_in
 
 # How long a renewal waits for the row too. Whoever was declared dead hears of it so.
 _SHORTLY: Final = 0.2
@@ -78,9 +78,11 @@ class WorkerSigns:
         life = life_of(self._folder, worker_id)
         return None if life is Life.UNKNOWN else life is Life.ALIVE
 
-    def dead(self) -> list[UUID]:
-        """Return workers of any process that have died and are not buried."""
-        return dead_in(self._folder)
+    def ended(self) -> tuple[list[UUID], list[UUID]]:
+        """Return workers of any process: who has died and is not buried; who is late."""
+        lives = lives_in(self._folder)
+        dead = [worker_id for worker_id, life in lives.items() if life is Life.DEAD]
+        return dead, [worker_id for worker_id, life in lives.items() if life is Life.LATE]
 
     def is_one_dead(self) -> bool:
         """Whether there is such a worker, as of a moment ago."""

@@ -46,6 +46,7 @@ from lightwork.clock import call_seconds_left, monotonic
 from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.locks.lazy_condition import LazyCondition
 from lightwork.locks.uninterrupted import Uninterrupted
+from lightwork.store.contracts.news import News, never
 from lightwork.store.sqlite.errors import driver_errors, store_error
 from lightwork.store.sqlite.filelock import FileLock
 from lightwork.store.sqlite.fork_gate import ForkGate
@@ -83,9 +84,13 @@ class _Turn:
     """A posted closure and the promise of its result."""
 
     write: Callable[[Connection], Any]
-    # Nobody waits for what it changes.
-    is_quiet: bool = False
+    news: News = News.ALL
+    is_end: Callable[[Any], bool] = never
     promise: Future[Any] = field(default_factory=_Promise)
+
+    def news_of(self, result: Any) -> News:
+        """Return to whom it is news, now that it has returned this."""
+        return self.news & News.ENDS if self.is_end(result) else self.news
 
 
 class _TransactionLost(Exception):  # noqa: N818 - never leaves this file
@@ -96,8 +101,9 @@ class Writer:
     """Runs posted closures in transactions, many in one commit.
 
     Args:
-        on_commit: Called after each commit with what says whether nobody else has committed since it was
-            asked last, and whether somebody may wait for it.
+        on_begin: Called in each transaction before anything is written: from here on nobody else commits.
+        on_commit: Called after each commit with what says whether nobody else has committed since then,
+            and to whom it is news.
         check: Raises if what is committed does not last.
         wal: Looked after once callers have their results.
     """
@@ -108,7 +114,8 @@ class Writer:
         lock: FileLock,
         where: str,
         *,
-        on_commit: Callable[[Callable[[], bool], bool], None],
+        on_begin: Callable[[], None],
+        on_commit: Callable[[Callable[[], bool], News], None],
         gate: ForkGate,
         check: Callable[[], None],
         wal: Wal,
@@ -116,13 +123,12 @@ class Writer:
         self._engine = engine
         self._lock = lock
         self._where = where
+        self._on_begin = on_begin
         self._on_commit = on_commit
         self._gate = gate
         self._check = check
         self._wal = wal
         self._connection: Connection | None = None
-        # What tells commits of others apart from ours, after the last of these.
-        self._version = -1
         self._waiting: deque[_Turn] = deque()
         self._is_closed = False
         self._thread: threading.Thread | None = None
@@ -136,7 +142,8 @@ class Writer:
         *,
         patience: float | None = None,
         is_hurried: Callable[[], bool] = lambda: False,
-        is_quiet: bool = False,
+        news: News = News.ALL,
+        is_end: Callable[[T], bool] = never,
     ) -> T:
         """Run `write` in a transaction and return its result once that is committed.
 
@@ -145,12 +152,13 @@ class Writer:
             patience: Seconds to wait for the database before giving up; None: PATIENCE, and
                 LOOP_PATIENCE in a thread that runs an event loop.
             is_hurried: Asked while it waits; once it says so, HURRIED_PATIENCE is left.
-            is_quiet: Nobody waits for what it changes.
+            news: To whom it is some.
+            is_end: Told what `write` has returned; whether it is none to who waits for work.
 
         Raises:
             StoreUnavailable: The database stayed locked; `write` has not run and will not.
         """
-        turn = _Turn(write, is_quiet)
+        turn = _Turn(write, news, is_end)
         advice = ""
         if patience is None:
             patience = PATIENCE
@@ -172,9 +180,9 @@ class Writer:
             turn.promise.cancel()
             raise
 
-    def post_soon(self, write: Callable[[Connection], T]) -> Future[T]:
+    def post_soon(self, write: Callable[[Connection], T], news: News = News.ALL) -> Future[T]:
         """Do the same without waiting; the promise is kept when it is committed."""
-        turn = _Turn(write)
+        turn = _Turn(write, news)
         self._append(turn)
         return turn.promise
 
@@ -209,15 +217,15 @@ class Writer:
     def _run(self) -> None:
         while self._wait_for_turns():
             try:
-                with self._lock, self._gate, self._at_work():
+                with self._lock, self._gate.inside(), self._at_work():
                     self._write_waiting()
                     self._look_after(self._wal.cut)
-                with self._gate, self._at_work():
+                with self._gate.inside(), self._at_work():
                     self._look_after(self._wal.copy)
             except (OSError, ValueError) as error:
                 # The lock file's disk is gone: nobody can write, and everybody must hear of it.
                 _fail(self._take(), self._named(error))
-        with self._gate:
+        with self._gate.inside():
             self._disconnect()
 
     @contextmanager
@@ -266,7 +274,8 @@ class Writer:
 
     def _write(self, connection: Connection, turns: Sequence[_Turn]) -> None:
         """Run the turns and commit; raise _TransactionLost if they must run again."""
-        before = _changes(connection)
+        self._on_begin()
+        before, version = _changes(connection), _others(connection)
         ends = [
             (turn, *self._run_turn(connection, turn, has_neighbours=len(turns) > 1))
             for turn in turns
@@ -282,17 +291,15 @@ class Writer:
             _fail(turns, self._named(error))
             return
         if _changes(connection) != before:
-            is_news = any(failure is None and not turn.is_quiet for turn, _, failure in ends)
-            self._on_commit(lambda: self._is_alone(connection), is_news)
+            news = News.NONE
+            for turn, result, failure in ends:
+                news |= News.NONE if failure is not None else turn.news_of(result)
+            self._on_commit(lambda: version == _others(connection) != -1, news)
         for turn, result, failure in ends:
             if failure is None:
                 turn.promise.set_result(result)
             else:
                 turn.promise.set_exception(failure)
-
-    def _is_alone(self, connection: Connection) -> bool:
-        before, self._version = self._version, _others(connection)
-        return before == self._version != -1
 
     def _run_turn(
         self, connection: Connection, turn: _Turn, *, has_neighbours: bool
@@ -324,7 +331,6 @@ class Writer:
         if self._connection is None:
             with driver_errors(self._where):
                 self._connection = self._engine.connect()
-            self._version = -1
         return self._connection
 
     def _disconnect(self) -> None:
@@ -338,7 +344,7 @@ class Writer:
         """Return the error as the caller should see it, the driver's as its cause."""
         if isinstance(error, OSError):
             return StoreUnavailable(f"store {self._where}: its lock file failed: {error}")
-        if not isinstance(error, exc.DBAPIError):
+        if not isinstance(error, (exc.DBAPIError, sqlite3.Error)):
             return error
         named = store_error(error, self._where)
         try:

@@ -266,14 +266,13 @@ class Broker:
     ) -> None:
         # OSError: this host was closed meanwhile, with all its lines.
         with contextlib.suppress(EOFError, OSError, StoreUnavailable):
-            if line.question == line.settled:
-                # Interrupted before it asked: the answer of the question before is another's.
-                session.lines.discard(line)
-                line.close()
-                return
+            # Before the line is closed: with its last one the broker takes the session for lost, and all that it holds.
             other = self._line(session, is_patient=True)
             try:
-                outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
+                outcome, value = protocol.WITHDRAWN, None
+                # Else it was interrupted before it asked: the answer of the question before is another's.
+                if line.question != line.settled:
+                    outcome, value = other.ask(protocol.SETTLE, (line.number, line.question), None)
                 session.lines.discard(line)
                 line.close()
                 if outcome == protocol.ANSWERED and undo is not None:

@@ -4,6 +4,7 @@ Each ready connection has one turn of bounded size, so that nobody who sends muc
 holds up others.
 """
 
+import errno
 import os
 import select
 import socket
@@ -23,6 +24,8 @@ from lightwork.sync.broker.sessions import Session, handle_of, peer_of
 # How long it stays when nobody is there any more; seconds.
 LINGER: Final = 3.0
 _TICK: Final = 1.0
+# No more files, in this process or on this machine, or no memory for one.
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Loop:
@@ -38,6 +41,8 @@ class Loop:
         self._lines_made = 0
         self._epoll = select.epoll()
         self._ready: dict[int, Callable[[int], None]] = {}
+        # Nobody is let in until somebody has gone, or until the next tick.
+        self._is_full = self._has_said_full = False
         self._watch(listener.fileno(), self._accept)
 
     def run(self) -> None:
@@ -51,6 +56,8 @@ class Loop:
             now = time.monotonic()
             if self._sessions:
                 used_at = now
+            if now - looked_at >= _TICK:
+                self._let_in()
             if now - looked_at >= _TICK or not self._sessions:
                 looked_at = now
                 self._forget(now)
@@ -81,8 +88,11 @@ class Loop:
     def _accept(self, _events: int) -> None:
         try:
             line, _ = self._listener.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in _FULL:
+                self._let_nobody_in(error)
             return
+        self._has_said_full = False
         pid, uid = peer_of(line)
         if uid != os.geteuid():
             line.close()
@@ -92,6 +102,21 @@ class Loop:
         connection = Connection(line, self._lines_made, pid, self._wait_to_send)
         self._lines[connection.number] = connection
         self._watch(line.fileno(), lambda events: self._turn(connection, events))
+
+    def _let_nobody_in(self, error: OSError) -> None:
+        """Look at the listener no more: whoever waits there would be announced again and again."""
+        self._unwatch(self._listener.fileno())
+        self._is_full = True
+        if not self._has_said_full:
+            self._has_said_full = True
+            sys.stderr.write(
+                f"no more connections: {error.strerror}; others come when some have gone\n"
+            )
+
+    def _let_in(self) -> None:
+        if self._is_full:
+            self._is_full = False
+            self._watch(self._listener.fileno(), self._accept)
 
     def _turn(self, connection: Connection, events: int) -> None:
         if connection.has_unsent:
@@ -225,3 +250,4 @@ class Loop:
         self._unwatch(connection.socket.fileno())
         self._lines.pop(connection.number, None)
         connection.close()
+        self._let_in()

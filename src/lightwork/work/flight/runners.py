@@ -1,9 +1,11 @@
 """Runners: what runs the attempts of each task that a worker has met, made once."""
 
 from lightwork.codec import Codec
+from lightwork.model import Attempt
 from lightwork.store.contract import Store
 from lightwork.tasks.task import Task
 from lightwork.work.catalog import Catalog
+from lightwork.work.in_flight import InFlight
 from lightwork.work.middleware.around import Middleware
 from lightwork.work.runner import Runner, make_runner
 from lightwork.work.transaction.runner import TransactionRunner
@@ -39,6 +41,12 @@ class Runners:
     def known(self, name: str) -> Runner | None:
         """Return the runner of a task that was met before; None: it was not."""
         return self._made.get(name)
+
+    def can_share(self, one: Attempt, other: Attempt, in_flight: InFlight) -> bool:
+        """Whether attempts of the same task and policy may be in one bundle."""
+        is_like = one.task == other.task and one.policy is other.policy
+        runner, can = self.known(one.task), in_flight.can_travel_together
+        return is_like and runner is not None and can(one, runner) and can(other, runner)
 
     def find(self, name: str) -> Runner:
         """Return the runner of a task.

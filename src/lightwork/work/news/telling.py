@@ -43,6 +43,8 @@ class Telling:
         self._listeners = listeners
         # Of the incarnation.
         self.worker = ""
+        # The one whose loss was told last: while the store is away the loop meets it each half second.
+        self._lost = ""
         # How long attempts ran that have ended and are not recorded yet, by the job.
         self._seconds: dict[int, float] = {}
         # Whether they are wanted, as was seen last.
@@ -56,6 +58,12 @@ class Telling:
     def worker_is(self, kind: type[WorkerEvent], **values: Any) -> None:
         """Tell something about the worker itself."""
         self.tell(kind(worker=self.worker, name=self._name, **values))
+
+    def lease_is_lost(self, *, held: int) -> None:
+        """Tell that the incarnation may not act any more; once of each."""
+        if self._lost != self.worker:
+            self._lost = self.worker
+            self.worker_is(kinds.WorkerLeaseLost, held=held)
 
     def claimed(self, attempts: Iterable[Attempt]) -> None:
         """Tell that these are its attempts now."""

@@ -90,6 +90,13 @@ _WAITED_FOR: Final = select(limit_slot, NOW.label("now")).where(
     _ONE_THAT_WAITS.is_not(None),
     or_(limit_slot.c.cap == 0, limit_slot.c.used < limit_slot.c.cap),
 )
+# Their slots are opened by ends, which bring no tokens.
+_FULL_WITH_RATE: Final = select(limit_slot, NOW.label("now")).where(
+    _ONE_THAT_WAITS.is_not(None),
+    limit_slot.c.cap > 0,
+    limit_slot.c.used >= limit_slot.c.cap,
+    limit_slot.c.rate > 0,
+)
 _WAITED_FOR_OF: Final = _WAITED_FOR.where(limit_slot.c.key.in_(KEYS))
 # Not joined with `ready`: planners would rather walk both than seek. What is left of others is for slots.py.
 _READY_NOW: Final = (
@@ -127,7 +134,7 @@ class _Waiting:
 
     Attributes:
         wanted: How many more of it may be ready.
-        due_in: Seconds until one more may, if none may now; None: no time brings that.
+        due_in: Seconds until there is a token for one more, if none may now; None: no time brings that.
     """
 
     key: str
@@ -171,6 +178,8 @@ def next_room_in(
     is_one_untold = any(one.lane == NO_LANE for one in lanes)
     if not is_later and (is_one_untold or _next(connection, lanes, 1)):
         return 0.0
+    if full := connection.execute(_FULL_WITH_RATE).all():
+        lanes += _lanes(connection, spelling, full)
     times = (one.due_in for one in lanes if one.wanted < 1 and one.due_in is not None)
     return min(times, default=None)
 
@@ -241,10 +250,11 @@ def _waiting(slot: AnyRow, lane: int, ready_now: int) -> _Waiting:
         return _Waiting(slot.key, lane, most - ready_now, None)
     tokens = tokens_of(slot)
     wanted = min(most, math.floor(tokens)) - ready_now
-    # More than the bucket holds never come.
-    comes = ready_now < min(most, math.floor(slot.burst))
-    due_in = max(ready_now + 1 - tokens, 0.0) / slot.rate if comes else None
-    return _Waiting(slot.key, lane, wanted, due_in)
+    missing = max(ready_now + 1 - tokens, 0.0)
+    # More than the bucket holds never come. Where only a slot is missing, whoever ends opens it. But an end brings
+    # no token: where that is missing as well, it is looked when it comes, for all may have ended before.
+    comes = ready_now < math.floor(slot.burst) and (missing or ready_now < most)
+    return _Waiting(slot.key, lane, wanted, missing / slot.rate if comes else None)
 
 
 def _next(connection: Connection, lanes: Iterable[_Waiting], limit: int) -> list[int]:

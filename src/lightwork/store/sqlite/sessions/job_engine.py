@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, QueuePool, create_engine, event, exc
+from sqlalchemy import Connection, create_engine, event, exc
 
-from lightwork.store.sql.job_engine import JobEngine
+from lightwork.store.sql.engines.job_engine import JobEngine
+from lightwork.store.sql.engines.pool import UNBOUNDED, StorePool
 from lightwork.store.sqlite.engine import connect, engine_url, prepare_writer
 from lightwork.store.sqlite.filelock import FileLock
 from lightwork.store.sqlite.same_file import SameFile
@@ -97,7 +98,7 @@ def open_job_engine(path: Path, open_lock: Callable[[Path], FileLock]) -> JobEng
         return made
 
     engine = create_engine(
-        engine_url(path), creator=make, poolclass=QueuePool, pool_size=1, max_overflow=-1
+        engine_url(path), creator=make, poolclass=StorePool, pool_size=1, max_overflow=UNBOUNDED
     )
     event.listen(engine, "connect", prepare_writer)
     event.listen(engine, "before_cursor_execute", _begin_late)

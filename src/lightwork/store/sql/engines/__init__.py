@@ -1,0 +1,1 @@
+"""What databases of every kind need of their engines."""
