@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
 from durable import long_rows
@@ -23,7 +23,7 @@ from durable.long_rows import USUAL, Amounts
 from durable.plot import draw
 from durable.seat import PATIENCE
 from durable.servers import KINDS
-from durable.sides import SIDES, Side
+from durable.sides import SIDES, Side, version_of
 from durable.table import table
 from local import session
 from local.report import Failure, Figure, Line, Report, cell, rotated
@@ -217,7 +217,7 @@ def take_turn(
     seat: Path, name: str, row: str, jobs: int, *, amounts: Amounts | None = None
 ) -> tuple[Sequence[float], str]:
     """Have a side take one turn; return its figures, or what went wrong."""
-    command = [sys.executable, "-P", str(seat), "measure", name, row, str(jobs)]
+    command = [SIDES[name].python, "-P", str(seat), "measure", name, row, str(jobs)]
     patience = 2 * PATIENCE
     if amounts is not None:
         command.append(json.dumps(asdict(amounts)))
@@ -279,11 +279,11 @@ def why_not(kind: str) -> str:
 
 def not_installed(side: Side) -> str:
     """Return why a library cannot be used; "": it can."""
-    return "" if util.find_spec(side.library) else "not installed"
+    return "" if version_of(side) else "not installed"
 
 
 def _version(side: Side) -> str:
-    return f"{side.library} {metadata.version(side.library)}"
+    return f"{side.library} {version_of(side)}"
 
 
 def _part(side: Side) -> str:

@@ -7,12 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from durable import board
 from durable.goals import judge
 from durable.long_rows import Amounts, figures
 from durable.plot import draw
 from durable.run import main, make_parser, setting_of
+from durable.sides import Side, version_of
 from durable.table import table
 from local.report import Figure, Line, Report, cell
 
@@ -155,3 +157,12 @@ def test_a_report_is_shown_with_every_side() -> None:
     assert "lw SQLite is so many times better than" in shown
     assert "5.00" in shown
     assert all(name in drawn for name in ("lw SQLite", "Huey"))
+
+
+def test_a_library_is_looked_for_in_the_environment_where_its_side_lives() -> None:
+    here = Side("here", "sqlalchemy", "app", "sqlite", "as it is")
+    elsewhere = Side("elsewhere", "sqlalchemy", "app", "sqlite", "as it is", home="nobody-made-it")
+
+    assert version_of(here) == sqlalchemy.__version__
+    assert version_of(elsewhere) == ""
+    assert here.python == sys.executable
