@@ -14,7 +14,7 @@ from lightwork.net.server.app import App
 from lightwork.net.server.face.openapi import document
 from lightwork.store.contract import Store
 from net.server.asked import ask
-from store.steps import registered
+from store.steps import new_job, registered
 
 GOLDEN = Path(__file__).with_name("openapi.json")
 
@@ -63,6 +63,51 @@ def test_an_id_of_ones_own_makes_a_repeat_harmless(url: str) -> None:
 
     assert ask(url, "POST", "/v1/jobs", said).body == {"id": said["id"], "is_new": True}
     assert ask(url, "POST", "/v1/jobs", said).body == {"id": said["id"], "is_new": False}
+
+
+@pytest.mark.parametrize("other", [{"task": "m:g"}, {"args": [2]}, {"kwargs": {"a": 1, "b": 3}}])
+def test_an_id_of_another_call_is_refused(url: str, database: Store, other: dict[str, Any]) -> None:
+    said = {"task": "m:f", "id": str(uuid.uuid4()), "args": [1], "kwargs": {"a": 1, "b": {"c": 2}}}
+    ask(url, "POST", "/v1/jobs", said)
+    again = ask(url, "POST", "/v1/jobs", said | {"kwargs": {"b": {"c": 2}, "a": 1}})
+
+    got = ask(url, "POST", "/v1/jobs", said | other)
+
+    assert again.body == {"id": said["id"], "is_new": False}
+    assert (got.status, got.body["kind"]) == (422, "UsageError")
+    assert "belongs to another call" in got.body["text"]
+    (view,) = database.jobs()
+    assert view.task == "m:f"
+
+
+def test_an_id_whose_call_cannot_be_read_is_taken_for_the_same(url: str, database: Store) -> None:
+    job = new_job(payload=b"no call")
+    database.submit([job])
+
+    got = ask(url, "POST", "/v1/jobs", {"task": job.task, "id": str(job.id)})
+
+    assert got.body == {"id": str(job.id), "is_new": False}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "seen"),
+    [
+        ("limit=0", "limit: Expected `int` >= 1", "'0'"),
+        ("limit=1001", "limit: Expected `int` <= 1000", "'1001'"),
+        ("limit=", "limit: Expected `int`", "''"),
+        ("limit=1.5", "limit: Expected `int`", "'1.5'"),
+        ("before=-1", "before: Expected `int` >= 1", "'-1'"),
+        (f"before={2**63}", "before: Expected `int` <= 9223372036854775807", f"'{2**63}'"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_told_and_not_clamped(
+    url: str, query: str, expected: str, seen: str
+) -> None:
+    got = ask(url, "GET", f"/v1/jobs?{query}")
+
+    assert (got.status, got.body["kind"]) == (422, "UsageError")
+    assert expected in got.body["text"]
+    assert f"seen: {seen}" in got.body["text"]
 
 
 def test_why_a_job_failed_is_told(url: str, database: Store) -> None:

@@ -11,31 +11,45 @@ whoever submits here says it. Pickles are never loaded: a result that is one is 
 """
 
 import functools
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from lightwork.bounds.submitted import check_task_name
 from lightwork.codec import Codec, Subject
-from lightwork.errors import JobNotFound, UsageError
+from lightwork.errors import JobNotFound, PayloadError, UsageError
 from lightwork.model import NewJob, Policy, Progress, State
 from lightwork.net.server.calls import Calls, decoded
 from lightwork.net.server.request import Caller, Reply, Request
 from lightwork.net.server.routes import Answerer, Route
 from lightwork.net.wire.methods import READERS
 from lightwork.store.contract import Store, WhenRunning
-from lightwork.store.views import JobView, LimitView, UniqueView
+from lightwork.store.views import JobView, KnownCall, LimitView, UniqueView
 from lightwork.tasks.task import make_policy
 
 Perform = Callable[[Store, Request, Mapping[str, str]], Any]
 
 _MOST_LISTED: Final = 1000
+_Listed = Annotated[int, msgspec.Meta(ge=1, le=_MOST_LISTED)]
+_Seq = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+# Which part of a query is meant, as msgspec says it.
+_PART: Final = re.compile(r" - at `\$\.(\w+)`\Z")
 # Of what is submitted here, what a policy says too.
 _OPTIONS: Final = ("queue", "priority", "retries", "timeout", "delay", "expires", "tags", "headers")
+
+# Only said to who reads the document: what is out of bounds is refused with the policy, in better words.
+_Priority = Annotated[
+    int, msgspec.Meta(extra_json_schema={"minimum": 1 - 2**31, "maximum": 2**31 - 1})
+]
+_Retries = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": 2**31 - 1})]
+_Seconds = Annotated[
+    float, msgspec.Meta(extra_json_schema={"minimum": 0, "exclusiveMaximum": 10**9})
+]
 
 
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,11 +61,11 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: uuid.UUID | None = None
     after: list[uuid.UUID] = []
     queue: str | None = None
-    priority: int | None = None
-    retries: int | None = None
-    timeout: float | None = None
-    delay: float | None = None
-    expires: float | None = None
+    priority: _Priority | None = None
+    retries: _Retries | None = None
+    timeout: _Seconds | None = None
+    delay: _Seconds | None = None
+    expires: _Seconds | None = None
     tags: list[str] | None = None
     headers: dict[str, str] | None = None
 
@@ -126,8 +140,8 @@ class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str | None = None
     queue: str | None = None
     tag: str | None = None
-    limit: int = 50
-    before: int | None = None
+    limit: _Listed = 50
+    before: _Seq | None = None
 
 
 def job_routes(calls: Calls) -> Iterator[Route]:
@@ -207,30 +221,72 @@ def _submit(store: Store, request: Request, _: Mapping[str, str]) -> SubmittedJo
         policy=make_policy(Policy(), **options),
         after=tuple(said.after),
     )
-    (is_new,) = store.submit([job])
+    known: dict[uuid.UUID, KnownCall] = {}
+    (is_new,) = store.submit([job], known=known if said.id is not None else None)
+    for kept in known.values():
+        _check_same(job, kept)
     return SubmittedJob(job.id, is_new)
 
 
-def _list(store: Store, request: Request, _: Mapping[str, str]) -> Jobs:
+def _check_same(job: NewJob, kept: KnownCall) -> None:
+    """Refuse a job whose id is that of another call, as it is refused in Python.
+
+    Raises:
+        UsageError: It is; nothing was submitted.
+    """
+    before, now = _call_in_json(job.id, kept), _call_in_json(job.id, job)
+    if kept.task != job.task or (before and now and before != now):
+        raise UsageError(
+            f"id {job.id} belongs to another call: the job of this id is {kept.task} {before:.300}, and {job.task} "
+            f"{now:.300} was asked for; nothing was submitted. Give each call an id of its own"
+        )
+
+
+def _call_in_json(job_id: uuid.UUID, call: NewJob | KnownCall) -> str:
+    """Return the arguments, "" if they cannot be compared: pickles, results of others, what JSON has nothing for."""
     try:
-        said = msgspec.convert(dict(parse_qsl(request.query)), Listing, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{request.path}: {error}") from error
-    for text in (said.task, said.queue, said.tag):
-        if text is not None and not text.isprintable():
-            raise UsageError(
-                f"{request.path}: {text!r:.100} is no printable text, so nothing has it"
-            )
-    limit = min(max(said.limit, 1), _MOST_LISTED)
+        found = Codec().decode_call(Subject(job_id, call.task), call.payload)
+        return msgspec.json.encode(found, order="deterministic").decode()
+    except (PayloadError, TypeError, ValueError):
+        return ""
+
+
+def _list(store: Store, request: Request, _: Mapping[str, str]) -> Jobs:
+    said = _listing(request)
     views = store.jobs(
         state=said.state,
         task=said.task,
         queue=said.queue,
         tag=said.tag,
-        limit=limit,
+        limit=said.limit,
         before_seq=said.before,
     )
-    return Jobs([_shown(view) for view in views], views[-1].seq if len(views) == limit else None)
+    is_full = len(views) == said.limit
+    return Jobs([_shown(view) for view in views], views[-1].seq if is_full else None)
+
+
+def _listing(request: Request) -> Listing:
+    """Return what the query says.
+
+    Raises:
+        UsageError: One of its parts makes no sense; the text says what was expected and seen.
+    """
+    # Blank ones too: who says `limit=` has meant something.
+    parts = dict(parse_qsl(request.query, keep_blank_values=True))
+    try:
+        said = msgspec.convert(parts, Listing, strict=False)
+    except msgspec.ValidationError as error:
+        wrong = str(error)
+        if (part := _PART.search(wrong)) is not None:
+            name, wrong = part[1], wrong[: part.start()]
+            wrong = f"{name}: {wrong}; seen: {parts[name]!r:.100}"
+        raise UsageError(f"{request.path}: {wrong}") from error
+    for text in (said.task, said.queue, said.tag):
+        if text is not None and not (text and text.isprintable()):
+            raise UsageError(
+                f"{request.path}: {text!r:.100} is no printable text, so nothing has it"
+            )
+    return said
 
 
 def _look(store: Store, _: Request, found: Mapping[str, str]) -> ShownJob:

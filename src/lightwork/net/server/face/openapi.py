@@ -5,9 +5,10 @@ Schema 2020-12, in which bytes are base64. `x-roles` names who may ask beside "a
 """
 
 import re
+import types
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
@@ -29,8 +30,8 @@ _CALL: Final = {
 def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
     """Return the document of these routes."""
     listed = list(routes)
-    types = [kind for route in listed for kind in (route.request, route.result) if kind is not None]
-    schemas, components = msgspec.json.schema_components([*types, Failure], ref_template=_REFERENCE)
+    kinds = [kind for route in listed for kind in (route.request, route.result) if kind is not None]
+    schemas, components = msgspec.json.schema_components([*kinds, Failure], ref_template=_REFERENCE)
     said = iter(schemas)
     paths: dict[str, dict[str, Any]] = {}
     for route in listed:
@@ -101,13 +102,19 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
         }
     if route.query is not None:
         for field in msgspec.structs.fields(route.query):
-            yield {"name": field.name, "in": "query", "schema": _schema_of(field.type)}
+            yield {"name": field.name, "in": "query", "schema": _schema_of(field)}
     if route.is_once:
         yield _CALL
 
 
-def _schema_of(kind: Any) -> Any:
+def _schema_of(field: Any) -> dict[str, Any]:
     # Left out is how a query says None.
-    (kind, *_) = [part for part in get_args(kind) if part is not type(None)] or [kind]
+    kind, *_ = (part for part in _parts(field.type) if part is not type(None))
     schema = msgspec.json.schema(kind)
-    return schema["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    schema = schema["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return schema | ({"default": field.default} if field.default is not None else {})
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the one that it is."""
+    return get_args(kind) if get_origin(kind) in {types.UnionType, Union} else (kind,)
