@@ -79,6 +79,10 @@ class Proxy:
                 for key, _events in ready.select():
                     one: socket.socket = key.fileobj  # type: ignore[assignment]
                     data = one.recv(1 << 16)
+                    if not data and self.is_silent and one is server:
+                        # Nobody is told of that either.
+                        ready.unregister(server)
+                        continue
                     if not data or (is_lost and one is server):
                         return
                     if one is client:

@@ -14,6 +14,7 @@ from lightwork.store.mariadb.database import MARIADB
 from lightwork.store.sql import schema
 from lightwork.store.sqlstore import SqlStore
 from lightwork.store.tables import metadata
+from store.proxy import proxy
 from store.servers import new_database
 from store.steps import new_job, registered, state_of, submitted
 
@@ -134,6 +135,28 @@ def test_whoever_is_in_a_hurry_waits_for_no_lock(store: SqlStore, url: str) -> N
 
     assert time.monotonic() - began < 10
     assert state_of(store, job_id) == State.READY
+
+
+def test_a_server_that_says_nothing_while_a_connection_is_made_is_given_up(url: str) -> None:
+    with proxy(url) as between:
+        between.is_silent = True
+        # So that it ends in any case.
+        too_late = threading.Timer(40, between.close)
+        too_late.start()
+
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            SqlStore(f"{between.url}?connect_timeout=1")
+
+    too_late.cancel()
+    assert time.monotonic() - began < 30
+
+
+def test_an_answer_may_take_longer_than_a_connection(url: str) -> None:
+    with SqlStore(f"{url}?connect_timeout=1") as store:
+        slept = store.database.look(lambda one: one.exec_driver_sql("SELECT SLEEP(2)").scalar())
+
+    assert slept == 0
 
 
 def test_programs_that_make_tables_at_once_all_succeed() -> None:

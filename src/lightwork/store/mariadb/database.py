@@ -31,6 +31,8 @@ _DRIVERS: Final = {
 _CHANGES: Final = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_lsn_current', 'Innodb_redo_log_current_lsn')"
 _IDENTITY: Final = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
 _LOCK_SECONDS: Final = 60
+# Until a connection is made, as the driver says it.
+_CONNECT_SECONDS: Final = 10
 # Between two statements of a transaction of ours there is nothing that takes long. Seconds.
 _PATIENCE: Final = "SET @lightwork = 1 /*M!100300 , SESSION idle_transaction_timeout = 30 */"
 # What stands beside a value in its statement.
@@ -141,12 +143,16 @@ def _make_engines(url: URL) -> Engines:
     event.listen(asking, "connect", _have_nothing_to_undo)
     for engine in (reading, writing):
         event.listen(engine, "connect", _be_patient)
+    for engine in (reading, writing, asking):
+        _bound_greeting(engine)
     return Engines(writing=writing, reading=reading, asking=asking, alone=writing)
 
 
 def _make_job_engine(url: URL) -> Engine:
     # A dead connection would be the failure of a job, which has run in vain.
-    return _make_engine(url, "READ COMMITTED", pool_pre_ping=True)
+    engine = _make_engine(url, "READ COMMITTED", pool_pre_ping=True)
+    _bound_greeting(engine)
+    return engine
 
 
 def _make_engine(url: URL, isolation: str, **options: Any) -> Engine:
@@ -169,6 +175,24 @@ def _make_engine(url: URL, isolation: str, **options: Any) -> Engine:
     bound_connecting(engine)
     event.listen(engine, "connect", _watch_line)
     return engine
+
+
+def _bound_greeting(engine: Engine) -> None:
+    """Have what is said while a connection is made answered in time: the driver bounds no more than to reach the machine.
+
+    To be asked last: what listens before still belongs to it. What the URL says holds for all.
+    """
+    if "read_timeout" not in engine.url.query:
+        event.listen(engine, "do_connect", _wait_briefly)
+        event.listen(engine, "connect", _wait_for_answers)
+
+
+def _wait_briefly(_dialect: Any, _record: object, _args: Any, parameters: dict[str, Any]) -> None:
+    parameters["read_timeout"] = parameters.get("connect_timeout", _CONNECT_SECONDS)
+
+
+def _wait_for_answers(driver: Any, _record: object) -> None:
+    driver._read_timeout = None
 
 
 def _have_nothing_to_undo(driver: Any, _record: object) -> None:

@@ -54,3 +54,5 @@ class StorePool(QueuePool):
     """To be made with `max_overflow=UNBOUNDED`."""
 
     _queue_class = _Idle
+    # Else a worker's log, that of all that is called lightwork, has what SQLAlchemy says of its pools.
+    _sqla_logger_namespace = "sqlalchemy.pool.impl.QueuePool"
