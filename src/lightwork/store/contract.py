@@ -266,10 +266,11 @@ class Store(AdminStore, PrimitiveStore, Protocol):
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows, for whoever asks why a job waits."""
 
-    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+    def lanes(self, queues: Sequence[str], *, is_whole: bool = False) -> list[Lane]:
         """Return the lanes of these queues that have ready jobs, or may have; costs a seek for each.
 
-        None is only returned where there is none, but for what becomes ready meanwhile.
+        None is only returned where there is none, but for what becomes ready meanwhile. Where some are returned
+        there may be others, if jobs have become ready again; with `is_whole` it is all of them, whatever that takes.
 
         Which tasks a worker knows only the worker can say, and looking for one may run
         code of a user: so it is asked between this and the claim, outside of both.

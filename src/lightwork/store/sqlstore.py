@@ -274,9 +274,9 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         """Keep the names of the tasks that a worker knows."""
         self._write_quietly(workers.publish_tasks, worker_id, tasks)
 
-    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+    def lanes(self, queues: Sequence[str], *, is_whole: bool = False) -> list[Lane]:
         """Return the lanes of these queues that have ready jobs."""
-        return self._look(claiming.lanes, self._spelling, queues)
+        return self._look(claiming.lanes, self._spelling, queues, is_whole=is_whole)
 
     def claim(
         self, worker_id: uuid.UUID, *, lanes: Sequence[Lane], limit: int, ahead: int = 0

@@ -42,8 +42,13 @@ class KnownLanes:
         queues: Sequence[str],
         catalog: Catalog,
         weights: Mapping[str, float] | None = None,
+        *,
+        is_burst: bool = False,
     ) -> None:
         self._store = store
+        self._is_burst = is_burst
+        # Of who ends then: nothing was claimed from where jobs may be ready, or no other place was found.
+        self._is_doubtful = False
         self._queues = queues
         # Without weights the first queue that has jobs comes first.
         self._shares = Shares(weights) if weights else None
@@ -55,7 +60,8 @@ class KnownLanes:
         self._rests = Rests()
         # How many tasks were known, and what had changed of those that rest, when others were told.
         self._told = (catalog.count, 0)
-        self.are_fresh = False
+        # Whether none was found that is known; of who ends then, by a look that leaves nothing out.
+        self.are_none = self.are_fresh = False
 
     def current(self) -> list[Lane]:
         """Return the lanes; `are_fresh` then says whether they were read just now."""
@@ -74,6 +80,7 @@ class KnownLanes:
 
     def note_claimed(self, attempts: Sequence[Attempt]) -> None:
         """Note from where jobs were claimed, for whose turn it is next."""
+        self._is_doubtful = self._is_burst and not attempts
         if self._shares is not None:
             for queue, jobs in Counter(one.policy.queue for one in attempts).items():
                 self._shares.note(queue, jobs)
@@ -93,10 +100,18 @@ class KnownLanes:
     def look(self) -> None:
         """Read where jobs are ready."""
         self._good_until = monotonic() + AHEAD_SECONDS
-        lanes = self._store.lanes(self._queues)
-        self._lanes = [lane for lane in lanes if self._knows(lane.task)]
+        lanes = self._read()
+        if self._is_burst and not self._lanes and not self._is_doubtful:
+            self._is_doubtful = True
+            lanes = self._read()
+        self.are_none = not self._lanes
         ready = {lane.task for lane in lanes}
         self._unknown = {task: at for task, at in self._unknown.items() if task in ready}
+
+    def _read(self) -> list[Lane]:
+        lanes = self._store.lanes(self._queues, is_whole=self._is_doubtful)
+        self._lanes = [lane for lane in lanes if self._knows(lane.task)]
+        return lanes
 
     def forget(self) -> None:
         """Look again before the next claim."""

@@ -9,19 +9,33 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from lightwork.lifecycle import Released, Retried, Succeeded
-from lightwork.model import Lane
+from lightwork.model import Lane, NewJob, State
 from lightwork.store import sqlstore
 from lightwork.store.contracts.chores import Chores
 from lightwork.store.operations import upkeep
-from lightwork.store.postgresql import behind, spelling
+from lightwork.store.postgresql import behind, dead_rows, spelling
 from lightwork.store.postgresql.behind import gap_values, next_behind
 from lightwork.store.postgresql.claim import _claim
+from lightwork.store.postgresql.dead_rows import DeadRows
 from lightwork.store.postgresql.marks import SETTLED, Marks
 from lightwork.store.postgresql.spelling import PostgresSpelling
+from lightwork.store.server.server import NoSweeper
 from lightwork.store.sql.lanes import NEXT_OF_LANE
 from lightwork.store.sql.upkeep import DUE, DUE_SINCE
 from lightwork.store.sqlstore import SqlStore
-from store.steps import ERROR, LANES, execute, make_due, new_job, registered, rescue_from, scalar
+from lightwork.work.service import Worker
+from store.steps import (
+    ERROR,
+    LANES,
+    execute,
+    make_due,
+    new_job,
+    registered,
+    rescue_from,
+    scalar,
+    state_of,
+)
+from work.jobs import TASKS, note, submit
 
 DEAD = 100_000
 _COME = """
@@ -54,7 +68,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr(spelling, "monotonic", found)
+    for module in (spelling, behind, dead_rows):
+        monkeypatch.setattr(module, "monotonic", found)
     monkeypatch.setattr(sqlstore, "monotonic", found)
     return found
 
@@ -371,3 +386,64 @@ def test_a_job_that_is_scheduled_for_the_past_is_found_by_the_next_full_look(
     clock.now += 100
     assert chores(held).due_in == 0
     assert held.promote() == 1
+
+
+def test_who_asks_for_all_of_it_finds_a_job_behind_a_mark_beside_others(
+    held: SqlStore, clock: Clock
+) -> None:
+    dead = registered(held)
+    held.submit([new_job()])
+    settle(held, clock)
+    held.claim(dead, lanes=LANES, limit=1)
+    held.submit([new_job(task="jobs:other")])
+    settle(held, clock)
+    with SqlStore(held.url) as other:
+        rescue_from(other, dead)
+
+    short, whole = held.lanes(["default"]), held.lanes(["default"], is_whole=True)
+
+    assert {lane.task for lane in short} == {"jobs:other"}
+    assert {lane.task for lane in whole} == {"jobs:other", "jobs:work"}
+
+
+@pytest.mark.parametrize("other", [[], [new_job(task="nobody:knows")]])
+def test_a_worker_that_ends_when_nothing_is_left_leaves_no_job_behind_a_mark(
+    held: SqlStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, other: list[NewJob]
+) -> None:
+    # A vacuum that it would make might help.
+    monkeypatch.setattr(held.database, "_sweeper", NoSweeper())
+    dead = registered(held)
+    job_id = submit(held, note, 1)
+    settle(held, clock)
+    held.claim(dead, lanes=[Lane("default", note.name)], limit=1)
+    held.submit(other)
+    settle(held, clock)
+    with SqlStore(held.url) as elsewhere:
+        rescue_from(elsewhere, dead)
+
+    Worker(held, executor="threads:1", tasks=TASKS, burst=True).run()
+
+    assert state_of(held, job_id) is State.SUCCEEDED
+
+
+def test_a_full_look_that_takes_long_is_left_to_the_thread_that_removes_dead_rows(
+    held: SqlStore, clock: Clock
+) -> None:
+    worker, dead = registered(held), registered(held)
+    first = new_job()
+    held.submit([first, new_job(), new_job()])
+    held.claim(dead, lanes=LANES, limit=1)
+    settle(held, clock)
+    with SqlStore(held.url) as other:
+        rescue_from(other, dead)
+    # It took a second, and is due.
+    clock.now += 20
+    marks = marks_of(held).of_lane("default", "jobs:work")
+
+    assert held.lanes(["default"]) == LANES
+    assert marks_of(held).of_lane("default", "jobs:work") == marks
+    sweeper = vars(held.database)["_sweeper"]
+    assert isinstance(sweeper, DeadRows)
+    sweeper.look_long()
+
+    assert claimed(held, worker, limit=1) == [first.id]

@@ -2,7 +2,7 @@
 
 from lightwork.store.operations.pace import Pace
 from lightwork.store.postgresql.behind import gaps_of
-from lightwork.store.postgresql.marks import SETTLED, Marks, Place
+from lightwork.store.postgresql.marks import LATE, SETTLED, Marks, Place
 
 
 class Queue:
@@ -89,21 +89,21 @@ def test_without_a_number_that_is_settled_nothing_is_marked() -> None:
 def test_full_looks_take_a_twentieth_of_the_time() -> None:
     queue = Queue()
 
-    assert queue.look(seconds=2.0, a=(0, 40))
+    assert queue.look(seconds=0.05, a=(0, 40))
     assert not queue.look(a=(0, 40))
-    queue.now += 39.0
+    queue.now += 0.95
     assert not queue.look(a=(0, 40))
-    queue.now += 1.0
+    queue.now += 0.05
     assert queue.look(a=(0, 40))
 
 
 def test_a_full_look_moves_a_mark_back_to_what_came_in_before_it() -> None:
     queue = Queue()
-    queue.look(seconds=1.0, a=(0, 40))
+    queue.look(seconds=0.05, a=(0, 40))
 
     queue.look(a=(0, 50))
-    queue.now += 20.0
-    queue.look(seconds=1.0, a=(0, 7))
+    queue.now += 1.0
+    queue.look(seconds=0.05, a=(0, 7))
 
     assert queue.lane("a") == [(0, 6)]
 
@@ -204,3 +204,39 @@ def test_what_is_scheduled_is_looked_at_from_the_beginning_at_a_pace() -> None:
 
     marks.set_in_force(False)
     assert marks.due_since == 0
+
+
+def test_what_is_given_back_during_a_look_is_not_hidden_by_its_end() -> None:
+    queue = Queue()
+    queue.look(a=(0, 90))
+    look = queue.marks.begin("q", queue.now, is_full=True)
+
+    queue.marks.note_back("q", "a", Place(0, 5))
+    queue.marks.end(look, queue.now, {"a": Place(0, 95)})
+
+    assert queue.lane("a") == [(0, 4)]
+
+
+def test_what_a_look_has_found_before_a_mark_counts_though_something_was_given_back() -> None:
+    queue = Queue()
+    queue.look(a=(0, 90))
+    look = queue.marks.begin("q", queue.now, is_full=True)
+
+    queue.marks.note_back("q", "b", Place(0, 5))
+    queue.marks.end(look, queue.now, {"a": Place(0, 20)})
+
+    assert queue.lane("a") == [(0, 19)]
+
+
+def test_a_full_look_that_takes_long_is_made_by_others_unless_nobody_does() -> None:
+    queue = Queue()
+    queue.look(seconds=1.0, a=(0, 90))
+    queue.now += 20
+
+    assert not queue.look(a=(0, 90))
+    assert queue.marks.long_due(queue.now) == ["q"]
+
+    queue.now += LATE
+
+    assert queue.look(a=(0, 90))
+    assert queue.marks.long_due(queue.now) == []

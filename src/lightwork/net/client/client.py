@@ -192,8 +192,10 @@ class ServerStore:
     _lanes = called(Store.lanes)
     _ack = called(Store.ack)
 
-    def lanes(self, queues: Sequence[str]) -> list[Lane]:
+    def lanes(self, queues: Sequence[str], *, is_whole: bool = False) -> list[Lane]:
         """Return where jobs are ready; that none are is remembered until something changes."""
+        if is_whole:
+            return self._lanes(queues, is_whole=True)
         claimers = self._claimers.get(tuple(queues))
         told = claimers.changes.take_lanes() if claimers is not None else None
         if told is not None:

@@ -123,7 +123,13 @@ def shape_of(name: str) -> Shape:
     return Shape(
         name=name,
         request=msgspec.defstruct(
-            f"{title}Request", fields, forbid_unknown_fields=True, kw_only=True, frozen=True
+            f"{title}Request",
+            fields,
+            forbid_unknown_fields=True,
+            # An older server is not asked about what is not said.
+            omit_defaults=True,
+            kw_only=True,
+            frozen=True,
         ),
         result=result,
         positional=tuple(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD),

@@ -46,12 +46,14 @@ _MOST_REMEMBERED: Final = 1000
 Damaged: TypeAlias = tuple[AnyRow, CorruptRow]
 
 
-def lanes(connection: Connection, spelling: Spelling, queues: Iterable[str]) -> list[Lane]:
+def lanes(
+    connection: Connection, spelling: Spelling, queues: Iterable[str], *, is_whole: bool = False
+) -> list[Lane]:
     """Return the lanes of the queues that have ready jobs, queue by queue."""
     return [
         Lane(queue, task)
         for queue in dict.fromkeys(queues)
-        for task in spelling.lanes(connection, queue)
+        for task in spelling.lanes(connection, queue, is_whole=is_whole)
         # A damaged row may hold anything; no worker knows a task of that name.
         if isinstance(task, str)
     ]

@@ -28,7 +28,8 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from lightwork.store.postgresql.marks import Place, QueueLook
+from lightwork.clock import monotonic
+from lightwork.store.postgresql.marks import Marks, Place, QueueLook
 from lightwork.store.postgresql.packed import Integers, Texts
 from lightwork.store.sql.lanes import NEXT, OF_LANE
 from lightwork.store.tables.jobs import ready
@@ -90,6 +91,16 @@ def first_of_lanes(connection: Connection, look: QueueLook) -> dict[str, Place]:
         place = Place(rank, seq)
         found[task] = min(place, found.get(task, place))
     return found
+
+
+def look_at_lanes(
+    connection: Connection, marks: Marks, queue: str, *, is_full: bool = False
+) -> tuple[QueueLook, dict[str, Place]]:
+    """Look at the lanes of a queue, and move its marks by what is found."""
+    look = marks.begin(queue, monotonic(), is_full=is_full)
+    first = first_of_lanes(connection, look)
+    marks.end(look, monotonic(), first)
+    return look, first
 
 
 def best_behind(

@@ -8,9 +8,11 @@ tables once some thousands are dead, and none need know of the others: a vacuum 
 While a transaction is held open anywhere in the database (a report, a dump, a session that somebody forgot),
 no vacuum removes what it may see. Then it is said whose it is, and claims begin behind marks (marks.py).
 
-A large table takes seconds, so this is done on a thread of its own; `sweep` returns at once.
+A large table takes seconds, so this is done on a thread of its own; `sweep` returns at once. There is time for
+full looks that take long as well, which would keep others waiting.
 """
 
+import functools
 import logging
 import math
 import random
@@ -23,6 +25,7 @@ from sqlalchemy import Connection
 
 from lightwork.clock import monotonic
 from lightwork.errors import StoreError
+from lightwork.store.postgresql.behind import look_at_lanes
 from lightwork.store.postgresql.marks import Marks
 from lightwork.store.server.server import Look
 from lightwork.store.server.soon import Soon
@@ -108,9 +111,17 @@ class DeadRows:
         try:
             for name, dead in self._dead().items():
                 self._sweep(name, dead)
+            self.look_long()
         except StoreError as error:
             # Jobs run without it.
             log.debug("dead_rows_not_removed store=%s error=%s", self._where, error)
+
+    def look_long(self) -> None:
+        """Make the full looks at lanes that are due and take long."""
+        for queue in self._marks.long_due(monotonic()):
+            self._look(
+                functools.partial(look_at_lanes, marks=self._marks, queue=queue, is_full=True)
+            )
 
     def _sweep(self, name: str, dead: int) -> None:
         table = self._tables.setdefault(name, _Table())

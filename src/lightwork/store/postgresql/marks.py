@@ -15,17 +15,19 @@ given one later may not have committed yet.
 
 What comes in before a mark all the same was put off, given back or rescued and keeps its number, or was committed
 later than that. So now and then a look is a full one, from the beginning, and moves marks back to what it finds. It takes
-as long as every look would take, so it is made at a pace (pace.py): full looks take a twentieth of the time. Priorities hold at all
-times, since each rank has its mark. What this program itself gives back moves marks back at once.
+as long as every look would take, so it is made at a pace (pace.py): full looks take a twentieth of the time. One that takes
+LONG would hold up whoever looks, with outcomes to record, so while there are other jobs to claim it is left to the thread that
+removes dead rows (dead_rows.py). Priorities hold at all times, since each rank has its mark. What this program itself gives back moves marks back at once.
 
 What is scheduled has one such mark, an instant, before which nothing is due: when the next job is due is asked twice a second.
 
 Two who look at once may move a mark each by what they have seen; the worst of it is a mark over a job that came in
-between, as if it had come after both. `_lock` guards all.
+between, as if it had come after both. What this program itself gives back during a look is not hidden by its end: then that moves
+marks back only. `_lock` guards all.
 """
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -34,6 +36,9 @@ from lightwork.store.operations.pace import Pace
 
 # Within so many seconds after it was given a number a job is committed, or is found by a full look only.
 SETTLED: Final = 0.5
+# Seconds; and how much later than it is due whoever looks makes a full look of that length, if nobody else has.
+LONG: Final = 0.1
+LATE: Final = 10.0
 # Of one queue: each costs a look some 10 us.
 _MOST: Final = 100
 # Beside the names of queues.
@@ -54,12 +59,14 @@ class QueueLook:
     Attributes:
         marks: Behind which it looks, by task; none: it is a full one.
         settled: The number up to which all jobs are settled; 0: that is not known.
+        backs: How often marks of the queue had been moved back for jobs that came in before them.
     """
 
     queue: str
     began: float
     marks: Mapping[str, Sequence[Place]]
     settled: int
+    backs: int
 
     @property
     def is_full(self) -> bool:
@@ -92,6 +99,9 @@ class Marks:
         self._pace = Pace()
         # By queue, task and rank.
         self._seqs: defaultdict[str, dict[str, dict[int, int]]] = defaultdict(dict)
+        self._backs: Counter[str] = Counter()
+        # Queues whose last full look took long.
+        self._long: set[str] = set()
         # When the number given last was seen, and what it was; of two times, since the first is settled.
         self._settled = self._given = (-SETTLED, 0)
         self.due_since = 0
@@ -106,6 +116,7 @@ class Marks:
         with self._lock:
             if not are_in_force:
                 self._seqs.clear()
+                self._long.clear()
                 self._pace.forget()
                 self.due_since = 0
             self._are_in_force = are_in_force
@@ -120,35 +131,57 @@ class Marks:
             if self.is_number_due(now):
                 self._settled, self._given = self._given, (now, number)
 
-    def begin(self, queue: str, now: float) -> QueueLook:
-        """Return how to look at the lanes of a queue now."""
+    def begin(self, queue: str, now: float, *, is_full: bool = False) -> QueueLook:
+        """Return how to look at the lanes of a queue now; `is_full`: from the beginning, whenever that is due."""
+        soonest = now - LATE if queue in self._long else now
         with self._lock:
             seen_at, number = self._given
             settled = number if now - seen_at >= SETTLED else self._settled[1]
-            is_short = not self._pace.is_due(queue, now)
+            is_short = not (is_full or self._pace.is_due(queue, soonest))
             marks = {task: _places(seqs) for task, seqs in self._seqs[queue].items()}
-        return QueueLook(queue, now, marks if is_short else {}, settled)
+            backs = self._backs[queue]
+        return QueueLook(queue, now, marks if is_short else {}, settled, backs)
 
     def end(self, look: QueueLook, now: float, first: Mapping[str, Place]) -> None:
         """Move the marks of a queue by what a look has found: the first job that is ready of each lane."""
         with self._lock:
             if look.is_full:
                 self._pace.note(look.queue, look.began, now)
+                (self._long.add if now - look.began > LONG else self._long.discard)(look.queue)
             if not (self._are_in_force and look.settled):
                 return
             lanes = self._seqs[look.queue]
+            if look.backs != self._backs[look.queue]:
+                # Of what came in since it has seen nothing, and must not hide it.
+                for task, place in first.items():
+                    self._move_back(look.queue, task, place)
+                return
             for task in lanes.keys() | first.keys():
                 marked = lanes.get(task, {})
                 moved = _moved(marked, look.settled, first.get(task))
                 if len(moved) <= len(marked) or sum(map(len, lanes.values())) < _MOST:
                     lanes[task] = moved
 
+    def is_full_due(self, queue: str, now: float) -> bool:
+        """Whether it is time for a full look, however long that takes."""
+        with self._lock:
+            return self._pace.is_due(queue, now)
+
+    def long_due(self, now: float) -> list[str]:
+        """Return the queues for which it is, and that are left to who has the time."""
+        with self._lock:
+            return [queue for queue in self._long if self._pace.is_due(queue, now)]
+
     def note_back(self, queue: str, task: str, place: Place) -> None:
         """Move a mark back before a job of that place."""
         with self._lock:
-            seqs = self._seqs[queue].get(task, {})
-            if place.seq <= seqs.get(place.rank, 0):
-                seqs[place.rank] = place.seq - 1
+            self._backs[queue] += 1
+            self._move_back(queue, task, place)
+
+    def _move_back(self, queue: str, task: str, place: Place) -> None:
+        seqs = self._seqs[queue].get(task, {})
+        if place.seq <= seqs.get(place.rank, 0):
+            seqs[place.rank] = place.seq - 1
 
     def of_lane(self, queue: str, task: str) -> list[Place]:
         """Return the marks of a lane, rank by rank; none: look from its beginning."""

@@ -37,8 +37,8 @@ from lightwork.model import Lane
 from lightwork.store.postgresql.behind import (
     LAST_NUMBER,
     best_behind,
-    first_of_lanes,
     gap_values,
+    look_at_lanes,
     next_behind,
 )
 from lightwork.store.postgresql.claim import claim_plain
@@ -192,7 +192,7 @@ class PostgresSpelling(Spelling):
         marks = {task: self._marks.of_lane(queue, task) for task in tasks}
         return best_behind(connection, queue, marks, limit)
 
-    def lanes(self, connection: Connection, queue: str) -> Iterable[Any]:
+    def lanes(self, connection: Connection, queue: str, *, is_whole: bool = False) -> Iterable[Any]:
         """Return the tasks that have ready jobs in a queue; move its marks by what that look has seen."""
         if not self.is_clogged:
             # Past SQLAlchemy: every worker asks after each word.
@@ -201,9 +201,10 @@ class PostgresSpelling(Spelling):
         now = monotonic()
         if self._marks.is_number_due(now):
             self._marks.note_number(now, connection.exec_driver_sql(LAST_NUMBER).scalar() or 0)
-        look = self._marks.begin(queue, monotonic())
-        first = first_of_lanes(connection, look)
-        self._marks.end(look, monotonic(), first)
+        look, first = look_at_lanes(connection, self._marks, queue, is_full=is_whole)
+        if not first and not look.is_full and self._marks.is_full_due(queue, monotonic()):
+            # Who has nothing to claim has the time for one that takes long.
+            look, first = look_at_lanes(connection, self._marks, queue, is_full=True)
         # That nothing is ready only a full look knows: clients of a server ask no more until something changes.
         found = [*first] or [*look.marks]
         return found if found and connection.scalar(IS_OPEN, {"b_queue": queue}) else []

@@ -166,7 +166,7 @@ class Spelling:
                 "again"
             )
 
-    def lanes(self, connection: Connection, queue: str) -> Iterable[Any]:
+    def lanes(self, connection: Connection, queue: str, *, is_whole: bool = False) -> Iterable[Any]:  # noqa: ARG002 - every look is
         """Return the tasks that have ready jobs in a queue."""
         return connection.scalars(lanes.LANES, {"b_queue": queue})
 

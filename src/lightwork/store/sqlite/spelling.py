@@ -144,7 +144,7 @@ class SqliteSpelling(Spelling):
     def lock_running(self, connection: Connection, seqs: Iterable[int]) -> None:
         """Do nothing: only one connection writes at a time."""
 
-    def lanes(self, connection: Connection, queue: str) -> Iterable[Any]:
+    def lanes(self, connection: Connection, queue: str, *, is_whole: bool = False) -> Iterable[Any]:  # noqa: ARG002 - every look is
         """Ask the driver: every idle worker asks after every change of the store.
 
         Through SQLAlchemy it would take four times as long as SQLite itself.
