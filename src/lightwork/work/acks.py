@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lightwork.lifecycle import AttemptEnd
+from lightwork.error_info import describe_error
+from lightwork.lifecycle import AttemptEnd, Failed
 from lightwork.model import Attempt, Progress
 from lightwork.store.contract import Store
 from lightwork.work.in_flight import InFlight
@@ -60,6 +61,11 @@ class Acks:
     def add(self, attempt: Attempt, end: AttemptEnd) -> None:
         """Note how an attempt has ended."""
         self._ends.append((attempt, end))
+
+    def refuse(self, attempts: Sequence[Attempt], error: Exception) -> None:
+        """Fail attempts that could not be started: the jobs, for whoever claims them next would fail, too."""
+        info, _ = describe_error(error)
+        self._ends += [(attempt, Failed(info)) for attempt in attempts]
 
     def add_recorded(self, attempt: Attempt, end: AttemptEnd) -> None:
         """Note how an attempt has ended whose end is recorded: others are to hear of it."""

@@ -32,6 +32,7 @@ from lightwork.work.flight.heard import Heard
 from lightwork.work.flight.loading import TaskNotLoaded
 from lightwork.work.flight.waiting import Waiting
 from lightwork.work.runner import Committed, Runner, run_attempts
+from lightwork.work.stopping import FOREVER
 
 _NOBODY: Final = UUID(int=0)
 
@@ -167,6 +168,10 @@ class InFlight:
     def quiet_seconds(self, now: float) -> float:
         """Return for how long attempts have been held and none has ended."""
         return now - self._moved_at if self._held else 0.0
+
+    def idle_since(self) -> float:
+        """Return when the last attempt has ended; infinite: some have not."""
+        return FOREVER if self._held else self._moved_at
 
     def take_progress(self) -> list[tuple[Attempt, Progress]]:
         """Return the last report of each attempt that has reported since."""

@@ -35,6 +35,7 @@ from lightwork.work.acks import Ends
 from lightwork.work.catalog import Catalog
 from lightwork.work.incarnation import WorkerSettings
 from lightwork.work.middleware.around import Middleware, check_middleware
+from lightwork.work.stopping import PATIENCE
 from lightwork.work.worker import WorkerLoop
 
 log = logging.getLogger(__name__)
@@ -162,6 +163,7 @@ class Worker:
         codec = Codec(authkey=find_authkey(authkey))
         self.store, self._is_own_store = _opened(store, codec.authkey)
         self._is_ready, self._listeners = threading.Event(), listeners or Listeners()
+        self._is_told = threading.Event()  # It is to end, or has.
         self._make_loop = partial(
             WorkerLoop,
             *(self.store, make_pool),
@@ -194,12 +196,13 @@ class Worker:
         """
         with _signal_pipe(ignored_later=ends_program) as (events, tell):
             self._tell_ended = lambda: tell(_ENDED)
-            self.start()
+            # Not until it is at work: its store may be away, and signals are to be obeyed.
+            self._start_threads()
             # The pipe only wakes: in a storm of signals it is full, and a word may be lost.
             while not self._has_ended:
                 for number in os.read(events, _READ_SIZE):
                     if number in _SIGNALS:
-                        self._loop.stop()
+                        self.stop()
             self._join_thread()
         self.join()
 
@@ -219,6 +222,12 @@ class Worker:
 
     def start(self) -> None:
         """Work in a thread of this program; returns when it is at work, or has failed."""
+        self._start_threads()
+        # Python 3.12 lets nobody start a thread once the program is ending, which
+        # may be at once: so all that the worker needs run by now.
+        self._is_ready.wait()
+
+    def _start_threads(self) -> None:
         # Else `wait` could take it for one that never started.
         self._is_over = threading.Event()
         with Uninterrupted():
@@ -228,9 +237,6 @@ class Worker:
                 target=self._watch, name="lightwork-watch", daemon=True
             )
             self._watching.start()
-        # Python 3.12 lets nobody start a thread once the program is ending, which
-        # may be at once: so all that the worker needs run by now.
-        self._is_ready.wait()
 
     def warm(self) -> None:
         """Start every child of its pool; return when all are ready."""
@@ -238,6 +244,8 @@ class Worker:
 
     def stop(self) -> None:
         """Ask it to stop gracefully; the second time, at once. Returns without waiting."""
+        # First: a loop that is made just now is told by whoever makes it.
+        self._is_told.set()
         self._loop.stop()
 
     def join(self) -> None:
@@ -287,6 +295,7 @@ class Worker:
             # First: if the word does not fit, whoever reads what is there looks here after.
             self._has_ended = True
             self._is_over.set()
+            self._is_told.set()
             self._tell_ended()
 
     def _watch(self) -> None:
@@ -298,8 +307,8 @@ class Worker:
         restarts = looks = 0
         loop, turns = self._loop, -1
         # Counted in looks, not in seconds: of a process that was stopped the loop is late, too.
-        while not self._is_over.wait(self._stuck / _LOOKS):
-            is_stuck = loop.turns == turns and self._is_ready.is_set() and not loop.is_ending
+        while not self._is_told.wait(self._stuck / _LOOKS) and not loop.is_ending:
+            is_stuck = loop.turns == turns and self._is_ready.is_set()
             turns, looks = loop.turns, looks + 1 if is_stuck else 0
             if looks < _LOOKS:
                 continue
@@ -307,16 +316,34 @@ class Worker:
             # First: what it says from now on is not heard.
             self._loop = self._make_loop()
             loop.abandon()
+            if self._is_told.is_set():
+                self._loop.stop()
             if restarts:
-                self._is_hung = True
-                text = (
-                    f"the worker's loop hung twice for {self._stuck:.0f} s, in a call of its store"
-                )
-                self._end(WorkerStuck(f"{text}; look at the database, and start the worker anew"))
+                self._end_hung("hung twice")
                 return
             self._thread = self._make_thread()
             self._thread.start()
             loop, turns, looks, restarts = self._loop, -1, 0, 1
+        self._watch_end(loop)
+
+    def _watch_end(self, loop: WorkerLoop) -> None:
+        """Let a store that says nothing hold up the end no longer than PATIENCE, once for all its calls."""
+        looks, turns = 0, -1
+        while not self._is_over.wait(PATIENCE / _LOOKS):
+            turns, looks = loop.turns, looks + 1 if loop.turns == turns else 0
+            if looks == _LOOKS:
+                log.warning("store_silent seconds=%.0f", PATIENCE)
+                self.store.hurry()
+            # What is ending has to do with more than its store.
+            if looks * PATIENCE > self._stuck * _LOOKS and not loop.is_ending:
+                loop.abandon()
+                self._end_hung("was to end, and hung")
+                return
+
+    def _end_hung(self, how: str) -> None:
+        self._is_hung = True
+        text = f"the worker's loop {how} for {self._stuck:.0f} s, in a call of its store"
+        self._end(WorkerStuck(f"{text}; look at the database, and start the worker anew"))
 
 
 def _opened(store: str | Store, authkey: bytes) -> tuple[Store, bool]:

@@ -21,12 +21,8 @@ What has begun the store learns ten times a second, with the ends where there ar
 ends sooner costs no write for it. Only such a job is blamed if this worker dies. What waits behind
 a long job goes back to the store (pace.py).
 
-Stopping: claim nothing more, hand back what has not begun without using it up, let running jobs
-finish for the grace period, then kill them and hand them back too; record the rest, sign off. A
-second request stops at once. A worker that ends with attempts it could not bring to an end does not
-sign off: signing off releases without blame, which may be wrong for a job that must not run twice.
-Its lease runs out, and whoever rescues them decides. After the second request nothing waits long
-for the store either: if it is out of reach, the worker ends as if it had been killed.
+Stopping (stopping.py): claim nothing more, hand back what has not begun, let running jobs finish for
+a while, then kill them and hand them back too; record the rest, sign off.
 """
 
 import logging
@@ -38,11 +34,10 @@ from typing import Final
 
 from lightwork.clock import monotonic
 from lightwork.codec import Codec
-from lightwork.error_info import describe_error
 from lightwork.errors import PoolError, StoreError, StoreUnavailable
 from lightwork.events.kinds import WorkerStarted, WorkerStopped, WorkerStopping
 from lightwork.events.listeners import Listeners
-from lightwork.lifecycle import AttemptEnd, Failed, Released, Retried, Snoozed
+from lightwork.lifecycle import AttemptEnd, Released, Retried, Snoozed
 from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.model import Attempt
 from lightwork.pool.executor.executor import Executor
@@ -93,8 +88,6 @@ class WorkerLoop:
     turns = 0
     is_ending = False
     _is_abandoned = False
-    # To end at once, and the store is out of reach.
-    _is_cut_off = False
     _broken: PoolError | None = None
     _mean_seconds = -1.0
     # Slots of jobs that wait for other jobs.
@@ -139,22 +132,25 @@ class WorkerLoop:
             middleware=settings.middleware,
             sends_errors=on_ending is not None,
         )
-        self._doubt = Doubt()
+        self._doubt = Doubt(store)
         self._wake = threading.Event()
         self._stopping = Stopping()
         self._watch = StoreWatch(store, self._wake_up, settings.queues * (not settings.burst))
         self._upkeep = WorkerUpkeep(store, settings, self._watch.number)
-        self._lanes = KnownLanes(store, settings.queues, catalog, settings.weights)
+        self._lanes = KnownLanes(
+            store, settings.queues, catalog, settings.weights, is_burst=settings.burst
+        )
         self._schedules = ScheduleKeeper(store, catalog)
 
     def run(self) -> None:
         """Work until stopped, or in burst mode until nothing is left.
 
         Raises:
-            StoreError: The store cannot be used at all.
+            StoreError: The store cannot be used at all, or was out of reach when it was to end.
             PoolError: The pool cannot run calls.
         """
-        self._begin_incarnation()
+        if not self._begin():
+            return
         self._watch.start()
         self._on_ready()
         try:
@@ -166,6 +162,7 @@ class WorkerLoop:
             self._end()
         if self._broken is not None:
             raise self._broken
+        self._stopping.check(self._telling.worker)
 
     def warm(self) -> None:
         """Start every child of the pool; return when all are ready."""
@@ -231,7 +228,7 @@ class WorkerLoop:
             self._look_at_drain()
             self._note_stop()
             self._record()
-            self._make_sure()
+            self._doubt.make_sure(self.worker_id, self._in_flight)
             self._lend()
             self._look_after_running()
             if self._may_claim():
@@ -239,12 +236,10 @@ class WorkerLoop:
         except StoreUnavailable as error:
             log.warning("store_unavailable error=%s", error)
             self._doubt.note_loss()
-            if self._stopping.asked > 1:
-                self._is_cut_off = True
-                return
-            self._wake.wait(_STORE_RETRY_SECONDS)
-            return
-        self._sleep()
+            if not self._stopping.gives_up(error, idle_since=self._in_flight.idle_since()):
+                self._wake.wait(_STORE_RETRY_SECONDS)
+        else:
+            self._sleep()
 
     def _upkeep_and_claim(self) -> None:
         self._counting.send_due(self.worker_id)
@@ -307,7 +302,7 @@ class WorkerLoop:
             raise
         except Exception as error:
             # It is known and can never be run, as an async generator, or has lost its arguments.
-            self._refuse(group, error)
+            self._acks.refuse(group, error)
             return True
         try:
             if len(group) > 1:
@@ -323,14 +318,8 @@ class WorkerLoop:
                 raise
             return False
         except Exception as error:
-            self._refuse(group, error)
+            self._acks.refuse(group, error)
         return True
-
-    def _refuse(self, group: Sequence[Attempt], error: Exception) -> None:
-        # The jobs fail and not the worker: whoever claims them next would fail, too.
-        info, _ = describe_error(error)
-        for attempt in group:
-            self._acks.add(attempt, Failed(info))
 
     def _give_up(self, error: PoolError) -> None:
         if self._broken is None:
@@ -369,13 +358,6 @@ class WorkerLoop:
             self._mean_seconds = next_mean(self._mean_seconds, seconds)
         if isinstance(end, Retried | Snoozed):
             self._upkeep.expect_due(end.delay)
-
-    def _make_sure(self) -> None:
-        if self._doubt.must_ask():
-            others = self._store.release_others(self.worker_id, held=self._in_flight.attempts())
-            self._doubt.note_asked()
-            if others:
-                log.warning("jobs_released_unseen jobs=%d", others)
 
     def _look_at_begun(self) -> None:
         """Note which attempts have begun; let go of those that would wait for long."""
@@ -433,10 +415,24 @@ class WorkerLoop:
     def _is_done(self) -> bool:
         is_empty = not len(self._in_flight) and not self._acks.has_ends()
         if self._stopping.is_ending:
-            return is_empty or self._is_cut_off
-        return self._settings.burst and is_empty and self._is_drained and self._is_bare
+            return is_empty or self._stopping.has_given_up
+        is_over = self._is_drained and self._is_bare and self._lanes.are_none
+        return self._settings.burst and is_empty and is_over
 
     # --- beginning, losing the lease, stopping
+
+    def _begin(self) -> bool:
+        """Begin as soon as the store is there; False: it was to end before that."""
+        while True:
+            try:
+                self._begin_incarnation()
+            except StoreUnavailable as error:
+                log.warning("store_unavailable error=%s", error)
+                if self._stopping.asked:
+                    return False
+                self._wake.wait(_STORE_RETRY_SECONDS)
+            else:
+                return True
 
     def _begin_incarnation(self) -> None:
         self._lent = 0
@@ -481,7 +477,9 @@ class WorkerLoop:
         self.is_ending = True
         is_empty = not len(self._in_flight) and not self._acks.has_ends()
         is_ours = self._incarnation.is_trusted() and not self._is_abandoned
-        is_clean = is_empty and not self._is_cut_off and is_ours
+        is_clean = is_empty and not self._stopping.has_given_up and is_ours
+        if self._stopping.has_given_up:
+            self._store.hurry()
         self._incarnation.end()
         try:
             if is_clean:

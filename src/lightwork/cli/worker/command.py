@@ -83,7 +83,8 @@ def worker(
     """Claim jobs from the store at URL and run them until stopped.
 
     Modules are looked for in this folder first. Ctrl-C, SIGTERM or a closed terminal lets
-    running jobs finish; a second one stops at once. Unfinished jobs are handed back either way.
+    running jobs finish; a second one stops at once. Unfinished jobs are handed back either way,
+    if the store is there: else they are others' when the lease is over, and the status is 3.
     """
     place = _place(processes, threads, async_calls, said["max_calls"])
     if not module and not allow and not said["allow_commands"]:

@@ -5,9 +5,15 @@ connection is gone says nothing of the statement that was sent by it: a server t
 for a lock, may carry it out long after. So it is asked at once, again and again for a while, and now and then in any case.
 """
 
+import logging
 from typing import Final
+from uuid import UUID
 
 from lightwork.clock import monotonic
+from lightwork.store.contract import Store
+from lightwork.work.in_flight import InFlight
+
+log = logging.getLogger(__name__)
 
 # After a loss, for how long it is asked so often.
 _CLOSE_SECONDS: Final = 30.0
@@ -16,9 +22,10 @@ _PAUSE: Final = 30.0
 
 
 class Doubt:
-    """That of one worker; used by its loop only."""
+    """That of one worker at its store; used by its loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._is_close_until = 0.0
         self._asks_at = monotonic() + _PAUSE
 
@@ -27,11 +34,12 @@ class Doubt:
         now = monotonic()
         self._is_close_until, self._asks_at = now + _CLOSE_SECONDS, now
 
-    def must_ask(self) -> bool:
-        """Whether it is time to ask."""
-        return monotonic() >= self._asks_at
-
-    def note_asked(self) -> None:
-        """Note that the store has answered."""
+    def make_sure(self, worker_id: UUID, in_flight: InFlight) -> None:
+        """If it is time to ask, have the store release what the worker holds and is not in flight."""
+        if monotonic() < self._asks_at:
+            return
+        others = self._store.release_others(worker_id, held=in_flight.attempts())
         now = monotonic()
         self._asks_at = now + (_CLOSE_PAUSE if now < self._is_close_until else _PAUSE)
+        if others:
+            log.warning("jobs_released_unseen jobs=%d", others)
