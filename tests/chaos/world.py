@@ -5,6 +5,7 @@ started again; a submitter goes on behind the last job that it had sent.
 """
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -250,18 +251,20 @@ class World:
         return all(submitter.has_ended() for submitter in self.submitters)
 
     def wait_until_quiet(self, within: float) -> None:
-        """Wait until every job has ended."""
+        """Wait until every job has ended; fail if none of those that are left has for so long."""
 
-        def is_quiet() -> bool:
+        def left() -> int:
             self.tend()
             with self._engine.connect() as connection:
                 tables = "ready", "running", "scheduled"
-                counts = [
+                counts = (
                     connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in tables
-                ]
-                return not any(counts)
+                )
+                return sum(count or 0 for count in counts)
 
-        wait_until(is_quiet, "the end of every job", within=within)
+        while before := left():
+            is_fewer = functools.partial(lambda before: left() < before, before)
+            wait_until(is_fewer, f"the end of one of {before} jobs", within=within)
 
     def close(self) -> None:
         """End everybody; what they have said must not be a defect."""
