@@ -247,3 +247,17 @@ def test_leases_that_are_renewed_together_are_each_judged_by_themselves(store: S
     assert store.renew_all([living, other], lease=60.0) == {living, other}
     assert store.renew_all([living, dead, late, uuid.uuid4()], lease=60.0) == {living}
     assert store.renew_all([], lease=60.0) == set()
+
+
+def test_a_worker_that_holds_what_it_knows_of_is_told_that_nothing_was_released(
+    store: Store,
+) -> None:
+    worker = registered(store)
+    submitted(store)
+    attempt = claim_one(store, worker)
+
+    released = store.release_others(worker, held=[attempt])
+
+    # A truth would do here, and not where a number is read from the line.
+    assert (released, type(released)) == (0, int)
+    assert state_of(store, attempt.job_id) is State.RUNNING

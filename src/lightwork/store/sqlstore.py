@@ -267,8 +267,10 @@ class SqlStore(SqlAdmin, SqlPrimitives):
     def release_others(self, worker_id: uuid.UUID, *, held: Sequence[Attempt]) -> int:
         """Release what this worker holds apart from these."""
         # A look first: it is asked now and then, and to lock what runs would be news to all.
-        has_others = self._look(workers.has_others, worker_id, held)
-        return has_others and self._write(workers.release_others, self._spelling, worker_id, held)
+        if not self._look(workers.has_others, worker_id, held):
+            # A number, and no truth: it travels.
+            return 0
+        return self._write(workers.release_others, self._spelling, worker_id, held)
 
     def publish_tasks(self, worker_id: uuid.UUID, tasks: Sequence[str]) -> None:
         """Keep the names of the tasks that a worker knows."""

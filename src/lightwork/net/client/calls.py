@@ -50,6 +50,8 @@ _HURRY_SECONDS: Final = 1.0
 _SHORTEST_SECONDS: Final = 0.001
 _HEADERS: Final = {"Content-Type": media.MSGPACK, "Accept": media.MSGPACK}
 _BUSY: Final = (502, 503, 504)
+# Of an answer that cannot be read.
+_SHOWN: Final = 40
 
 
 class Calls:
@@ -205,8 +207,8 @@ class Calls:
             with contextlib.suppress(msgspec.DecodeError):
                 return media.decode(answer.body, kind, media.MSGPACK)
             raise StoreError(
-                f"server {self.address.url} says what this release does not understand; use the same "
-                "release of lightwork at both ends"
+                f"server {self.address.url} says what this release does not understand ({len(answer.body)} bytes: "
+                f"{answer.body[:_SHOWN]!r}); use the same release of lightwork at both ends"
             )
         if answer.status == UNKNOWN:
             raise AuthError(
