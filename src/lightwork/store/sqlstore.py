@@ -82,8 +82,7 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         super().__init__(url, create=create)
         self._short_way = claiming.ShortWay()
         self._short_end = claiming.ShortWay()
-        # Of looks that read all dead rows of what runs, while these cannot be removed.
-        self._pace = Pace()
+        self._pace = Pace()  # Of looks that read all dead rows of what runs, while these stay.
 
     def submit(
         self,
@@ -268,7 +267,6 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         """Release what this worker holds apart from these."""
         # A look first: it is asked now and then, and to lock what runs would be news to all.
         if not self._look(workers.has_others, worker_id, held):
-            # A number, and no truth: it travels.
             return 0
         return self._write(workers.release_others, self._spelling, worker_id, held)
 
