@@ -54,6 +54,31 @@ def is_gone(pid: int) -> bool:
 # --- time-outs
 
 
+def test_a_timeout_is_kept_of_a_call_that_is_given_as_the_dispatcher_goes_to_sleep(
+    single: ProcessExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single.start()
+    poller = single._pool.poller
+    announce = poller.announce
+    given: list[futures.Future[Any]] = []
+
+    def announce_late(until: float) -> None:
+        if not given:
+            submit = partial(single.submit, limited(calls.sleep, 0.1), 60)
+            other = threading.Thread(target=lambda: given.append(submit()))
+            other.start()
+            other.join()
+        announce(until)
+
+    monkeypatch.setattr(poller, "announce", announce_late)
+    poller.wake()
+    wait_until(lambda: bool(given), "the dispatcher has been at it")
+
+    with pytest.raises(TimeoutError):
+        given[0].result(5)
+    assert given[0].done()
+
+
 # More than epoll takes, than a thread can wait for, and than the clock can show.
 @pytest.mark.parametrize("timeout", [3e6, 999_999_999.0, 1e20])
 @pytest.mark.parametrize("kind", [ProcessExecutor, ThreadExecutor])

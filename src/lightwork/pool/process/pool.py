@@ -259,7 +259,8 @@ class ProcessPool:
                     return 0.0  # The last call was cancelled, and no child will wake us.
                 self._children.stop_free()
             until = self._scheduler.next_look()
-        self.poller.announce(until)
+            # In here: whoever gives a call to a child next, and has it looked at, finds that we sleep.
+            self.poller.announce(until)
         if self._scheduler.incoming or self._scheduler.decided or self._late:
             return 0.0
         return until - time.monotonic()
