@@ -91,6 +91,10 @@ def fork_or_not(item: tuple[str, int, bool]) -> object:
     return fork_and_return(path, n) if forks else n
 
 
+def fork_or_not_at(path: str, n: int) -> object:
+    return fork_or_not((path, n, n % 100 == 50))
+
+
 async def fork_and_return_later(path: str, result: object) -> object:
     return fork_and_return(path, result)
 

@@ -1,6 +1,8 @@
 """Several items of a map that run as one call."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bundle_calls as items
 import calls
@@ -69,6 +71,21 @@ def test_a_fork_that_comes_back_from_an_item_of_a_chunk_runs_no_other(
     given = [(str(here), n, n % 100 == 50) for n in range(600)]
 
     assert list(single.map(scenario_calls.fork_or_not, given, chunksize=200)) == list(range(600))
+
+    wait_until(lambda: len(here.read_text().splitlines()) >= 6, "every fork has run")
+    assert single.submit(calls.double, 2).result() == 4
+    assert len(here.read_text().splitlines()) == 6
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("chunksize", [200, "auto"])
+def test_a_fork_that_comes_back_from_an_item_of_a_range_runs_no_other(
+    single: ProcessExecutor, tmp_path: Path, chunksize: Any
+) -> None:
+    here = tmp_path / "here"
+    fork_some = partial(scenario_calls.fork_or_not_at, str(here))
+
+    assert list(single.map(fork_some, range(600), chunksize=chunksize)) == list(range(600))
 
     wait_until(lambda: len(here.read_text().splitlines()) >= 6, "every fork has run")
     assert single.submit(calls.double, 2).result() == 4

@@ -295,6 +295,10 @@ def test_others_do_not(given: Any) -> None:
     assert not pack_trial(given)
 
 
+def test_a_range_travels_as_one_however_many_items_it_has() -> None:
+    assert len(pack_trial(range(TRIAL_MAX))) < 64
+
+
 # --- with children
 
 

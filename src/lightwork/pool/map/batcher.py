@@ -87,7 +87,7 @@ class Batcher:
         """Let go of the executor: all is started, and results must not keep it alive."""
         self._start_call = _refuse
 
-    def single(self, items: list[Any], position: int) -> Started:
+    def single(self, items: Sequence[Any], position: int) -> Started:
         """Start the first item, which has this position in the input."""
         args = items[0] if self._is_star else (items[0],)
         policy = self._policy
@@ -96,12 +96,12 @@ class Batcher:
             policy = policy._replace(on_progress=heard)
         return Started(self._start_call(self._fn, args, self._kwargs, policy), 1, _open_single)
 
-    def chunk(self, items: list[Any]) -> Started:
+    def chunk(self, items: Sequence[Any]) -> Started:
         """Start all items as one call."""
         future = self._start_call(self._chunk_fn, (items,), {}, self._policy)
         return Started(future, len(items), _open_chunk)
 
-    def bundle(self, items: list[Any], on_split: Callable[[Split], None]) -> Started:
+    def bundle(self, items: Sequence[Any], on_split: Callable[[Split], None]) -> Started:
         """Start the first items, as many as can go in a bundle."""
         parcel, size = pack_items(items)
         if size == 0:
@@ -111,7 +111,7 @@ class Batcher:
         future = self._start_call(self._bundle_fn, (parcel,), {}, options)
         return Started(future, size, open_outcome)
 
-    def trial(self, items: list[Any], on_split: Callable[[Split], None]) -> Started | None:
+    def trial(self, items: Sequence[Any], on_split: Callable[[Split], None]) -> Started | None:
         """Start all items as a trial; None: they do not travel so."""
         data = pack_trial(items)
         if not data:

@@ -11,11 +11,12 @@ Children import this module for the first chunk they run: it imports little.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from lightwork.error_text import leave_out_own_frames
 from lightwork.locks.uninterrupted import is_main_thread
@@ -55,14 +56,15 @@ class ChunkOutcome(NamedTuple):
     seconds: float
 
 
-# In a child: what chunks that run have, by its identity; a call may have a pool of threads of its own.
-_left: Final[dict[int, list[Any]]] = {}
+# In a child: where chunks that run are in their items, by its identity; a call may have a pool of threads
+# of its own.
+_left: Final[dict[int, Any]] = {}
 
 
 def _be_forked() -> None:
-    for items in _left.values():
-        # Whoever goes through it in C is at its end.
-        items.clear()
+    for source in _left.values():
+        # Whoever goes through a list or a range, in C as well, is at its end.
+        source.__setstate__(sys.maxsize)
 
 
 os.register_at_fork(after_in_child=_be_forked)
@@ -87,11 +89,10 @@ def _run(
 ) -> ChunkOutcome:
     results: list[Any] = []
     failures: dict[int, ItemFailure | PackedFailure] = {}
+    source = iter(items)
     is_child = bool(own_block)
     if is_child:
-        # It was made for this call alone, and is nobody else's.
-        _left[id(items)] = cast("list[Any]", items)
-    source = iter(items)
+        _left[id(source)] = source
     started = time.perf_counter()
     while len(results) < len(items):
         try:
@@ -112,5 +113,5 @@ def _run(
                 )
                 results.append(None)
     seconds = time.perf_counter() - started
-    _left.pop(id(items), None)
+    _left.pop(id(source), None)
     return ChunkOutcome(results, failures, seconds)

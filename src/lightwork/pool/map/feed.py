@@ -33,7 +33,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import chain
 from os import cpu_count
 from typing import Any, Final, NamedTuple
 
@@ -58,7 +58,7 @@ from lightwork.pool.map.batch_size import (
 )
 from lightwork.pool.map.batcher import Batcher, Started, sample_of, seconds_of
 from lightwork.pool.map.bundle import Outcome
-from lightwork.pool.map.inputs import Inputs
+from lightwork.pool.map.inputs import Inputs, take_items
 from lightwork.pool.map.open_maps import OpenMaps
 from lightwork.pool.map.options import MapOptions
 from lightwork.pool.map.pending_batch import PendingBatch
@@ -291,7 +291,7 @@ class Feed:
         try:
             while not self._is_exhausted and (count := self._count_to_take()):
                 source = self._source
-                items = list(islice(source, count))
+                items = take_items(source, count)
                 if items:
                     self._learn_bytes(items)
                     self._start_all(items)
@@ -347,7 +347,7 @@ class Feed:
             return False
         return few and self._length * self._item_bytes <= WINDOW_BYTES
 
-    def _start_all(self, items: list[Any]) -> None:
+    def _start_all(self, items: Sequence[Any]) -> None:
         while items and not self._is_stopped:
             first = self.taken
             try:
@@ -366,13 +366,13 @@ class Feed:
                 self._watch(PendingBatch(first, started))
             items = items[started.size :]
 
-    def _put_back(self, items: list[Any]) -> None:
+    def _put_back(self, items: Sequence[Any]) -> None:
         """Let items that cannot go in a trial be taken again, few at first."""
         self._is_trying = False
         self._size = first_bundle(self._length, self._slots)
         self._source = chain(items, self._source)
 
-    def _start(self, items: list[Any]) -> Started | None:
+    def _start(self, items: Sequence[Any]) -> Started | None:
         """Start the first of them, or all; None: these need other calls than were thought of."""
         if self._travels_in_bundles(len(items)):
             first = self.taken

@@ -25,6 +25,7 @@ Children import this module for the first trial they run: it imports little.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
@@ -80,6 +81,8 @@ def is_plain(values: Sequence[Any]) -> bool:
 
 def dump_together(values: Sequence[Any]) -> bytes:
     """Return values, of which there are some, as one pickle; empty: they are not plain."""
+    if type(values) is range:
+        return dumps(values, 5)
     if type(values[0]) in _NUMBERS and (data := _dump_numbers(values)):
         return data
     return dumps(values, 5) if is_plain(values) else b""
@@ -115,15 +118,15 @@ def pack_trial(items: Sequence[Any]) -> bytes:
 
 # What becomes of values and exceptions; what is left to run, while a stride does.
 _dump_all, _dump, _pack = dump_together, dump_answer_apart, pack_exception
-_left: list[list[Any]] = []
+_left: list[Any] = []
 
 
 def _be_forked() -> None:
     global _dump_all, _dump, _pack  # noqa: PLW0603 - as in bundle.py
     _dump_all = _dump = _pack = leave  # type: ignore[assignment]
-    for items in _left:
-        # Whoever goes through it in C is at its end.
-        items.clear()
+    for source in _left:
+        # Whoever goes through a list or a range, in C as well, is at its end.
+        source.__setstate__(sys.maxsize)
 
 
 os.register_at_fork(after_in_child=_be_forked)
@@ -141,10 +144,10 @@ def run_star_trial(fn: Callable[..., Any], items: bytes, *, first: int, end: int
     return _run(starmap, fn, load(items)[first:end])
 
 
-def _run(apply: _Apply, fn: Callable[..., Any], items: list[Any]) -> Outcome:
+def _run(apply: _Apply, fn: Callable[..., Any], items: Sequence[Any]) -> Outcome:
     board = _Board()
-    _left[:] = [items]
     source, count = iter(items), len(items)
+    _left[:] = [source]
     stride, most, ran = 1, STRIDE_MAX, 0.0
     while board.done < count and ran < TRIAL_SECONDS and not board.tail:
         size = board.begin(min(stride, count - board.done))
