@@ -283,7 +283,8 @@ class Lane(NamedTuple):
     task: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, though nobody changes it: there is one for every job, and that takes four times as long.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Attempt:
     """What a claim hands to a worker.
 

@@ -61,7 +61,7 @@ def test_what_is_not_sent_yet_is_kept_while_the_store_is_away(store: Store) -> N
             raise StoreUnavailable("away")
 
     counting, worker = Counting(store), uuid.uuid4()
-    counting.ended(attempt("m:f"), lifecycle.Failed(ERROR), 0.5)
+    counting.ended([(attempt("m:f"), lifecycle.Failed(ERROR), 0.5)])
     counting._store = Away()  # type: ignore[assignment]
     counting.send(worker)
     counting._store = store

@@ -60,6 +60,13 @@ def test_one_outlier_moves_the_mean_by_a_tenth() -> None:
     assert next_mean(1.0, 11.0) == pytest.approx(2.0)
 
 
+def test_mean_of_several_is_the_same_whichever_comes_last() -> None:
+    one_by_one = next_mean(next_mean(1.0, 3.0), 3.0)
+
+    assert next_mean(1.0, 6.0, 2) == pytest.approx(one_by_one)
+    assert next_mean(1.0, 0.0, 0) == 1.0
+
+
 @pytest.mark.parametrize(
     ("limit", "seconds", "following"),
     [(100, 0.01, 100), (100, 1.0, 50), (100, 0.000001, 200), (100, 0.008, 125), (50, 9.0, 50)],

@@ -190,9 +190,11 @@ class Codec:
         self, body: bytes, fn: Callable[..., Any] | None
     ) -> tuple[list[Any], dict[str, Any]]:
         wire = _unpacked(body)
-        if type(wire) is not list or [type(part) for part in wire] != [list, dict]:
+        if type(wire) is not list or len(wire) != 2:
             raise PayloadError("stored bytes are not those of a call")
         args, kwargs = wire
+        if type(args) is not list or type(kwargs) is not dict:
+            raise PayloadError("stored bytes are not those of a call")
         _check_names(kwargs)
         if is_simple(body, self.max_depth):
             return args, kwargs

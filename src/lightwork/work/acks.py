@@ -13,6 +13,7 @@ from lightwork.error_info import describe_error
 from lightwork.lifecycle import AttemptEnd, Failed
 from lightwork.model import Attempt, Progress
 from lightwork.store.contract import Store
+from lightwork.work.flight.ending import Ran
 from lightwork.work.in_flight import InFlight
 from lightwork.work.news.telling import Telling
 
@@ -67,9 +68,13 @@ class Acks:
         info, _ = describe_error(error)
         self._ends += [(attempt, Failed(info)) for attempt in attempts]
 
-    def add_recorded(self, attempt: Attempt, end: AttemptEnd) -> None:
-        """Note how an attempt has ended whose end is recorded: others are to hear of it."""
-        self._recorded.append((attempt, end))
+    def add_ran(self, ran: Sequence[Ran]) -> None:
+        """Note how attempts have ended that the pool has run."""
+        self._ends += [(attempt, end) for attempt, end, _ in ran]
+
+    def add_recorded(self, ran: Sequence[Ran]) -> None:
+        """Note how attempts have ended whose ends are recorded: others are to hear of it."""
+        self._recorded += [(attempt, end) for attempt, end, _ in ran]
 
     def add_begun(self, begun: Sequence[Attempt]) -> None:
         """Note that these have begun."""

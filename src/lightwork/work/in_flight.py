@@ -15,13 +15,14 @@ from uuid import UUID
 
 from lightwork.clock import monotonic
 from lightwork.errors import PoolError
-from lightwork.lifecycle import AttemptEnd, Cancelled
+from lightwork.lifecycle import Cancelled, Succeeded
 from lightwork.model import Attempt, Progress
 from lightwork.pool.call.current import WAITS
 from lightwork.pool.call.options import CallOptions, Split
 from lightwork.pool.executor.executor import Executor
 from lightwork.work.flight.bundled import Call, Held, can_be_bundled, pack_attempts, unchanging
 from lightwork.work.flight.ending import (
+    Ran,
     Stopped,
     end_of_error,
     end_of_returned,
@@ -31,7 +32,7 @@ from lightwork.work.flight.ending import (
 from lightwork.work.flight.heard import Heard
 from lightwork.work.flight.loading import TaskNotLoaded
 from lightwork.work.flight.waiting import Waiting
-from lightwork.work.runner import Committed, Runner, run_attempts
+from lightwork.work.runner import Committed, Runner, opened, run_attempts
 from lightwork.work.stopping import FOREVER
 
 _NOBODY: Final = UUID(int=0)
@@ -56,7 +57,7 @@ class InFlight:
         self._progress: dict[int, tuple[Attempt, Progress]] = {}
         self._waiting = Waiting()
         # Ends that are recorded already.
-        self._recorded: list[tuple[Attempt, AttemptEnd, float]] = []
+        self._recorded: list[Ran] = []
         # What loading it raised, by task.
         self._unloaded: dict[str, str] = {}
         # When an attempt ended last, or the first of those held was started.
@@ -118,9 +119,9 @@ class InFlight:
         """Return how many of so many slots are lent: their attempts only wait for other jobs."""
         return self._waiting.lent(slots, self._held, monotonic())
 
-    def take_finished(self) -> list[tuple[Attempt, AttemptEnd, float]]:
-        """Return what has finished since: how each attempt ends, and how long it ran."""
-        ends: list[tuple[Attempt, AttemptEnd, float]] = []
+    def take_finished(self) -> list[Ran]:
+        """Return what has finished since."""
+        ends: list[Ran] = []
         while self._finished:
             call = self._finished.popleft()
             for held in call.held():
@@ -128,7 +129,7 @@ class InFlight:
             (self._recorded if _is_recorded(call) else ends).extend(self._ends_of(call))
         return ends
 
-    def take_recorded(self) -> list[tuple[Attempt, AttemptEnd, float]]:
+    def take_recorded(self) -> list[Ran]:
         """Return, of what `take_finished` has found, what was recorded where it ran."""
         recorded, self._recorded = self._recorded, []
         return recorded
@@ -258,7 +259,7 @@ class InFlight:
             return
         self._note_progress(by_seq[int(seq)], replace(progress, note=note))
 
-    def _ends_of(self, call: Call) -> Iterator[tuple[Attempt, AttemptEnd, float]]:
+    def _ends_of(self, call: Call) -> Iterator[Ran]:
         future = call.future
         if future.cancelled():
             for held in call.held():
@@ -273,7 +274,10 @@ class InFlight:
         else:
             for held, outcome, failure in call.outcomes():
                 attempt = held.attempt
-                if failure is not None:
+                if type(outcome) is bytes:
+                    result, seconds = opened(outcome)
+                    yield attempt, Succeeded(result), seconds
+                elif failure is not None:
                     yield attempt, end_of_error(attempt, failure, random.random()), -1.0
                 elif held.is_unwanted and was_cancelled(outcome):
                     yield attempt, Cancelled(), -1.0

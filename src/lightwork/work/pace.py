@@ -82,11 +82,16 @@ def patience(quiet_seconds: float) -> float:
     return 0.0 if quiet_seconds >= QUIET_SECONDS else LATE_SECONDS
 
 
-def next_mean(mean_seconds: float, seconds: float) -> float:
-    """Return the running mean with one more duration in it."""
+def next_mean(mean_seconds: float, seconds: float, jobs: int = 1) -> float:
+    """Return the running mean with more durations in it, of so many jobs.
+
+    They count as their mean, whichever came last: one that was preempted among hundreds says little.
+    """
+    if not jobs:
+        return mean_seconds
     if mean_seconds < 0:
-        return seconds
-    return mean_seconds + _WEIGHT * (seconds - mean_seconds)
+        return seconds / jobs
+    return mean_seconds + (1 - (1 - _WEIGHT) ** jobs) * (seconds / jobs - mean_seconds)
 
 
 def next_batch(limit: int, seconds: float) -> int:

@@ -13,6 +13,8 @@ from functools import partial
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from lightwork.codec import Codec, Subject
 from lightwork.error_info import describe_error
 from lightwork.errors import PayloadError
@@ -33,6 +35,8 @@ from lightwork.work.middleware.around import Around, Middleware, find_cause
 
 # Before the payload of an attempt in a bundle: the store's number of the job, the attempt's, the id.
 HEAD: Final = Struct(">qq16s")
+# Before the result of one that returned: how long it ran.
+SECONDS: Final = Struct(">d")
 
 
 # A NamedTuple: one travels for every job, and a frozen dataclass takes 5 us longer to pickle.
@@ -132,9 +136,9 @@ class Runner:
         *,
         started: float,
     ) -> Outcome:
-        fn = self.task.fn
+        subject = Subject(job_id, self.name)
         try:
-            args, kwargs = decoded_call(self.codec, Subject(job_id, self.name), payload, fn)
+            args, kwargs = decoded_call(self.codec, subject, payload, self.task.fn)
         except PayloadError as error:
             return self._raised(error, started, is_final=True)
         try:
@@ -142,7 +146,7 @@ class Runner:
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a task are failures like others.
             return self._raised(error, started, is_final=False)
-        return self._encode(job_id, value, started)
+        return self._encode(subject, value, started)
 
     def _around(self, attempt: Attempt | None) -> Callable[..., Any]:
         """Return the function, inside of the middleware if there is any."""
@@ -163,9 +167,8 @@ class Runner:
             info = replace(info, packed=pack_exception(error))
         return Raised(info, mro, is_final, time.monotonic() - started)
 
-    def _encode(self, job_id: uuid.UUID, value: object, started: float) -> Outcome:
+    def _encode(self, subject: Subject, value: object, started: float) -> Outcome:
         try:
-            subject = Subject(job_id, self.name)
             result = self.codec.encode_result(subject, value, fn=self.task.fn)
         except PayloadError as error:
             return self._raised(error, started, is_final=True)
@@ -180,8 +183,8 @@ class AsyncRunner(Runner):
     ) -> Outcome:
         """Run one attempt; see Runner. Only being cancelled is not described: the pool says why."""
         started = time.monotonic()
+        subject = Subject(job_id, self.name)
         try:
-            subject = Subject(job_id, self.name)
             args, kwargs = decoded_call(self.codec, subject, payload, self.task.fn)
         except PayloadError as error:
             return self._raised(error, started, is_final=True)
@@ -196,7 +199,7 @@ class AsyncRunner(Runner):
             if _is_being_cancelled():
                 raise
             return self._raised(error, started, is_final=False)
-        return self._encode(job_id, value, started)
+        return self._encode(subject, value, started)
 
 
 @runs_first_argument
@@ -208,17 +211,21 @@ def run_attempts(runner: Runner, attempts: Parcel, *, first: int, end: int) -> B
 
 def _run_packed(runner: Runner, call: Current, packed: memoryview) -> Any:
     seq, number, raw_id = HEAD.unpack_from(packed)
-    job_id = uuid.UUID(bytes=raw_id)
-    attempt = Current(
-        call.worker,
-        partial(_report_of, call, seq),
-        call._is_cancelled,
-        job_id=str(job_id),
-        attempt=number,
-    )
+    # A third of what UUID(bytes=...) takes.
+    job_id = msgspec.convert(raw_id, uuid.UUID)
+    report = partial(_report_of, call, seq)
+    attempt = Current(call.worker, report, call._is_cancelled, job_id=job_id, attempt=number)
     outcome = runner.run(job_id, bytes(packed[HEAD.size :]), attempt)
-    # A bare tuple is pickled in a third of the time.
-    return tuple(outcome) if type(outcome) is Returned else outcome
+    # Bytes, which are pickled in a quarter of the time, and opened in a half.
+    if type(outcome) is Returned:
+        return SECONDS.pack(outcome.seconds) + outcome.result
+    return outcome
+
+
+def opened(packed: bytes) -> tuple[bytes, float]:
+    """Return the result of an attempt in a bundle that returned, and how many seconds it ran."""
+    (seconds,) = SECONDS.unpack_from(packed)
+    return packed[SECONDS.size :], seconds
 
 
 def _report_of(call: Current, seq: int, done: float, total: float, note: str) -> None:
@@ -252,7 +259,7 @@ def _current_attempt(job_id: uuid.UUID, number: int, attempt: Attempt | None) ->
         call.worker,
         call._report,
         call._is_cancelled,
-        job_id=str(job_id),
+        job_id=job_id,
         attempt=number,
         headers=() if attempt is None else attempt.headers,
     )

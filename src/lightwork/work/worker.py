@@ -29,7 +29,6 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
 from lightwork.clock import monotonic
@@ -37,7 +36,7 @@ from lightwork.codec import Codec
 from lightwork.errors import PoolError, StoreError, StoreUnavailable
 from lightwork.events.kinds import WorkerStarted, WorkerStopped, WorkerStopping
 from lightwork.events.listeners import Listeners
-from lightwork.lifecycle import AttemptEnd, Released, Retried, Snoozed
+from lightwork.lifecycle import Released
 from lightwork.locks.uninterrupted import Uninterrupted
 from lightwork.model import Attempt
 from lightwork.pool.executor.executor import Executor
@@ -45,6 +44,7 @@ from lightwork.store.contract import Store
 from lightwork.work.acks import Acks, Ends
 from lightwork.work.catalog import Catalog
 from lightwork.work.flight.doubt import Doubt
+from lightwork.work.flight.ending import Ran
 from lightwork.work.flight.results import ResultBound
 from lightwork.work.flight.runners import Runners
 from lightwork.work.in_flight import InFlight
@@ -286,8 +286,7 @@ class WorkerLoop:
         self._telling.claimed(attempts)
         self._counting.claimed(attempts)
         size = bundle_size(self._slots, self._mean_seconds, len(attempts) - free)
-        can_share = partial(self._runners.can_share, in_flight=self._in_flight)
-        for group in groups_of(attempts, free, size, can_share):
+        for group in groups_of(attempts, free, size, self._runners.sharing(self._in_flight)):
             if not self._start(group):
                 for left in attempts[attempts.index(group[0]) :]:
                     self._acks.add(left, Released())
@@ -330,13 +329,12 @@ class WorkerLoop:
     # --- recording
 
     def _record(self) -> None:
-        for attempt, returned, seconds in self._in_flight.take_finished():
-            end = self._results.end_within(attempt, returned)
-            self._acks.add(attempt, end)
-            self._note_end(attempt, end, seconds)
-        for attempt, end, seconds in self._in_flight.take_recorded():
-            self._acks.add_recorded(attempt, end)
-            self._note_end(attempt, end, seconds)
+        ran = self._results.within(self._in_flight.take_finished())
+        self._acks.add_ran(ran)
+        recorded = self._in_flight.take_recorded()
+        self._acks.add_recorded(recorded)
+        if ran or recorded:
+            self._note_ends([*ran, *recorded])
         self._lanes.rest(self._in_flight.take_unloaded())
         if self._in_flight.broken is not None:
             self._give_up(self._in_flight.broken)
@@ -350,14 +348,15 @@ class WorkerLoop:
         if self._acks.send(self.worker_id, self._in_flight):
             self._watch.note_own()
 
-    def _note_end(self, attempt: Attempt, end: AttemptEnd, seconds: float) -> None:
-        self._counting.ended(attempt, end, seconds)
-        if seconds >= 0:
-            self._telling.note_seconds(attempt, seconds)
-            self._lanes.note_ran(attempt.task)
-            self._mean_seconds = next_mean(self._mean_seconds, seconds)
-        if isinstance(end, Retried | Snoozed):
-            self._upkeep.expect_due(end.delay)
+    def _note_ends(self, ran: Sequence[Ran]) -> None:
+        self._counting.ended(ran)
+        self._telling.note_seconds(ran)
+        known = [one for one in ran if one[2] >= 0]
+        for task in {attempt.task for attempt, _end, _seconds in known}:
+            self._lanes.note_ran(task)
+        seconds = sum(one[2] for one in known)
+        self._mean_seconds = next_mean(self._mean_seconds, seconds, len(known))
+        self._upkeep.note_ends(end for _attempt, end, _seconds in ran)
 
     def _look_at_begun(self) -> None:
         """Note which attempts have begun; let go of those that would wait for long."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
 T = TypeVar("T")
 
@@ -45,7 +46,6 @@ class Current:
     """The running call, seen from inside.
 
     Attributes:
-        job_id: Id of the job; "" when the call is not a job.
         attempt: Number of the attempt, from 1; 0 when the call is no job and has no retries.
         worker: Name of the thread or child that runs it.
         headers: What the job was submitted with, such as a trace context.
@@ -56,10 +56,10 @@ class Current:
         "__weakref__",
         "_asked_at",
         "_is_cancelled",
+        "_job",
         "_report",
         "attempt",
         "headers",
-        "job_id",
         "worker",
     )
 
@@ -69,17 +69,28 @@ class Current:
         report: Reporter = discard,
         is_cancelled: Callable[[], bool] = _never,
         *,
-        job_id: str = "",
+        job_id: "str | UUID" = "",
         attempt: int = 0,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.worker = worker
-        self.job_id = job_id
+        # The text of an id takes as long to make as all the rest here, and few calls ask for it.
+        self._job = job_id
         self.attempt = attempt
-        self.headers = dict(headers)
+        self.headers = dict(headers) if headers else {}
         self._report = report
         self._is_cancelled = is_cancelled
         self._asked_at = 0.0
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job; "" when the call is not a job."""
+        return str(self._job)
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it is one of a job."""
+        return bool(self._job)
 
     def progress(self, done: float, total: float = 0, note: str = "") -> None:
         """Say how far the call is; total=0 means unknown."""
@@ -112,7 +123,7 @@ class Current:
         return due_at_of(self.job_id)
 
     def __repr__(self) -> str:
-        job = f" job={self.job_id} attempt={self.attempt}" if self.job_id else ""
+        job = f" job={self.job_id} attempt={self.attempt}" if self._job else ""
         return f"<Current worker={self.worker}{job}>"
 
 
@@ -168,7 +179,7 @@ def waiting_job() -> Current | None:
     found = _current.get(None)
     if found is None:
         return alone.job
-    return found if found.job_id else None
+    return found if found.is_job else None
 
 
 def enter(call: Current) -> None:
@@ -181,7 +192,7 @@ def run_with(
 ) -> T:
     """Return `fn(*args, **kwargs)`, run so that `current()` finds `call`."""
     token, before = _current.set(call), alone.job
-    if alone.is_child and call.job_id:
+    if alone.is_child and call._job:
         alone.job = call
     try:
         return fn(*args, **kwargs)

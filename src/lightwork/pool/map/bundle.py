@@ -60,6 +60,8 @@ ITEM_BYTES_MAX: Final = 1 << 12
 
 # Nothing in these can lie apart or go by value: a pickle of a third of the price.
 _PLAIN: Final = frozenset({int, float, bool, NoneType, str})
+# What an item gave may be bytes as well: they are part of its pickle.
+_PLAIN_RESULTS: Final = _PLAIN | {bytes}
 
 # Taking and releasing a lock is a full barrier between what comes before and after.
 barrier = Lock()
@@ -207,7 +209,7 @@ def run_items(call: Callable[[memoryview], Any], items: Sequence[memoryview]) ->
         flag, apart = 0, ()
         try:
             value = call(item)
-            if type(value) in _PLAIN:
+            if type(value) in _PLAIN_RESULTS:
                 data = _dumps(value, 5)
             else:
                 data, apart = _dump(value)

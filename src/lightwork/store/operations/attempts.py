@@ -13,10 +13,9 @@ savepoint and written one by one, which tells which: refusals are rare.
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -68,8 +67,8 @@ _NO_ERROR: Final = dict.fromkeys(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+# A NamedTuple, which takes a third of the time to make: there is one for every job.
+class Ending(NamedTuple):
     """The end of one attempt, with all that its guard names."""
 
     seq: int
@@ -93,12 +92,7 @@ class Effect(Enum):
 def ending_of(worker: bytes, attempt: Attempt, end: AttemptEnd) -> Ending:
     """Return the end of an attempt that a worker, given as the bytes of its id, claimed."""
     return Ending(
-        seq=attempt.seq,
-        number=attempt.number,
-        worker=worker,
-        queue=attempt.policy.queue,
-        end=end,
-        ties=attempt.ties,
+        attempt.seq, attempt.number, worker, attempt.policy.queue, end=end, ties=attempt.ties
     )
 
 
@@ -257,10 +251,11 @@ def _values(ending: Ending) -> dict[str, Any]:
         "b_number": ending.number,
         "b_worker": ending.worker,
     }
+    if type(ending.end) is Succeeded:
+        # The rule; a match would ask it for its class and then for its fields.
+        values["b_result"] = ending.end.result
+        return values
     match ending.end:
-        case Succeeded(result):
-            values["b_result"] = result
-            return values
         case Failed(error) | Lost(error) | Quarantined(error):
             values |= error_values(error) | child_values(error)
         case Retried(error, delay):

@@ -37,7 +37,7 @@ from lightwork.store.sql.spelling import Spelling
 from lightwork.store.tables.jobs import TIE_LIMITED, TIE_UNTIL_BEGIN
 
 # Places in what lanes.py selects.
-_SEQ, _NUMBER, _QUEUE, _TIES = 4, 6, 10, 14
+_SUSPECT, _SEQ, _NUMBER, _QUEUE, _TIES = 1, 4, 6, 10, 14
 # So long, in seconds, one statement is not tried in a lane in which it was too little.
 _LONG_WAY: Final = 1.0
 # Lanes of which that is remembered.
@@ -118,7 +118,7 @@ def attempts_of(rows: Iterable[AnyRow]) -> tuple[list[Attempt], list[Damaged]]:
     damaged: list[Damaged] = []
     for row in rows:
         try:
-            claimed.append(attempt_of(row[4:], row[2]))
+            claimed.append(attempt_of(row))
         except CorruptRow as error:
             damaged.append((row, error))
     return claimed, damaged
@@ -137,8 +137,9 @@ def fail_damaged(
 
 def _before_suspect(rows: Sequence[AnyRow], slots: int) -> Sequence[AnyRow]:
     """Return the rows before the first, behind those that get a free slot, that is never claimed ahead."""
+    # By its place in lanes.py, as in `take`.
     for place, row in enumerate(rows[slots:], slots):
-        if row.is_suspect:
+        if row[_SUSPECT]:
             return rows[:place]
     return rows
 

@@ -88,23 +88,26 @@ def policy_of(text: Any, queue: Any, priority: Any) -> Policy:
     return policy
 
 
-def attempt_of(row: AnyRow, now: int) -> Attempt:
-    """Return what a row asks to be run that is claimed at this instant.
+def attempt_of(row: AnyRow) -> Attempt:
+    """Return what a row asks to be run that was claimed, as lanes.NEXT selects it.
 
     Raises:
         CorruptRow: It cannot be told.
     """
-    seq, job_id, number, task, payload, policy, queue, priority, failures, *more = row
-    crashes, ties, since, headers = more
-    if not isinstance(job_id, bytes) or len(job_id) != 16:
-        raise CorruptRow(f"the stored id is not 16 bytes: {job_id!r:.100}")
-    if not isinstance(payload, bytes):
-        raise CorruptRow(f"the stored payload is {type(payload).__name__}, not bytes")
-    if not isinstance(task, str) or not isinstance(policy, str):
-        raise CorruptRow("the stored task or policy is not text")
-    check_numbers(number, failures, crashes, ties)
-    if number >= LARGEST:
-        raise CorruptRow(f"the stored number of attempts is {number}, and can grow no more")
+    # By their places, and looked at together: there is one for every job.
+    _, _, now, _, seq, job_id, number, task, payload, policy, queue, priority, *more = row
+    failures, crashes, ties, since, headers = more
+    is_sound = (
+        type(job_id) is bytes
+        and len(job_id) == 16
+        and type(payload) is bytes
+        and type(task) is str
+        and type(policy) is str
+        and type(number) is type(failures) is type(crashes) is type(ties) is int
+        and number < LARGEST
+    )
+    if not is_sound:
+        _check(job_id, payload, (task, policy), number, (failures, crashes, ties))
     return Attempt(
         # A third of what UUID(bytes=...) takes.
         job_id=msgspec.convert(job_id, uuid.UUID),
@@ -116,9 +119,24 @@ def attempt_of(row: AnyRow, now: int) -> Attempt:
         failures=failures,
         crashes=crashes,
         ties=ties,
-        waited=max(now - number_of(since), 0) / 1000,
+        waited=max(now - since, 0) / 1000 if type(since) is int else now / 1000,
         headers=headers_of(headers) if headers else (),
     )
+
+
+def _check(
+    job_id: Any, payload: Any, texts: Sequence[Any], number: Any, counters: Sequence[Any]
+) -> None:
+    """Say what is wrong with a claimed row."""
+    if not isinstance(job_id, bytes) or len(job_id) != 16:
+        raise CorruptRow(f"the stored id is not 16 bytes: {job_id!r:.100}")
+    if not isinstance(payload, bytes):
+        raise CorruptRow(f"the stored payload is {type(payload).__name__}, not bytes")
+    if not all(isinstance(text, str) for text in texts):
+        raise CorruptRow("the stored task or policy is not text")
+    check_numbers(number, *counters)
+    if number >= LARGEST:
+        raise CorruptRow(f"the stored number of attempts is {number}, and can grow no more")
 
 
 def headers_text(headers: tuple[tuple[str, str], ...]) -> str | None:

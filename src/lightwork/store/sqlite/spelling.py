@@ -144,6 +144,22 @@ class SqliteSpelling(Spelling):
     def lock_running(self, connection: Connection, seqs: Iterable[int]) -> None:
         """Do nothing: only one connection writes at a time."""
 
+    def next_of_lane(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Have the driver make texts by itself: 1.5 us a job less than in the way that damaged ones need."""
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        tolerant, driver.text_factory = driver.text_factory, str
+        try:
+            return super().next_of_lane(connection, values)
+        except exc.OperationalError:
+            # Where SQLite has undone the transaction, all that follows would be outside of any.
+            if not driver.in_transaction:
+                raise
+            driver.text_factory = tolerant
+            return super().next_of_lane(connection, values)
+        finally:
+            driver.text_factory = tolerant
+
     def lanes(self, connection: Connection, queue: str, *, is_whole: bool = False) -> Iterable[Any]:  # noqa: ARG002 - every look is
         """Ask the driver: every idle worker asks after every change of the store.
 

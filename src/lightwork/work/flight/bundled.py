@@ -21,7 +21,7 @@ from lightwork.pool.link.process_call import items_begun
 from lightwork.pool.map.batcher import open_outcome
 from lightwork.pool.map.bundle import ITEM_BYTES_MAX, Parcel, parcel_of
 from lightwork.work.flight.ending import Stopped
-from lightwork.work.runner import HEAD, Outcome, Returned, Runner
+from lightwork.work.runner import HEAD, Outcome, Runner
 
 _LARGEST: Final = ITEM_BYTES_MAX - HEAD.size
 
@@ -96,15 +96,17 @@ class Call:
             one.stopped = stopped
         return False
 
-    def outcomes(self) -> Iterator[tuple[Held, Outcome, BaseException | None]]:
-        """Yield what the runner returned for each attempt, or why it has returned nothing."""
+    def outcomes(self) -> Iterator[tuple[Held, Outcome | bytes, BaseException | None]]:
+        """Yield what the runner returned for each attempt, or why it has returned nothing.
+
+        Bytes, in a bundle: the attempt returned; see runner.opened.
+        """
         if not self.is_bundle:
             yield self.all_held[0], self.future.result(), None
             return
         values, failures = open_outcome(self.future.result())
         for place, (held, value) in enumerate(zip(self.held(), values, strict=True)):
-            outcome = Returned(*value) if type(value) is tuple else value
-            yield held, outcome, failures.get(place)
+            yield held, value, failures.get(place)
 
 
 def unchanging(run: partial[Any]) -> partial[Any]:
@@ -122,10 +124,15 @@ def can_be_bundled(attempt: Attempt, runner: Runner) -> bool:
         and policy.idempotent
         and not policy.timeout
         and not policy.max_memory
-        and len(attempt.payload) <= _LARGEST
-        # What it gets from other jobs travels beside its payload.
-        and not attempt.payload.startswith(REFERRING)
+        and is_light(attempt)
     )
+
+
+def is_light(attempt: Attempt) -> bool:
+    """Whether nothing about its payload wants a call by itself."""
+    payload = attempt.payload
+    # What it gets from other jobs travels beside its payload.
+    return len(payload) <= _LARGEST and not payload.startswith(REFERRING)
 
 
 def pack_attempts(attempts: Sequence[Attempt]) -> Parcel:

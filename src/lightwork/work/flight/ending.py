@@ -3,7 +3,7 @@
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from lightwork.error_info import describe_error
 from lightwork.error_text import class_name
@@ -15,6 +15,8 @@ from lightwork.work.flight.loading import TaskNotLoaded
 from lightwork.work.runner import Committed, Outcome, Raised, Returned, Snooze
 
 _CANCELLED: Final = class_name(CancelledError)
+# An attempt, how it has ended, and how many seconds it ran; below 0: nobody knows.
+Ran: TypeAlias = tuple[Attempt, AttemptEnd, float]
 
 
 class Stopped(Enum):

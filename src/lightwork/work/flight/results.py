@@ -4,6 +4,8 @@ Small ones are not looked at. Of larger ones the setting is read every few secon
 idle worker asks nothing. A job that commits its outcome itself looks in its transaction (store/job_transactions.py).
 """
 
+from collections.abc import Sequence
+
 from lightwork.bounds.payloads import FRESH, LEAST_BOUND, check_result
 from lightwork.clock import monotonic
 from lightwork.error_info import describe_error
@@ -11,6 +13,7 @@ from lightwork.errors import PayloadError, StoreError
 from lightwork.lifecycle import AttemptEnd, Failed, Succeeded
 from lightwork.model import Attempt, Setting
 from lightwork.store.contract import Store
+from lightwork.work.flight.ending import Ran
 
 
 class ResultBound:
@@ -21,8 +24,13 @@ class ResultBound:
         self._settings: list[Setting] = []
         self._read_at = -FRESH
 
-    def end_within(self, attempt: Attempt, end: AttemptEnd) -> AttemptEnd:
-        """Return the end, or that the attempt has failed for good: its result is too large."""
+    def within(self, ran: Sequence[Ran]) -> Sequence[Ran]:
+        """Return the ends; where the result is too large, that the attempt has failed for good."""
+        if not any(type(end) is Succeeded and len(end.result) > LEAST_BOUND for _, end, _ in ran):
+            return ran
+        return [(attempt, self._end_within(attempt, end), seconds) for attempt, end, seconds in ran]
+
+    def _end_within(self, attempt: Attempt, end: AttemptEnd) -> AttemptEnd:
         if type(end) is not Succeeded or len(end.result) <= LEAST_BOUND:
             return end
         self._look()

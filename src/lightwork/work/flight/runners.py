@@ -1,10 +1,13 @@
 """Runners: what runs the attempts of each task that a worker has met, made once."""
 
+from collections.abc import Callable
+
 from lightwork.codec import Codec
 from lightwork.model import Attempt
 from lightwork.store.contract import Store
 from lightwork.tasks.task import Task
 from lightwork.work.catalog import Catalog
+from lightwork.work.flight.bundled import is_light
 from lightwork.work.in_flight import InFlight
 from lightwork.work.middleware.around import Middleware
 from lightwork.work.runner import Runner, make_runner
@@ -42,11 +45,21 @@ class Runners:
         """Return the runner of a task that was met before; None: it was not."""
         return self._made.get(name)
 
-    def can_share(self, one: Attempt, other: Attempt, in_flight: InFlight) -> bool:
-        """Whether attempts of the same task and policy may be in one bundle."""
-        is_like = one.task == other.task and one.policy is other.policy
-        runner, can = self.known(one.task), in_flight.can_travel_together
-        return is_like and runner is not None and can(one, runner) and can(other, runner)
+    def sharing(self, in_flight: InFlight) -> Callable[[Attempt, Attempt], bool]:
+        """Return what tells whether another attempt may be in one bundle with the first of it."""
+        first: Attempt | None = None
+        may_be_first = False
+
+        def can_share(one: Attempt, other: Attempt) -> bool:
+            nonlocal first, may_be_first
+            # Asked for each job: what they have in common is looked at once.
+            if one is not first:
+                first, runner = one, self.known(one.task)
+                may_be_first = runner is not None and in_flight.can_travel_together(one, runner)
+            is_like = other.policy is one.policy and other.task == one.task
+            return may_be_first and is_like and is_light(other)
+
+        return can_share
 
     def find(self, name: str) -> Runner:
         """Return the runner of a task.

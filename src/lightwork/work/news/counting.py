@@ -8,8 +8,9 @@ worker also folds what others have left, unless a server does; see store/admin/r
 import logging
 import random
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Final, get_args
 
 from lightwork.clock import monotonic
@@ -19,12 +20,14 @@ from lightwork.model import Attempt
 from lightwork.store.contract import Store
 from lightwork.store.histogram import bucket_of
 from lightwork.store.views import Rescued, Rollup
+from lightwork.work.flight.ending import Ran
 
 log = logging.getLogger(__name__)
 
 _SEND_SECONDS: Final = 5.0
 _FOLD_SECONDS: Final = 60.0
 _FOLD_BATCH: Final = 1000
+_waiting: Final = attrgetter("policy.queue", "task", "waited")
 # What an end counts as. Of jobs that were lost once too often the attempt was lost, and the job failed.
 _WORDS: Final[dict[type[AttemptEnd], tuple[str, ...]]] = {
     **{kind: (kind.__name__.lower(),) for kind in get_args(AttemptEnd)},
@@ -57,19 +60,20 @@ class Counting:
 
     def claimed(self, attempts: Iterable[Attempt]) -> None:
         """Count how long these have waited."""
-        for attempt in attempts:
-            waited = attempt.waited
-            counts = self._counts[attempt.policy.queue, attempt.task]
-            counts.wait[bucket_of(waited)] += 1
-            counts.wait_seconds += waited
+        # Submitted together, many have waited for as long.
+        for (queue, task, waited), jobs in Counter(map(_waiting, attempts)).items():
+            counts = self._counts[queue, task]
+            counts.wait[bucket_of(waited)] += jobs
+            counts.wait_seconds += waited * jobs
 
-    def ended(self, attempt: Attempt, end: AttemptEnd, seconds: float) -> None:
-        """Count the end of an attempt, and how long it ran; below 0: nobody knows."""
-        counts = self._counts[attempt.policy.queue, attempt.task]
-        counts.ends[type(end)] += 1
-        if seconds >= 0:
-            counts.run[bucket_of(seconds)] += 1
-            counts.run_seconds += seconds
+    def ended(self, ran: Iterable[Ran]) -> None:
+        """Count how attempts have ended, and how long they ran."""
+        for attempt, end, seconds in ran:
+            counts = self._counts[attempt.policy.queue, attempt.task]
+            counts.ends[type(end)] += 1
+            if seconds >= 0:
+                counts.run[bucket_of(seconds)] += 1
+                counts.run_seconds += seconds
 
     def rescued(self, rescued: Iterable[Rescued]) -> None:
         """Count attempts that were lost with their worker."""

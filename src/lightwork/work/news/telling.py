@@ -14,6 +14,7 @@ from lightwork.events.lines import is_logged, log_event
 from lightwork.events.listeners import Listeners
 from lightwork.model import Attempt, Progress
 from lightwork.store.views import Rescued
+from lightwork.work.flight.ending import Ran
 
 # What the end of an attempt is called; what it has besides has the same names there.
 _OF_END: Final[dict[type[lifecycle.AttemptEnd], type[JobEvent]]] = {
@@ -83,10 +84,10 @@ class Telling:
             for attempt, progress in reports:
                 self.tell(self._event(kinds.Progressed, attempt, progress=progress))
 
-    def note_seconds(self, attempt: Attempt, seconds: float) -> None:
-        """Keep how long an attempt ran until its end is told."""
-        if self._keeps_seconds and seconds > 0:
-            self._seconds[attempt.seq] = seconds
+    def note_seconds(self, ran: Iterable[Ran]) -> None:
+        """Keep how long attempts ran until their ends are told."""
+        if self._keeps_seconds:
+            self._seconds |= {one.seq: seconds for one, _, seconds in ran if seconds > 0}
 
     def ended(self, ends: Iterable[tuple[Attempt, lifecycle.AttemptEnd]]) -> None:
         """Tell how attempts have ended, now that it is recorded."""

@@ -4,12 +4,16 @@ That is when a job is due which it has put off itself, for milliseconds perhaps,
 keep jobs. A worker in burst mode does all of it: it must not end before what is due is ready.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
 
+from lightwork.lifecycle import AttemptEnd, Retried, Snoozed
 from lightwork.store.contract import Store
 from lightwork.store.views import Rescued
 from lightwork.work.incarnation import WorkerSettings
 from lightwork.work.upkeep import Upkeep
+
+_PUT_OFF: Final = (Retried, Snoozed)
 
 
 class WorkerUpkeep:
@@ -26,9 +30,11 @@ class WorkerUpkeep:
         self._does_all = settings.burst
         self._is_left = False
 
-    def expect_due(self, delay: float) -> None:
-        """A job was scheduled here to be due after this delay."""
-        self._upkeep.expect_due(delay)
+    def note_ends(self, ends: Iterable[AttemptEnd]) -> None:
+        """Note which jobs have been put off here."""
+        for end in ends:
+            if isinstance(end, _PUT_OFF):
+                self._upkeep.expect_due(end.delay)
 
     def next_at(self) -> float:
         """Return the instant at which something is due next."""
