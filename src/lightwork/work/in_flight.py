@@ -274,7 +274,7 @@ class InFlight:
         else:
             for held, outcome, failure in call.outcomes():
                 attempt = held.attempt
-                if type(outcome) is bytes:
+                if isinstance(outcome, bytes):
                     result, seconds = opened(outcome)
                     yield attempt, Succeeded(result), seconds
                 elif failure is not None:
