@@ -283,8 +283,7 @@ class Lane(NamedTuple):
     task: str
 
 
-# Not frozen, though nobody changes it: there is one for every job, and that takes four times as long.
-@dataclass(slots=True, kw_only=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What a claim hands to a worker.
 
