@@ -1,4 +1,4 @@
-"""Model: nouns that cross layers are frozen, slotted and travel between processes."""
+"""Model: nouns that cross layers are frozen, but for those of every job, slotted and travel between processes."""
 
 import dataclasses
 import inspect
@@ -42,6 +42,9 @@ NOUNS = [
     Unique("user:{n}"),
     Limit("tenant:{n}", running=5),
 ]
+# To make one that is frozen takes four times as long.
+OF_EVERY_JOB = (NewJob,)
+FROZEN = [noun for noun in NOUNS if not isinstance(noun, OF_EVERY_JOB)]
 
 
 def test_every_noun_of_the_module_is_tried_here() -> None:
@@ -54,7 +57,7 @@ def test_every_noun_of_the_module_is_tried_here() -> None:
     assert {type(noun) for noun in NOUNS} == defined
 
 
-@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
+@pytest.mark.parametrize("noun", FROZEN, ids=lambda noun: type(noun).__name__)
 def test_a_noun_cannot_be_changed(noun: Any) -> None:
     name = dataclasses.fields(noun)[0].name
 

@@ -41,6 +41,7 @@ SIGNED: Final = b"\x02"
 # Of a payload; no program reads a larger one.
 MAX_BYTES: Final = 16 * 1024 * 1024
 _TEXT_ONLY: Final = frozenset({str})
+_NO_NAMES: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,15 @@ class Codec:
         except NotPlain as refusal:
             payload = self._signed("call", subject, (args, kwargs), refusal)
         return self._bounded(payload)
+
+    def encode_flat_call(self, args: tuple[Any, ...]) -> bytes | None:
+        """Return the payload of a call that has numbers and texts alone; None: see `encode_call`."""
+        if not SCALARS.issuperset(map(type, args)):
+            return None
+        try:
+            return self._bounded(PLAIN + encode((args, _NO_NAMES)))
+        except (OverflowError, UnicodeEncodeError):
+            return None
 
     def decode_call(
         self, subject: Subject, payload: bytes, fn: Callable[..., Any] | None = None

@@ -7,21 +7,20 @@ the store, the worker in this program, or a cancel), and by nobody else.
 
 import asyncio
 import functools
-import gc
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from lightwork.bounds.payloads import check_payloads
 from lightwork.clock import call_seconds_left
 from lightwork.codec import Codec, Subject
 from lightwork.durable.control import JobControl
-from lightwork.durable.future import DurableFuture, KeptCall
+from lightwork.durable.future import DurableFuture, KeptCall, uncollected
 from lightwork.durable.jobs import BATCH, batches, check_known, known_calls
 from lightwork.durable.options import PLAIN, SubmitOptions
 from lightwork.durable.outcome_watch import Deliver, OutcomeWatch, job_failed
@@ -44,6 +43,19 @@ log = logging.getLogger(__name__)
 _TO_SEND: Final = 0.002
 # Jobs whose progress is read at a time.
 _ASKED: Final = 500
+
+
+class _Batch(NamedTuple):
+    """Jobs that are kept together.
+
+    Attributes:
+        made: Their futures, if they are kept while the next are taken.
+        making: Ends the making of these; unmakes them if anything is raised.
+    """
+
+    jobs: list[NewJob]
+    made: list[DurableFuture[Any]] | None
+    making: ExitStack
 
 
 class JobFutures:
@@ -145,43 +157,64 @@ class JobFutures:
         through a driver that is written in Python, it would be no quicker: both need the interpreter.
         """
         made: list[DurableFuture[Any]] = []
-        with self._unwanted_if_it_fails(options) as kept:
+        with self._unwanted_if_it_fails(options) as kept, ExitStack() as unmade:
             rest = batches(jobs)
-            batch = next(rest, None)
+            batch = self._next_batch(task, rest, options, kept, unmade)
             while batch is not None:
-                # Before: it may be interrupted when they are kept, and those that are not nobody else has the ids of.
-                kept.extend(b"".join(job.id.bytes for job in batch))
-                if self._store.keeps_meanwhile and _has_time(batch, options):
-                    with self._kept_meanwhile(task, batch, options) as found:
-                        batch = next(rest, None)
-                    made += found
+                if batch.made is None:
+                    made += self.submit(task, batch.jobs, options)
+                    batch = self._next_batch(task, rest, options, kept, unmade)
                 else:
-                    made += self.submit(task, batch, options)
-                    batch = next(rest, None)
+                    with self._kept_meanwhile(task, batch, options) as found:
+                        batch = self._next_batch(task, rest, options, kept, unmade)
+                    made += found
         return made
+
+    def _next_batch(
+        self,
+        task: Task[..., Any],
+        rest: Iterator[list[NewJob]],
+        options: SubmitOptions,
+        kept: bytearray,
+        unmade: ExitStack,
+    ) -> _Batch | None:
+        """Take the next jobs, and make their futures if they may be kept meanwhile; `unmade` undoes that."""
+        jobs = next(rest, None)
+        if jobs is None:
+            return None
+        # Before: it may be interrupted when they are kept, and those that are not nobody else has the ids of.
+        kept.extend(b"".join([job.id.bytes for job in jobs]))
+        making = ExitStack()
+        unmade.push(making)
+        if not (self._store.keeps_meanwhile and _has_time(jobs, options)):
+            return _Batch(jobs, None, making)
+        made = making.enter_context(self._made(task, jobs, options.listeners))
+        return _Batch(jobs, made, making)
 
     @contextmanager
     def _kept_meanwhile(
-        self, task: Task[..., Any], jobs: Sequence[NewJob], options: SubmitOptions
+        self, task: Task[..., Any], batch: _Batch, options: SubmitOptions
     ) -> Iterator[list[DurableFuture[Any]]]:
         """Keep the jobs while the block runs; their futures are in the list after it."""
         found: list[DurableFuture[Any]] = []
         taken: dict[UUID, UUID] = {}
-        with self._made(task, jobs, options.listeners) as made:
+        with batch.making:
             written: futures.Future[list[bool]] | None = None
             try:
                 with Uninterrupted():
-                    written = self._store.submit_nowait(jobs, taken=taken)
-                # Else this thread would keep the interpreter, for 5 ms, from the one that is to send it.
-                futures.wait([written], _TO_SEND)
+                    written = self._store.submit_nowait(batch.jobs, taken=taken)
+                if not written.running():
+                    # Another thread is to send it, from which this one would keep the interpreter for 5 ms.
+                    futures.wait([written], _TO_SEND)
                 yield found
                 new = written.result()
             except BaseException as error:
                 if written is not None and not written.cancel():
-                    self._let_end(written, jobs, options, error)
+                    self._let_end(written, batch.jobs, options, error)
                 raise
         if not all(new):
             self._watch.look_now()
+        made = batch.made or []
         found += self._with_holders(task, made, taken) if taken else made
 
     def _let_end(
@@ -255,12 +288,12 @@ class JobFutures:
     ) -> Iterator[list[DurableFuture[Any]]]:
         """Make the futures of jobs that the block keeps; unmake them if it raises."""
         made: list[DurableFuture[Any]] = []
-        with self._watch.submitting(job.id for job in jobs):
+        with self._watch.submitting([job.id for job in jobs]):
             try:
                 # A Ctrl-C is felt at the end of it, when all can be unmade.
-                with Uninterrupted(), _uncollected():
+                with Uninterrupted(), uncollected():
                     made.extend(DurableFuture(job.id, self._control) for job in jobs)
-                    self._register(made, [Subject(job.id, job.task) for job in jobs], task)
+                    self._register(made, [job.task for job in jobs], task)
                     self._listening.update(zip(made, listeners, strict=False))
                 yield made
             except BaseException:
@@ -321,7 +354,7 @@ class JobFutures:
     ) -> list[DurableFuture[Any]]:
         """Return futures of jobs that are kept, many of which may have their outcome."""
         made = [DurableFuture[Any](subject.job_id, self._control) for subject in subjects]
-        self._register(made, subjects, task)
+        self._register(made, [subject.task for subject in subjects], task)
         self._listening.update(zip(made, options.listeners, strict=False))
         mark = self._watch.mark()
         known = self._store.outcomes([one.job_id for one in subjects])
@@ -343,25 +376,25 @@ class JobFutures:
         self, future: DurableFuture[Any], subject: Subject, task: Task[..., Any] | None
     ) -> None:
         """Let a future that was made elsewhere wait for the outcome of its job; see `make`."""
-        self._register([future], [subject], task)
+        self._register([future], [subject.task], task)
 
     def _register(
         self,
         made: Sequence[DurableFuture[Any]],
-        subjects: Sequence[Subject],
+        names: Sequence[str],
         task: Task[..., Any] | None,
     ) -> None:
         fn = None if task is None else task.fn
         is_elsewhere = task is None or not self._is_served_here(task)
         waits: list[tuple[UUID, Deliver]] = []
-        for future, subject in zip(made, subjects, strict=True):
-            future.kept_as = subject
-            call = KeptCall(self._settles, future, subject, fn)
+        for future, name in zip(made, names, strict=True):
+            future.task_name = name
+            call = KeptCall(self._settles, future, fn)
             bind(future, call)
             if is_elsewhere:
-                self._elsewhere.add(subject.job_id)
+                self._elsewhere.add(future.job_id)
                 future.why_not = self._tells
-            waits.append((subject.job_id, call.settle))
+            waits.append((future.job_id, call))
         self._watch.wait_for_all(waits)
 
     def listen(self, future: DurableFuture[Any], listener: Listener) -> None:
@@ -454,19 +487,3 @@ def _has_time(batch: Sequence[NewJob], options: SubmitOptions) -> bool:
     """Whether another thread may keep a batch: there is one after it, and no deadline of this thread."""
     is_bound = asyncio._get_running_loop() is not None or call_seconds_left() != math.inf
     return len(batch) >= BATCH and options.failed != "retry" and not is_bound
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the collector of cycles away from objects that are made in great number to stay.
-
-    Among the futures of 20,000 jobs it would look again and again: 10 us a job, where one is made in 4. The
-    block runs no code of the user, for some milliseconds.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -66,6 +66,12 @@ def new_job(
         UsageError: One is a future that a job cannot wait for.
     """
     job_id = job_id or task.job_id or new_job_id()
+    policy = task.policy
+    if not (kwargs or task.after or policy.unique or policy.limit):
+        # As mostly: then what follows has nothing to find, and takes three times as long.
+        found = codec.encode_flat_call(args)
+        if found is not None:
+            return NewJob(id=job_id, task=task.name, payload=found, policy=policy)
     parents = parents_of(task, args, kwargs)
     subject = Subject(job_id, task.name)
     payload = codec.encode_call(subject, parents.args, parents.kwargs, fn=task.called)
@@ -75,7 +81,7 @@ def new_job(
         id=job_id,
         task=task.name,
         payload=payload,
-        policy=task.policy,
+        policy=policy,
         after=parents.after,
         needs_success=task.on_failure == "fail",
         unique=unique_key(task, parents.args, parents.kwargs, digest=codec.payload_digest),

@@ -40,10 +40,18 @@ Deliver = Callable[[JobOutcome | BaseException], None]
 
 
 class _Wait(NamedTuple):
-    """Somebody who waits; the numbers grow."""
+    """Somebody who waits; the numbers grow.
+
+    There may be many thousands, most of them alone with their job: in lists each would be one more object for
+    the collector to look at.
+
+    Attributes:
+        before: Who waited for the same job already.
+    """
 
     number: int
     deliver: Deliver
+    before: "_Wait | None" = None
 
 
 # Looked up at a time, from the front and again from the rest in turn.
@@ -75,7 +83,7 @@ class OutcomeWatch:
         self._lock = threading.RLock()
         # Guarded by _lock.
         # A job may have several futures here; mostly it has one.
-        self._waiting: dict[UUID, list[_Wait]] = {}
+        self._waiting: dict[UUID, _Wait] = {}
         # How often somebody began to wait.
         self._mark = 0
         # Of these there was news that some who wait must not take: looked up next.
@@ -114,8 +122,12 @@ class OutcomeWatch:
                 if not self._waiting or can_be_found:
                     self._wake()
                 # One after the other: what was told before is not for those who come later.
+                waiting = self._waiting
                 for number, (job_id, deliver) in enumerate(delivers, self._mark + 1):
-                    self._waiting.setdefault(job_id, []).append(_Wait(number, deliver))
+                    one = _Wait(number, deliver)
+                    before = waiting.setdefault(job_id, one)
+                    if before is not one:
+                        waiting[job_id] = one._replace(before=before)
                 self._mark += len(delivers)
                 self._start_thread()
         if failure is not None:
@@ -158,9 +170,9 @@ class OutcomeWatch:
         """Undo the last `wait_for` of each."""
         with self._lock:
             for job_id in job_ids:
-                delivers = self._waiting.get(job_id, [])
-                if len(delivers) > 1:
-                    delivers.pop()
+                last = self._waiting.get(job_id)
+                if last is not None and last.before is not None:
+                    self._waiting[job_id] = last.before
                 else:
                     self._waiting.pop(job_id, None)
             self._idle.notify_all()
@@ -175,12 +187,12 @@ class OutcomeWatch:
         taken: list[tuple[Deliver, JobOutcome]] = []
         with self._lock:
             for outcome in outcomes:
-                waits = self._waiting.pop(outcome.job_id, None)
-                if waits is None:
+                last = self._waiting.pop(outcome.job_id, None)
+                if last is None:
                     continue
-                if waits[-1].number > mark:
-                    # In the order in which they began.
-                    self._waiting[outcome.job_id] = [one for one in waits if one.number > mark]
+                waits = _apart(last)
+                if last.number > mark:
+                    self._keep_waiting(outcome.job_id, [one for one in waits if one.number > mark])
                     self._doubted.append(outcome.job_id)
                     waits = [one for one in waits if one.number <= mark]
                 taken += [(one.deliver, outcome) for one in waits]
@@ -203,9 +215,9 @@ class OutcomeWatch:
     def give_up(self, job_id: UUID, deliver: Deliver, error: BaseException) -> None:
         """End one wait for a job: no outcome can come of it."""
         with self._lock:
-            waits = self._waiting.pop(job_id, [])
-            if left := [one for one in waits if one.deliver != deliver]:
-                self._waiting[job_id] = left
+            waits = _apart(self._waiting.pop(job_id, None))
+            left = [one for one in waits if one.deliver != deliver]
+            self._keep_waiting(job_id, left)
             self._idle.notify_all()
         if len(left) < len(waits):
             _deliver_one(deliver, error)
@@ -226,7 +238,7 @@ class OutcomeWatch:
 
     def _fail_waiting(self, error: BaseException) -> None:
         with self._lock:
-            waits = list(itertools.chain.from_iterable(self._waiting.values()))
+            waits = list(itertools.chain.from_iterable(map(_apart, self._waiting.values())))
             self._waiting.clear()
             self._idle.notify_all()
         for one in waits:
@@ -254,6 +266,12 @@ class OutcomeWatch:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         return left
+
+    def _keep_waiting(self, job_id: UUID, waits: Iterable[_Wait]) -> None:
+        """Let these wait for a job for which nobody waits any more, in their order."""
+        last: _Wait | None = None
+        for one in waits:
+            self._waiting[job_id] = last = _Wait(one.number, one.deliver, last)
 
     def _is_submitting(self, job_id: UUID) -> bool:
         return any(job_id in jobs for jobs in self._submitting)
@@ -348,7 +366,7 @@ class OutcomeWatch:
         """End the wait for those jobs that the store does not know any more."""
         with self._lock:
             asked = {
-                job_id: list(self._waiting.get(job_id, ()))
+                job_id: _apart(self._waiting.get(job_id))
                 for job_id in job_ids
                 if not self._is_submitting(job_id)
             }
@@ -356,13 +374,21 @@ class OutcomeWatch:
         with self._lock:
             for job_id in gone:
                 # Submitted again under the same id meanwhile: who waits for that stays.
-                left = [one for one in self._waiting.pop(job_id, ()) if one not in asked[job_id]]
-                if left:
-                    self._waiting[job_id] = left
+                waits = _apart(self._waiting.pop(job_id, None))
+                self._keep_waiting(job_id, [one for one in waits if one not in asked[job_id]])
             self._idle.notify_all()
         for job_id in gone:
             for one in asked[job_id]:
                 _deliver_one(one.deliver, job_not_found(job_id, self._store.safe_url))
+
+
+def _apart(last: _Wait | None) -> list[_Wait]:
+    """Return those who wait for a job each by itself, in the order in which they began."""
+    found: list[_Wait] = []
+    while last is not None:
+        found.append(_Wait(last.number, last.deliver))
+        last = last.before
+    return found[::-1]
 
 
 def job_not_found(job_id: UUID | int | str, url: str) -> JobNotFound:

@@ -91,8 +91,17 @@ class Database(Protocol):
         *,
         is_submit: bool = False,
         is_alone: bool = False,
+        begin: Callable[[Connection], Callable[[], T]] | None = None,
     ) -> Future[T]:
-        """Do the same without waiting; a future that can be cancelled has written nothing."""
+        """Do the same without waiting; a future that can be cancelled has written nothing.
+
+        Args:
+            write: Speaks to the connection.
+            is_submit: See `write`.
+            is_alone: See `write`.
+            begin: Sends what `write` does, without waiting, and returns what waits for the answer and raises if
+                it is not that all was written; called at once, or not at all.
+        """
 
     def join(self, connection: Connection) -> None:
         """Make a connection of the user's own ready for our statements.

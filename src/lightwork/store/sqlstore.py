@@ -43,7 +43,7 @@ from lightwork.store.operations import (
 )
 from lightwork.store.operations.bounds import expiry, queue_limits, slots, unique, waiting
 from lightwork.store.operations.pace import Pace
-from lightwork.store.sql.many import plain_jobs
+from lightwork.store.operations.submitting import Submit
 from lightwork.store.sql.rows import AnyRow
 from lightwork.store.sql_admin import SqlAdmin
 from lightwork.store.sql_primitives import SqlPrimitives
@@ -92,8 +92,10 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> list[bool]:
         """Keep jobs, all or none; False for each whose id was known, or whose key is held."""
-        write, is_alone = self._submitting(jobs_, taken, known)
-        return self.database.write(write, is_submit=_are_only_new(jobs_), is_alone=is_alone)
+        submit = Submit(self._spelling, self._payloads, jobs_, taken, known)
+        return self.database.write(
+            submit.write, is_submit=_are_only_new(jobs_), is_alone=submit.is_alone
+        )
 
     def submit_nowait(
         self,
@@ -103,8 +105,13 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         known: dict[uuid.UUID, KnownCall] | None = None,
     ) -> Future[list[bool]]:
         """Do the same without waiting."""
-        write, is_alone = self._submitting(jobs_, taken, known)
-        return self.database.write_soon(write, is_submit=_are_only_new(jobs_), is_alone=is_alone)
+        submit = Submit(self._spelling, self._payloads, jobs_, taken, known)
+        return self.database.write_soon(
+            submit.write,
+            is_submit=_are_only_new(jobs_),
+            is_alone=submit.is_alone,
+            begin=submit.beginning(),
+        )
 
     def submit_on(
         self,
@@ -122,34 +129,13 @@ class SqlStore(SqlAdmin, SqlPrimitives):
         self._payloads.check_known(jobs_)
         self.database.join(connection)
         self._spelling.prepare(connection)
-        return self._keep(connection, jobs_, taken, known, jobs.submit_among_others)
-
-    def _submitting(
-        self,
-        jobs_: Sequence[NewJob],
-        taken: dict[uuid.UUID, uuid.UUID] | None,
-        known: dict[uuid.UUID, KnownCall] | None,
-    ) -> tuple[Callable[[Connection], list[bool]], bool]:
-        """Return what keeps the jobs, and whether that is a single statement."""
-        plain = plain_jobs(jobs_) if self._spelling.keeps_plain else None
-        insert = jobs.submit if plain is None else jobs.submit_plain(plain)
-
-        def write(connection: Connection) -> list[bool]:
-            self._payloads.check(connection, jobs_)
-            return self._keep(connection, jobs_, taken, known, insert)
-
-        return write, plain is not None
-
-    def _keep(
-        self,
-        connection: Connection,
-        jobs_: Sequence[NewJob],
-        taken: dict[uuid.UUID, uuid.UUID] | None,
-        known: dict[uuid.UUID, KnownCall] | None,
-        insert: unique.Insert,
-    ) -> list[bool]:
         return unique.submit(
-            connection, self._spelling, jobs_, taken=taken, known=known, insert=insert
+            connection,
+            self._spelling,
+            jobs_,
+            taken=taken,
+            known=known,
+            insert=jobs.submit_among_others,
         )
 
     def states(self, job_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, State]:

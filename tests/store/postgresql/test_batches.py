@@ -13,6 +13,7 @@ from lightwork.lifecycle import Succeeded
 from lightwork.model import Limit, State
 from lightwork.store.postgresql import spelling
 from lightwork.store.postgresql.packed import Blobs, Integers, Numbers, Packed, Texts
+from lightwork.store.postgresql.sent import Sent
 from lightwork.store.sqlstore import SqlStore
 from store.steps import LANES, new_job, registered, state_of, submitted
 
@@ -159,7 +160,14 @@ def sent_while(act: Callable[[], object]) -> list[str]:
             statements.append(str(query))
         return execute(cursor, query, *rest, **options)
 
+    def note_sent(sent: Sent, driver: Any) -> None:
+        if threading.get_ident() == ours:
+            statements.append("one that is prepared, or sent ahead")
+        make(sent, driver)
+
+    make = Sent.__init__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", note)
+        patch.setattr(Sent, "__init__", note_sent)
         act()
     return statements

@@ -98,3 +98,16 @@ def test_a_schema_of_its_own_is_named_by_the_database_or_the_role(pooled: str, u
         )
 
     assert place == "apart"
+
+
+def test_nothing_is_prepared_behind_it(pooled: str) -> None:
+    with SqlStore(pooled) as store:
+        for _ in range(3):
+            store.submit([new_job()])
+        found = store.database.look(
+            lambda connection: connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_prepared_statements"
+            ).scalar()
+        )
+
+    assert found == 0

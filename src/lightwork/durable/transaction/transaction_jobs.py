@@ -87,7 +87,7 @@ class TransactionJobs:
             future: TransactionFuture[Any] = TransactionFuture(
                 subject.job_id, self._control, opened
             )
-            future.kept_as = subject
+            future.task_name = subject.task
             made.append(future)
             kept.append(OpenJob(future, subject, task, savepoints))
         opened.add(kept)

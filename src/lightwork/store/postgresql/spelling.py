@@ -46,7 +46,7 @@ from lightwork.store.postgresql.driver import rows_of
 from lightwork.store.postgresql.ending import succeed_alone, succeed_one
 from lightwork.store.postgresql.marks import Marks, Place
 from lightwork.store.postgresql.packed import Blobs, Integers, Texts, given_table, kind_of, register
-from lightwork.store.postgresql.plain import keep_plain
+from lightwork.store.postgresql.plain import begin_plain, keep_plain
 from lightwork.store.server.together import moving, parameters_of, selected, together
 from lightwork.store.sql import upkeep
 from lightwork.store.sql.jobs import END_OF, NEW_JOB
@@ -168,6 +168,10 @@ class PostgresSpelling(Spelling):
     def keep_plain(self, connection: Connection, plain: PlainJobs) -> Collection[bytes]:
         """Keep plain jobs by one statement; return the ids of those that were known."""
         return keep_plain(connection, plain)
+
+    def begin_plain(self, connection: Connection, plain: PlainJobs) -> Callable[[], None]:
+        """Send what keeps plain jobs."""
+        return begin_plain(connection, plain)
 
     def claim_plain(
         self, connection: Connection, worker_id: uuid.UUID, lane: Lane, *, slots: int, ahead: int

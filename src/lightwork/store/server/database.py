@@ -94,10 +94,24 @@ class ServerDatabase:
         *,
         is_submit: bool = False,
         is_alone: bool = False,
+        begin: Callable[[Connection], Callable[[], T]] | None = None,
     ) -> Future[T]:
-        """Do the same without waiting."""
+        """Do the same without waiting; what can be begun is sent by the caller, and received by the thread."""
         self._check_usable()
+        if begin is not None and self._soon.is_idle:
+            news = News.WORK if is_submit else News.ALL
+            receive = self._transactions.begin_alone(begin, write, news)
+            if receive is not None:
+                return self._posted(receive)
         return self._soon.post(lambda: self.write(write, is_submit=is_submit, is_alone=is_alone))
+
+    def _posted(self, receive: Callable[[], T]) -> Future[T]:
+        try:
+            return self._soon.post(receive, is_begun=True)
+        except BaseException:
+            # Closed just now, or no thread can be had.
+            receive()
+            raise
 
     def join(self, connection: Connection) -> None:
         """Make a connection of the user's own ready for our statements: it needs nothing."""

@@ -37,6 +37,11 @@ class Kept:
         # The last one is taken first. A list's own steps are never cut in two by another thread.
         self._idle: list[tuple[Connection, float]] = []
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether one is at hand, most likely."""
+        return bool(self._idle)
+
     @contextmanager
     def taken(self, *, is_once: bool) -> Iterator[Connection]:
         """Have one for the block; `is_once`: what is done with it may not be done twice."""
@@ -48,7 +53,8 @@ class Kept:
                 connection.rollback()
         except BaseException as error:
             is_sound = isinstance(error, Exception) and not connection.invalidated
-            if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+            is_lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+            if is_lost or connection.invalidated:
                 # Whatever ended this one has ended the others, too.
                 self._drop_idle()
             _end(connection, is_sound=is_sound)

@@ -4,6 +4,7 @@ In order, because what cancels a job must not overtake what submits it. Database
 and a client of a server sends so (net/client/sender.py). `_lock` guards `_thread` and `_is_closed`.
 """
 
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -35,10 +36,19 @@ class Soon:
         self._lock = threading.Lock()
         self._waiting: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        # The second is counted by the thread alone.
+        self._posted = self._ended = 0
 
-    def post(self, call: Callable[[], T]) -> Future[T]:
-        """Run the call as soon as those before it have ended."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was posted has ended."""
+        return self._posted == self._ended
+
+    def post(self, call: Callable[[], T], *, is_begun: bool = False) -> Future[T]:
+        """Run the call as soon as those before it have ended; `is_begun`: it is too late to cancel it."""
         future: Future[T] = Future()
+        if is_begun:
+            future.set_running_or_notify_cancel()
         # A Ctrl-C in here would leave everybody without a thread, or with a lock taken.
         with Uninterrupted(), self._lock:
             if self._is_closed:
@@ -47,6 +57,7 @@ class Soon:
                 thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()
                 self._thread = thread
+            self._posted += 1
             self._waiting.put((call, future))
         return future
 
@@ -63,9 +74,18 @@ class Soon:
     def _run(self) -> None:
         while (turn := self._waiting.get()) is not None:
             call, future = turn
-            if future.set_running_or_notify_cancel():
-                settle(future, call)
+            if future.running() or future.set_running_or_notify_cancel():
+                settle(future, functools.partial(self._counted, call))
+            else:
+                self._ended += 1
             del turn, call, future
+
+    def _counted(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            # Before whoever waits for it is told, who may have the next one.
+            self._ended += 1
 
 
 def settle(future: Future[T], call: Callable[[], T]) -> None:

@@ -16,11 +16,12 @@ There are at most MOST transactions at a time; who comes later waits for the end
 """
 
 import asyncio
+import functools
 import queue
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, event, exc
@@ -139,6 +140,68 @@ class Transactions:
             self.engines.alone, write, news=news, is_end=is_end, is_alone=True, is_once=is_once
         )
 
+    def begin_alone(
+        self,
+        begin: Callable[[Connection], Callable[[], T]],
+        write: Callable[[Connection], T],
+        news: News = News.ALL,
+    ) -> Callable[[], T] | None:
+        """Let `begin` send a statement that commits itself, if there is a connection at hand for it.
+
+        Returns:
+            What waits for the answer, and is to be called once, by any thread; what fails is written once more by
+            `write`, as ever. None: nothing was sent.
+        """
+        if self._kept is None or self._patience() != _NEVER or not self._kept.has_idle:
+            return None
+        with Uninterrupted():
+            has_turn = not self._free.empty() and self._take_turn()
+        if not has_turn:
+            return None
+        held = ExitStack()
+        held.callback(self._free.put, None)
+        try:
+            with held:
+                receive = self._begin(held, self._kept, begin)
+                held = held.pop_all()
+        except Exception:
+            # Most likely the connection was dead; how much of it was sent nobody knows.
+            return lambda: self._again(write, news, is_doubtful=True)
+        return lambda: self._received(held, receive, write, news)
+
+    def _begin(
+        self, held: ExitStack, kept: Kept, begin: Callable[[Connection], Callable[[], T]]
+    ) -> Callable[[], T]:
+        connection = held.enter_context(kept.taken(is_once=False))
+        held.enter_context(self._deadlines.of(connection.connection.driver_connection, _NEVER))
+        held.push(functools.partial(_invalidate, connection))
+        return begin(connection)
+
+    def _received(
+        self,
+        held: ExitStack,
+        receive: Callable[[], T],
+        write: Callable[[Connection], T],
+        news: News,
+    ) -> T:
+        try:
+            with held:
+                result = receive()
+        except Exception as error:
+            return self._again(write, news, is_doubtful=not isinstance(error, NotWritten))
+        self._on_commit(news)
+        return result
+
+    def _again(self, write: Callable[[Connection], T], news: News, *, is_doubtful: bool) -> T:
+        return self._run(
+            self.engines.alone,
+            write,
+            news=news,
+            is_alone=True,
+            is_once=False,
+            is_doubtful=is_doubtful,
+        )
+
     def ask(self, statement: str) -> Any:
         """Execute one statement by itself; return the last value of the first row, if there is one."""
 
@@ -173,10 +236,11 @@ class Transactions:
         is_end: Callable[[T], bool] = never,
         is_alone: bool = False,
         is_once: bool = True,
+        is_doubtful: bool = False,
     ) -> T:
         seconds = self._patience()
         until = monotonic() + seconds
-        tries, is_doubtful = 0, False
+        tries = 0
         while True:
             step = _Try(is_alone=is_alone, is_once=is_once)
             step.seconds = seconds
@@ -288,6 +352,18 @@ class Transactions:
                 f"because {self._server.name} hangs; nothing was changed{advice}"
             )
         return self._server.error_of(error, self._where)
+
+
+class NotWritten(Exception):  # noqa: N818 - an answer; it is written once more, and seen by nobody
+    """The server has answered that it has not done what was begun."""
+
+
+def _invalidate(
+    connection: Connection, _kind: object, error: BaseException | None, _trace: object
+) -> None:
+    """Leave a connection to nobody of which it is not known what it is waiting for."""
+    if error is not None and not isinstance(error, NotWritten):
+        connection.invalidate()
 
 
 def note_no_write(connection: Connection) -> None:

@@ -120,6 +120,14 @@ class Spelling:
         """
         raise NotImplementedError
 
+    def begin_plain(self, connection: Connection, plain: PlainJobs) -> Callable[[], None]:
+        """Send what keeps plain jobs, none of which is known, without waiting.
+
+        Returns:
+            What waits for the answer, and raises if they were not kept: NotKept if that is certain.
+        """
+        raise NotImplementedError
+
     def claim_plain(
         self, connection: Connection, worker_id: uuid.UUID, lane: Lane, *, slots: int, ahead: int
     ) -> list[Any] | None:

@@ -157,6 +157,7 @@ class SqliteDatabase:
         *,
         is_submit: bool = False,
         is_alone: bool = False,  # noqa: ARG002 - as for `write`
+        begin: Callable[[Connection], Callable[[], T]] | None = None,  # noqa: ARG002 - nor here
     ) -> Future[T]:
         """Do the same without waiting."""
         return self.file.writer.post_soon(write, News.WORK if is_submit else News.ALL)
