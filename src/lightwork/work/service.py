@@ -7,7 +7,6 @@ event can deadlock with the wait that it interrupts, and a signal that comes jus
 before a blocking wait begins is only seen when that wait ends.
 """
 
-import gc
 import logging
 import os
 import signal
@@ -36,6 +35,7 @@ from lightwork.work.acks import Ends
 from lightwork.work.catalog import Catalog
 from lightwork.work.incarnation import WorkerSettings
 from lightwork.work.middleware.around import Middleware, check_middleware
+from lightwork.work.served.settled_heap import settled_heap
 from lightwork.work.stopping import PATIENCE
 from lightwork.work.worker import WorkerLoop
 
@@ -195,7 +195,7 @@ class Worker:
             StoreError: The store cannot be used any more.
             PoolError: Its pool cannot run calls.
         """
-        with _frozen(), _signal_pipe(ignored_later=ends_program) as (events, tell):
+        with _signal_pipe(ignored_later=ends_program) as (events, tell), settled_heap():
             self._tell_ended = lambda: tell(_ENDED)
             # Not until it is at work: its store may be away, and signals are to be obeyed.
             self._start_threads()
@@ -396,24 +396,6 @@ def _pool_options(executor: str, said: PoolKeywords) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value}
     check_pool_options(executor, given)
     return given
-
-
-@contextmanager
-def _frozen() -> Iterator[None]:
-    """Have the collector of cycles pass over what is there by now, for as long as a worker is the program.
-
-    A full run over all that was imported holds up each thread for 50 ms, and comes every 20,000 short jobs or so: a
-    twelfth of what these take.
-    """
-    if gc.get_freeze_count():
-        # Somebody else has begun it, and will end it.
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

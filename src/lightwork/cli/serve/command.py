@@ -140,6 +140,7 @@ def _offer(
 def _run(server: "Server", url: str, worker: list[str]) -> None:
     """Serve until a signal, and then until the worker inside has ended."""
     from lightwork.cli.serve.inside import InsideWorker
+    from lightwork.work.served.settled_heap import settled_heap
 
     failed: list[int] = []
 
@@ -149,7 +150,8 @@ def _run(server: "Server", url: str, worker: list[str]) -> None:
 
     inside: InsideWorker | None = InsideWorker(url, worker, end) if worker else None
     try:
-        server.serve_here()
+        with settled_heap():
+            server.serve_here()
     finally:
         if inside is not None:
             inside.stop()
