@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection
 
@@ -135,3 +136,42 @@ def test_what_the_server_says_against_it_is_tried_again_in_a_transaction(
     assert store.ack(worker, [(attempt, DONE)]) == []
 
     assert state_of(store, job_id) is State.SUCCEEDED
+
+
+def test_the_word_of_an_end_goes_with_it_on_a_quiet_system(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, job_id = registered(store), submitted(store)
+    attempt = claim_one(store, worker)
+    database: Any = store.database
+    sent: list[str] = []
+    monkeypatch.setattr(database._hints, "word", lambda _news: f"NOTIFY lightwork, '{'x' * 20}'")
+    monkeypatch.setattr(database._hints, "send", lambda *_, **__: sent.append("apart"))
+
+    with psycopg.connect(plain_url(database), autocommit=True) as listening:
+        listening.execute("LISTEN lightwork")
+        assert store.ack(worker, [(attempt, DONE)]) == []
+        (word,) = listening.notifies(timeout=10, stop_after=1)
+
+    assert (word.payload, sent) == ("x" * 20, [])
+    assert state_of(store, job_id) is State.SUCCEEDED
+
+
+def test_an_end_whose_word_is_refused_is_recorded(
+    store: SqlStore, transactions: list[Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, job_id = registered(store), submitted(store)
+    attempt = claim_one(store, worker)
+    transactions.clear()
+    database: Any = store.database
+    monkeypatch.setattr(database._hints, "word", lambda _news: "BEGIN; SELECT 1 / 0; COMMIT")
+
+    assert store.ack(worker, [(attempt, DONE)]) == []
+
+    assert transactions == []
+    assert state_of(store, job_id) is State.SUCCEEDED
+    assert store.check() == []
+
+
+def plain_url(database: Any) -> str:
+    return str(database.url).replace("+psycopg", "")

@@ -317,6 +317,9 @@ class Heard:
     def send(self, news: News = News.ALL, *, may_wait: bool = False) -> None:
         """Send nothing."""
 
+    def word(self, _news: News) -> str:
+        return ""
+
     def are_heard(self) -> bool:
         return True
 

@@ -72,6 +72,10 @@ class MariaHints:
         if not self._is_behind_proxy:
             self._sender.post(news)
 
+    def word(self, _news: News) -> str:
+        """Return "": a message is one statement here."""
+        return ""
+
     def are_heard(self) -> bool:
         """Whether this program would be woken by one that logs in as the same user."""
         return self._listener.is_listening

@@ -11,8 +11,9 @@ its parent, and the snapshot of a statement that has waited for that lock is old
 
 Mostly nobody waits for it, and nothing can begin for its end. Then all of it is one message, which is one transaction:
 
-    SELECT FROM running WHERE guard FOR UPDATE;
-    the same, of a job for which no other waits, in a queue that has no limit
+    BEGIN; SELECT FROM running WHERE guard FOR UPDATE;
+    the same, of a job for which no other waits, in a queue that has no limit; COMMIT;
+    on a quiet system NOTIFY, in a transaction of its own
 
 From the first statement on nobody can submit a child, and the second sees those that were. Where it ends nothing, the
 statements above decide, in a transaction. An idle worker's ack was five messages: BEGIN, two statements, COMMIT and the
@@ -21,8 +22,9 @@ ceremony of the pool.
 
 import functools
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -41,8 +43,9 @@ from sqlalchemy import (
 
 from lightwork.lifecycle import Succeeded
 from lightwork.model import State
+from lightwork.store.contracts.news import News
 from lightwork.store.server.together import moving
-from lightwork.store.server.transactions import note_no_write
+from lightwork.store.server.transactions import note_no_write, note_told, word_of
 from lightwork.store.sql.ends import END
 from lightwork.store.sql.moves import Move, guard
 from lightwork.store.sql.states import word
@@ -50,6 +53,11 @@ from lightwork.store.tables.dependencies import dependency
 from lightwork.store.tables.jobs import outcome, running
 from lightwork.store.tables.limits import QUEUE_KEY, limit_slot
 from lightwork.store.tables.workers import tally_delta
+
+# Whatever the database is set to: the second statement has to see what the first has waited for.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Behind BEGIN and the lock.
+_MOVE: Final = 2
 
 
 def succeed_one(connection: Connection, queue: str, values: Mapping[str, Any]) -> bool:
@@ -66,19 +74,43 @@ def succeed_alone(connection: Connection, queue: str, values: Mapping[str, Any])
     if driver.autocommit:
         text, fixed = _succeed_alone(connection.dialect)
         key = QUEUE_KEY + queue
+        told = word_of(connection, News.ENDS)
         try:
             # Several statements are one message only without parameters: the driver writes them into the text.
             cursor = connection.dialect.loaded_dbapi.ClientCursor(driver)
-            cursor.execute(text, {**fixed, **values, "b_queue": queue, "b_key": key})
-            while cursor.nextset():
-                pass
-            is_ended = cursor.rowcount == 1
+            whole = f"{_BEGIN}; {text}; COMMIT; {told}"
+            cursor.execute(whole, {**fixed, **values, "b_queue": queue, "b_key": key})
+            is_ended = _moved(cursor) == 1
         except Exception:
-            # On a lost connection this raises, and SQLAlchemy knows what that means. Else nothing was done.
-            connection.exec_driver_sql("SELECT 1")
+            with suppress(Exception):
+                driver.rollback()
+            # On a lost connection this raises, and SQLAlchemy knows what that means. Else nothing was done, or all
+            # but to send word, which fails if nobody reads the server's queue of words.
+            is_ended = bool(connection.scalar(_IS_DONE, values)) and bool(told)
+        else:
+            if told:
+                note_told(connection)
     if not is_ended:
         note_no_write(connection)
     return is_ended
+
+
+# Who has claimed an attempt is the only one who can say that it has succeeded.
+_IS_DONE: Final = select(
+    exists().where(
+        outcome.c.seq == bindparam("b_seq"),
+        outcome.c.attempt == bindparam("b_number"),
+        outcome.c.state == word(State.SUCCEEDED),
+    )
+)
+
+
+def _moved(cursor: Any) -> int:
+    """Return how many rows the move in a message has moved; read all of it."""
+    counts = [cursor.rowcount]
+    while cursor.nextset():
+        counts.append(cursor.rowcount)
+    return int(counts[_MOVE])
 
 
 @functools.cache
@@ -92,9 +124,7 @@ def _succeed_alone(dialect: Dialect) -> tuple[str, dict[str, Any]]:
     lock: Select[Any] = (
         select(literal_column("1")).where(*guard(State.RUNNING)).with_for_update(of=running)
     )
-    # Whatever the database is set to: the second statement has to see what the first has waited for.
-    begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    return f"{begin}; {lock.compile(dialect=dialect)}; {text}", fixed
+    return f"{lock.compile(dialect=dialect)}; {text}", fixed
 
 
 @functools.cache

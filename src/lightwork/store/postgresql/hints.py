@@ -8,7 +8,7 @@ pooler that loses it ever more seldom (server/hint_listener.py).
 
 NOTIFY takes a lock of the whole cluster at its commit, so it is never part of a caller's
 transaction: whoever has committed sends one after it, or a thread for all commits since the last
-(server/hint_sender.py), without waiting for the disk.
+(server/hint_sender.py), without waiting for the disk. What is one message by itself has it behind its own COMMIT.
 
 A listener that has heard nothing for PROBE seconds asks for an echo itself: without a word to
 send it would take a dead connection for a quiet system.
@@ -78,6 +78,10 @@ class PostgresHints:
         """Tell the others soon that something was committed here, and to whom that is news."""
         self._sender.post(news, may_wait=may_wait)
 
+    def word(self, news: News) -> str:
+        """Return statements that send it, behind those of a commit in one message; "": it is to be sent after."""
+        return self._notify(news) if self._sender.take_turn() else ""
+
     def are_heard(self) -> bool:
         """Whether what was sent has come back, or may still do."""
         if not self._listener.is_listening:
@@ -95,11 +99,14 @@ class PostgresHints:
         self._sender.close()
 
     def _send(self, news: News) -> None:
-        # Before it is sent: the echo may be quicker than our return.
-        self._missing_since = self._missing_since or monotonic()
-        notify = _NOTIFY.format(word=self._name + _KINDS.get(news, ""))
+        notify = self._notify(news)
         self._look(lambda connection: do(connection, notify))
         self._note_own()
+
+    def _notify(self, news: News) -> str:
+        # Before it is sent: the echo may be quicker than our return.
+        self._missing_since = self._missing_since or monotonic()
+        return _NOTIFY.format(word=self._name + _KINDS.get(news, ""))
 
     def _hear(self, driver: Any, on_hint: OnHint) -> None:
         """Listen until the connection is lost, or hears its own words no more."""

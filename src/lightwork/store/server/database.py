@@ -45,10 +45,17 @@ class ServerDatabase:
         self._joined: weakref.WeakSet[Pool] = weakref.WeakSet()
         self._is_closed = False
         self._is_forked = False
-        self._transactions = Transactions(server, url, self._where, on_commit=self._note_own)
+        self._transactions = Transactions(
+            server,
+            url,
+            self._where,
+            on_commit=self._note_own,
+            # Which do not exist yet.
+            word=lambda news: self._hints.word(news),  # noqa: PLW0108 - see above
+        )
         self._soon = Soon(self._where)
         engines = self._transactions.engines
-        look, note_own = self._transactions.look, lambda: self._note_own(News.NONE)
+        look, note_own = self._transactions.look, self._note_word
         self._hints = server.hints(engines.writing, look, note_own)
         self._watch = Watch(self._ask_for_changes, self._hints)
         self._sweeper = server.sweeper(look, self._where)
@@ -192,20 +199,27 @@ class ServerDatabase:
             )
         self._transactions.write(lambda connection: make_tables(self._server, connection))
 
-    def _note_own(self, news: News) -> None:
+    def _note_own(self, news: News, is_told: bool) -> None:  # noqa: FBT001 - called by position
+        self._note_word()
+        if is_told:
+            # To send word is a commit, too.
+            self._note_word()
+        if news:
+            # Whoever comes here has just waited for the server.
+            self._tell(news, may_wait=True, is_told=is_told)
+
+    def _note_word(self) -> None:
         for database in list(_living):
             if database.url == self.url:
                 database._watch.note_own()
-        if news:
-            # Whoever comes here has just waited for the server.
-            self._tell(news, may_wait=True)
 
-    def _tell(self, news: News, *, may_wait: bool = False) -> None:
+    def _tell(self, news: News, *, may_wait: bool = False, is_told: bool = False) -> None:
         # Others of this program hear of it without the server.
         for database in list(_living):
             if database.url == self.url:
                 database._watch.notify(news)
-        self._hints.send(news, may_wait=may_wait)
+        if not is_told:
+            self._hints.send(news, may_wait=may_wait)
 
     def _ask_for_changes(self) -> int:
         self._check_usable()

@@ -51,7 +51,7 @@ class HintSender:
 
     def post(self, news: News = News.ALL, *, may_wait: bool = False) -> None:
         """Send a word soon, unless one is about to be sent; `may_wait`: here, if that is quick."""
-        if may_wait and self._is_quick and self._take_turn():
+        if may_wait and self.take_turn():
             self._send_now(news)
             return
         if self._thread is None:
@@ -63,6 +63,16 @@ class HintSender:
             due, self._due = self._due, self._due | news
             if not due:
                 self._changed.notify_all()
+
+    def take_turn(self) -> bool:
+        """Return whether a word may be sent at once, and by this thread; then it is to be sent."""
+        if not self._is_quick or asyncio._get_running_loop() is not None:
+            return False
+        with Uninterrupted(), self._changed:
+            if self._due or self._is_closed or self._credit_at(monotonic()) < 1 + _RESERVE:
+                return False
+            self._credit -= 1.0
+            return True
 
     def close(self) -> None:
         """End the thread; what is due is not sent any more."""
@@ -93,16 +103,6 @@ class HintSender:
             log.debug("store_hint_not_sent error=%s", error)
         except Exception:
             log.exception("store_hint_not_sent")
-
-    def _take_turn(self) -> bool:
-        """Return whether a word may be sent at once, and by this thread; then it is to be sent."""
-        if asyncio._get_running_loop() is not None:
-            return False
-        with Uninterrupted(), self._changed:
-            if self._due or self._is_closed or self._credit_at(monotonic()) < 1 + _RESERVE:
-                return False
-            self._credit -= 1.0
-            return True
 
     def _wait_until_due(self) -> News:
         """Return to whom what is to be told is news; NONE: nothing is to be told any more."""

@@ -38,6 +38,12 @@ class Hints(Protocol):
         `may_wait`: at once, if that takes no longer than one statement.
         """
 
+    def word(self, news: News) -> str:
+        """Return statements that send it, for the end of a message that commits; "": it is to be sent after.
+
+        Whoever has them is to execute them at once.
+        """
+
     def are_heard(self) -> bool:
         """Whether what is sent arrives, as far as can be told here."""
 

@@ -56,6 +56,8 @@ _ADVICE: Final = (
 # What else begins with WITH moves jobs.
 _READS: Final = ("SELECT", "WITH RECURSIVE")
 _HAS_WRITTEN: Final = "lightwork_has_written"
+_WORD: Final = "lightwork_word"
+_TOLD: Final = "lightwork_told"
 
 
 class _Try:
@@ -64,6 +66,8 @@ class _Try:
     seconds = _NEVER
     is_committing = False
     is_cut = False
+    # Word of it was sent with it.
+    is_told = False
 
     def __init__(self, *, is_alone: bool, is_once: bool) -> None:
         # Each statement is a commit ...
@@ -77,16 +81,24 @@ class Transactions:
 
     Args:
         where: The store, as it may be shown.
-        on_commit: Called after each with to whom it is news; returns at once.
+        on_commit: Called after each with to whom it is news, and whether other programs were told; returns at once.
+        word: Returns statements that tell them, for the end of a message that commits; "": they are told after.
     """
 
     def __init__(
-        self, server: Server, url: URL, where: str, *, on_commit: Callable[[News], None]
+        self,
+        server: Server,
+        url: URL,
+        where: str,
+        *,
+        on_commit: Callable[[News, bool], None],
+        word: Callable[[News], str],
     ) -> None:
         self._server = server
         self._where = where
         self.engines = server.make_engines(url)
         self._on_commit = on_commit
+        self._word = word
         for engine in self.engines.of_pools():
             event.listen(engine, "handle_error", _note_disconnect)
         event.listen(self.engines.writing, "before_cursor_execute", _note_write)
@@ -255,7 +267,8 @@ class Transactions:
                     raise self._error(error, step, is_doubtful=is_doubtful) from error
             else:
                 if step.is_committing:
-                    self._on_commit(news & News.ENDS if is_end(result) else news)
+                    told = news & News.ENDS if is_end(result) else news
+                    self._on_commit(told, step.is_told)
                 return result
             tries += 1
             time.sleep(pause)
@@ -313,10 +326,13 @@ class Transactions:
             driver = connection.connection.driver_connection
             with self._deadlines.of(driver, until) as deadline:
                 step.is_committing = connection.info[_HAS_WRITTEN] = step.is_alone
+                connection.info[_TOLD] = False
+                connection.info[_WORD] = self._word
                 try:
                     result = work(connection)
                 finally:
                     step.is_cut = deadline.is_over
+                step.is_told = connection.info[_TOLD]
                 step.is_committing = step.is_alone and connection.info[_HAS_WRITTEN]
                 return result
 
@@ -369,6 +385,20 @@ def _invalidate(
 def note_no_write(connection: Connection) -> None:
     """Note that a statement which could have written has found nothing to write."""
     connection.info[_HAS_WRITTEN] = False
+
+
+def word_of(connection: Connection, news: News) -> str:
+    """Return statements that tell other programs, for the end of a message that commits; "": they are told after.
+
+    Of a connection on which each statement is a transaction by itself.
+    """
+    word: str = connection.info[_WORD](news)
+    return word
+
+
+def note_told(connection: Connection) -> None:
+    """Note that they were executed."""
+    connection.info[_TOLD] = True
 
 
 def _note_disconnect(context: ExceptionContext) -> None:
