@@ -201,7 +201,7 @@ class Transactions:
                 result = receive()
         except Exception as error:
             return self._again(write, news, is_doubtful=not isinstance(error, NotWritten))
-        self._on_commit(news)
+        self._on_commit(news, False)
         return result
 
     def _again(self, write: Callable[[Connection], T], news: News, *, is_doubtful: bool) -> T:
