@@ -15,6 +15,7 @@ import pytest
 import lightwork as lw
 from lightwork import multiprocessing as mp
 from lightwork.multiprocessing.pool import AsyncResult, Pool, ThreadPool
+from lightwork.pool.map.batcher import Batcher
 from processes import targets
 
 pytestmark = pytest.mark.process
@@ -291,3 +292,26 @@ def test_an_item_that_raises_stop_iteration_does_not_end_the_loop_of_who_reads()
         with pytest.raises(RuntimeError, match="StopIteration"):
             next(results)
         assert list(results) == [*range(8, 20)]
+
+
+def test_a_map_that_is_interrupted_just_when_it_has_started_a_call_leaves_no_error_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The children give what waits behind a long item back, so the map hears of calls that it does not know.
+    start = Batcher.trial
+
+    def start_and_interrupt(*arguments: Any) -> Any:
+        monkeypatch.setattr(Batcher, "trial", start)
+        start(*arguments)
+        raise KeyboardInterrupt
+
+    with pool_at("processes", 2) as pool:
+        assert pool.map(targets.double, range(4)) == [0, 2, 4, 6]
+        monkeypatch.setattr(Batcher, "trial", start_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pool.map(time.sleep, [0.05] * 20)
+        assert pool.map(targets.double, range(4)) == [0, 2, 4, 6]
+        pool.close()
+        pool.join()
+
+    assert caplog.records == []

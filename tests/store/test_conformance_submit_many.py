@@ -6,12 +6,14 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from lightwork.durable import control
 from lightwork.durable.executor import DurableExecutor
 from lightwork.durable.jobs import BATCH, BATCH_BYTES
-from lightwork.errors import PayloadError
+from lightwork.errors import PayloadError, StoreUnavailable
 from lightwork.model import NewJob, State
 from lightwork.tasks.task import task
 from waiting import wait_until
@@ -144,6 +146,30 @@ def test_in_a_coroutine_the_same_is_kept_and_the_same_cancelled(executor: Durabl
         return found[State.READY], found[State.CANCELLED]
 
     wait_until(lambda: states() == (BATCH + 1, BATCH), "what was kept in vain is cancelled")
+
+
+@pytest.mark.parametrize("away", [2, 9])
+def test_what_cuts_off_the_submit_may_cut_off_the_cancel_as_well(
+    executor: DurableExecutor, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    cancel, tries = executor.store.cancel, iter(range(away))
+
+    def cut_off(*args: Any, **options: Any) -> Any:
+        if next(tries, None) is None:
+            return cancel(*args, **options)
+        raise StoreUnavailable("cut off")
+
+    monkeypatch.setattr(control, "_PAUSE", 0.0)
+    monkeypatch.setattr(executor.store, "cancel", cut_off)
+    with pytest.raises(OSError, match="ends here") as raised:
+        executor.submit_many(take, failing(BATCH + 1))
+
+    states = executor.store.summary().states
+    if away == 2:
+        assert states[State.CANCELLED] == BATCH
+    else:
+        assert states[State.READY] == BATCH
+        assert "may stay and run" in raised.value.__notes__[0]
 
 
 def test_what_fails_in_the_first_batch_has_kept_nothing(executor: DurableExecutor) -> None:

@@ -6,6 +6,7 @@ the word is given, and what came of it is told later.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from contextlib import suppress
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from lightwork.durable.outcome_watch import Deliver, OutcomeWatch
 from lightwork.durable.waits.inside import Waits
-from lightwork.errors import StoreError
+from lightwork.errors import StoreError, StoreUnavailable
 from lightwork.model import JobOutcome, NewJob, Progress, State
 from lightwork.pool.call.future import CancelMode
 from lightwork.store.contract import Store
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 # Seconds for which a loop may stand still, so that `cancel` mostly knows what it says.
 _MOMENT: Final = 0.02
+# What is to be cancelled for nobody is tried again so often, after so many seconds each.
+_TRIES: Final = 3
+_PAUSE: Final = 1.0
 
 
 class JobControl:
@@ -122,6 +126,18 @@ class JobControl:
         after = self._store.cancel(job_ids, running="no").items()
         gone = [job_id for job_id, state in after if state is State.CANCELLED]
         self._watch.deliver(_cancelled(gone), mark=mark)
+
+    def cancel_unwanted(self, job_ids: Sequence[UUID]) -> None:
+        """Cancel those that nobody will have the futures of, though the store may just be away.
+
+        Whatever has ended the submit may have cut this off, too.
+        """
+        for _ in range(_TRIES):
+            with suppress(StoreUnavailable):
+                self.cancel_waiting(job_ids)
+                return
+            time.sleep(_PAUSE)
+        self.cancel_waiting(job_ids)
 
     def take_back(self, jobs: Sequence[NewJob], written: futures.Future[list[bool]]) -> None:
         """Cancel those of these jobs that a submit has kept anew: nobody will have their futures.

@@ -163,7 +163,8 @@ class DurableExecutor(Executor):
 
         - With a key the batches before are kept. The same call again sends only what is missing.
         - Without a key nobody could tell what was kept: jobs of the batches before are cancelled,
-          apart from those that have begun. If the process is killed there, they stay and run.
+          apart from those that have begun. If the process is killed there, they stay and run; and if the
+          store is away for longer than some seconds, of which a note of the exception tells.
 
         A single batch is all or none in any case. So are all jobs in `using(session).submit_many`.
 

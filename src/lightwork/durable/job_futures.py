@@ -248,17 +248,23 @@ class JobFutures:
         kept = bytearray()
         try:
             yield kept
-        except BaseException:
+        except BaseException as error:
             if options.key is None:
-                ids = (bytes(kept[at : at + 16]) for at in range(0, len(kept), 16))
-                while chunk := [UUID(bytes=one) for one in islice(ids, BATCH)]:
-                    try:
-                        self._control.cancel_waiting(chunk)
-                    except StoreError as error:
-                        # They will be run although nobody has their futures.
-                        log.warning("submit_many_not_cancelled error=%s", error)
-                        break
+                self._cancel_kept(kept, error)
             raise
+
+    def _cancel_kept(self, kept: bytearray, reason: BaseException) -> None:
+        ids = (bytes(kept[at : at + 16]) for at in range(0, len(kept), 16))
+        while chunk := [UUID(bytes=one) for one in islice(ids, BATCH)]:
+            try:
+                self._control.cancel_unwanted(chunk)
+            except StoreError as error:
+                # They will be run although nobody has their futures.
+                log.warning("submit_many_not_cancelled error=%s", error)
+                reason.add_note(
+                    f"jobs of the batches before may stay and run: they were not cancelled, {error}"
+                )
+                return
 
     def _with_holders(
         self,

@@ -27,7 +27,11 @@ def parse_where(where: str) -> tuple[str, int | None]:
         UsageError: These are not words for a pool.
     """
     kind, colon, count = where.partition(":")
-    if kind not in KINDS or (colon and not count.isdecimal()) or (count and not int(count)):
+    if kind in KINDS and colon and not (count.isdecimal() and int(count)):
+        raise UsageError(
+            f"{where!r}: expected a count of 1 or more behind the colon; seen {count!r}"
+        )
+    if kind not in KINDS:
         raise UsageError(
             f"{where!r} is not a place to run calls; expected threads, processes, interpreters "
             'or inline, with an optional count such as "processes:8", or the URL of a store such as '

@@ -251,11 +251,12 @@ class Feed:
             self.news.put(None)
 
     def _apply_split(self, origin: int, split: Split) -> None:
-        if self._is_cancelled:
-            # What it was split from is cancelled, and perhaps forgotten: so is this.
+        batch = self._running.get(origin + split.first)
+        if self._is_cancelled or batch is None:
+            # What it was split from is cancelled, and perhaps forgotten, or a Ctrl-C came just when it was started,
+            # and nobody knows of it: so is this.
             split.future.cancel(running=self._cancel_mode())
             return
-        batch = self._running[origin + split.first]
         first = origin + split.at
         size = batch.first + batch.size - first
         batch.size -= size

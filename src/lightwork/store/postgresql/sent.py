@@ -10,9 +10,10 @@ the work. What is prepared belongs to a session, and a pooler that gives session
 loses it, or finds that of somebody else. So it is done only on a connection that leads to the server itself, which
 shows in this: at its start a server tells the number of the process that serves it, for cancelling; a pooler has to
 tell a number of its own, to know whose cancel it is. Should a prepared statement be lost all the same, nothing was
-done, and this connection has no more of them.
+done, and this connection has no more of them; and the name says the text, so that nobody's other statement is taken for it.
 """
 
+import hashlib
 import re
 import select
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ def written_prepared(
             connection.info[_PREPARED] = None
             return None
         if (name := known.get(text)) is None:
-            name = b"lightwork_%d" % len(known)
+            name = b"lightwork_" + hashlib.blake2b(text, digest_size=8).hexdigest().encode()
             driver.pgconn.send_prepare(name, text)
             Sent(driver).receive()
             known[text] = name

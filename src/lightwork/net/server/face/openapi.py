@@ -22,7 +22,7 @@ _REFERENCE: Final = "#/components/schemas/{name}"
 _CALL: Final = {
     "name": "call",
     "in": "query",
-    "description": "An id of the caller's for this call: sent again with it, it is done once.",
+    "description": "An id of the caller's for this call: sent again with it to the same server process, it is done once.",
     "schema": {"type": "string", "maxLength": 64},
 }
 
