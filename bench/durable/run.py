@@ -204,7 +204,9 @@ def take_turns(
                 continue
             print(f"{row}: {name} ...", file=sys.stderr, flush=True)
             jobs = max(int(setting.jobs_of(row) * sides[name].part), 100)
-            figures, problem = take_turn(seat, name, row, jobs, amounts=setting.amounts)
+            figures, problem = take_turn(
+                seat, name, row, jobs, amounts=setting.amounts, python=sides[name].python
+            )
             if problem:
                 failures[name] = Failure(row, name, problem)
                 found.pop(name, None)
@@ -214,10 +216,16 @@ def take_turns(
 
 
 def take_turn(
-    seat: Path, name: str, row: str, jobs: int, *, amounts: Amounts | None = None
+    seat: Path,
+    name: str,
+    row: str,
+    jobs: int,
+    *,
+    amounts: Amounts | None = None,
+    python: str = sys.executable,
 ) -> tuple[Sequence[float], str]:
     """Have a side take one turn; return its figures, or what went wrong."""
-    command = [SIDES[name].python, "-P", str(seat), "measure", name, row, str(jobs)]
+    command = [python, "-P", str(seat), "measure", name, row, str(jobs)]
     patience = 2 * PATIENCE
     if amounts is not None:
         command.append(json.dumps(asdict(amounts)))

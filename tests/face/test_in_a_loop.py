@@ -32,7 +32,7 @@ sys.stdin.read()
 """
 # What a loop may stand still for: less than any wait for the lock, and more than a busy
 # machine takes for a turn of it.
-STILL = 0.7
+STILL = 1.0
 
 
 @contextmanager
