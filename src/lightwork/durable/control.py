@@ -130,9 +130,10 @@ class JobControl:
     def cancel_unwanted(self, job_ids: Sequence[UUID]) -> None:
         """Cancel those that nobody will have the futures of, though the store may just be away.
 
-        Whatever has ended the submit may have cut this off, too.
+        Whatever has ended the submit may have cut this off, too. An event loop does not stand still for it.
         """
-        for _ in range(_TRIES):
+        is_in_loop = asyncio._get_running_loop() is not None
+        for _ in range(0 if is_in_loop else _TRIES):
             with suppress(StoreUnavailable):
                 self.cancel_waiting(job_ids)
                 return
